@@ -1,0 +1,129 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t read_ms(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void read_boot_id(char out[37])
+{
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file == NULL || fgets(out, 37, file) == NULL) {
+        strcpy(out, "unknown");
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+}
+
+struct moment clock_now(void)
+{
+    static _Thread_local char boot_id[37];
+    if (boot_id[0] == '\0') {
+        read_boot_id(boot_id);
+    }
+    struct moment now = {.boot_ms = read_ms(CLOCK_BOOTTIME), .wall_ms = read_ms(CLOCK_REALTIME)};
+    memcpy(now.boot_id, boot_id, sizeof now.boot_id);
+    return now;
+}
+
+int64_t clock_elapsed_ms(const struct moment *then, const struct moment *now)
+{
+    bool same_boot = strcmp(then->boot_id, now->boot_id) == 0 && strcmp(now->boot_id, "unknown") != 0;
+    return same_boot ? now->boot_ms - then->boot_ms : now->wall_ms - then->wall_ms;
+}
+
+static void format(int64_t wall_ms, const char *fmt, char out[CLOCK_ISO_LEN])
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    if (strftime(out, CLOCK_ISO_LEN, fmt, &utc) == 0) {
+        out[0] = '\0';
+    }
+}
+
+void clock_iso_s(int64_t wall_ms, char out[CLOCK_ISO_LEN])
+{
+    format(wall_ms, "%Y-%m-%dT%H:%M:%SZ", out);
+}
+
+void clock_iso_ms(int64_t wall_ms, char out[CLOCK_ISO_LEN])
+{
+    format(wall_ms, "%Y-%m-%dT%H:%M:%S", out);
+    size_t len = strlen(out);
+    snprintf(out + len, CLOCK_ISO_LEN - len, ".%03dZ", (int)(wall_ms % 1000));
+}
+
+// Parses ".123456" to milliseconds; a missing fraction is 0. Returns what follows.
+static const char *parse_fraction(const char *text, int *ms)
+{
+    *ms = 0;
+    if (*text != '.') {
+        return text;
+    }
+    int scale = 100;
+    for (text++; *text >= '0' && *text <= '9'; text++) {
+        *ms += (*text - '0') * scale;
+        scale /= 10;
+    }
+    return text;
+}
+
+// "Z", "z", "+hh:mm" or "-hh:mm" at the end of the text.
+static bool parse_offset(const char *text, int *offset_s)
+{
+    *offset_s = 0;
+    if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0) {
+        return true;
+    }
+    unsigned hours = 0;
+    unsigned minutes = 0;
+    int end = 0;
+    if ((*text != '+' && *text != '-') || strlen(text) != 6 ||
+        sscanf(text + 1, "%2u:%2u%n", &hours, &minutes, &end) != 2 || end != 5 || hours > 23 || minutes > 59) {
+        return false;
+    }
+    *offset_s = (int)(hours * 3600 + minutes * 60) * (*text == '-' ? -1 : 1);
+    return true;
+}
+
+// strptime accepts a day or hour that does not exist; the way back through timegm shows it.
+static bool to_wall(struct tm *utc, int64_t *wall_ms)
+{
+    struct tm given = *utc;
+    time_t seconds = timegm(utc);
+    if (utc->tm_mday != given.tm_mday || utc->tm_hour != given.tm_hour || utc->tm_min != given.tm_min) {
+        return false;
+    }
+    *wall_ms = (int64_t)seconds * 1000;
+    return true;
+}
+
+bool clock_parse_iso(const char *text, int64_t *wall_ms)
+{
+    struct tm utc = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+    int ms = 0;
+    int offset_s = 0;
+    int64_t whole = 0;
+    if (rest == NULL || !parse_offset(parse_fraction(rest, &ms), &offset_s) || !to_wall(&utc, &whole)) {
+        return false;
+    }
+    *wall_ms = whole + ms - (int64_t)offset_s * 1000;
+    return true;
+}
+
+bool clock_parse_http_date(const char *text, int64_t *wall_ms)
+{
+    struct tm utc = {0};
+    const char *rest = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    return rest != NULL && *rest == '\0' && to_wall(&utc, wall_ms);
+}

@@ -1,0 +1,61 @@
+// Tables of keys: one row per key of the configuration and of mapping rules. The rows are the source of the parser, of
+// the errors (unknown key with the nearest known one, wrong type, out of range), of the JSON Schema and of the
+// reference page.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/yaml.h"
+
+enum key_type {
+    KEY_TEXT,      // char *, owned
+    KEY_BOOL,      // bool
+    KEY_INT,       // int64_t within min..max
+    KEY_DURATION,  // int64_t, milliseconds, within min..max
+    KEY_SIZE,      // int64_t, bytes, within min..max
+    KEY_RATE,      // double, per second; 0 if not given
+    KEY_CHOICE,    // int, index into choices
+    KEY_TEXT_LIST, // struct text_list; a single text is a list of one
+    KEY_SECRET,    // struct secret_source
+    KEY_NODE,      // const struct yaml_node *, borrowed: the module that owns the table reads it further
+    KEY_GROUP,     // struct at offset, read by `members`
+};
+
+struct text_list {
+    char **items;
+    size_t count;
+};
+
+// Where a secret is read from; exactly one member is set, or none if the key is absent. Never the secret itself.
+struct secret_source {
+    char *file;
+    char *env;
+    char *credential; // name below $CREDENTIALS_DIRECTORY (systemd LoadCredential)
+};
+
+struct key {
+    const char *name;
+    enum key_type type;
+    size_t offset;
+    const char *fallback;       // default in YAML text, or NULL for none
+    int64_t min;                // KEY_INT, KEY_DURATION, KEY_SIZE
+    int64_t max;                // 0 with min 0: no bounds
+    const char *const *choices; // KEY_CHOICE: NULL-terminated
+    const struct key *members;  // KEY_GROUP: ends with a row without a name
+    const char *help;           // one line for the reference
+};
+
+// Fills *out with the fallbacks. *out must be zeroed.
+void keys_defaults(const struct key *keys, void *out);
+// Reads the keys that are present in `map` into *out and leaves the others as they are (so defaults can be read before
+// a rule). All problems are collected; keys with problems keep their value. ERR_SYNTAX if there was an error.
+enum err keys_read(const struct key *keys, const struct yaml_node *map, void *out,
+                   struct problems *problems) MUST_CHECK;
+// Frees what keys_defaults and keys_read allocated in *out.
+void keys_free(const struct key *keys, void *out);
+
+void text_list_add(struct text_list *list, const char *text);
+void text_list_free(struct text_list *list);

@@ -1,0 +1,34 @@
+#include "base/metrics.h"
+
+#include <stdatomic.h>
+
+static _Atomic uint64_t values[METRIC_COUNT];
+
+static const struct {
+    const char *name;
+    const char *help;
+} rows[METRIC_COUNT] = {
+#define METRIC_ROW(id, text, what) [METRIC_##id] = {text, what},
+    METRICS(METRIC_ROW)
+#undef METRIC_ROW
+};
+
+void metrics_add(enum metric metric, uint64_t n)
+{
+    atomic_fetch_add_explicit(&values[metric], n, memory_order_relaxed);
+}
+
+uint64_t metrics_get(enum metric metric)
+{
+    return atomic_load_explicit(&values[metric], memory_order_relaxed);
+}
+
+const char *metrics_name(enum metric metric)
+{
+    return rows[metric].name;
+}
+
+const char *metrics_help(enum metric metric)
+{
+    return rows[metric].help;
+}

@@ -1,0 +1,50 @@
+// Text that outsiders send: checks, small parsers and encodings. Pure functions, no state.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+// A borrowed piece of text, not NUL-terminated. Print it with "%.*s" and STR_ARG.
+struct str {
+    const char *data;
+    size_t len;
+};
+#define STR_ARG(s) (int)(s).len, (s).data
+
+static inline bool str_is(struct str s, const char *text)
+{
+    return __builtin_strlen(text) == s.len && (s.len == 0 || __builtin_memcmp(s.data, text, s.len) == 0);
+}
+
+// UTF-8 as RFC 3629 defines it: no overlong forms, no surrogates, nothing above U+10FFFF. NUL is valid UTF-8; callers
+// that forbid it check for it.
+bool str_utf8_valid(const char *data, size_t len);
+// True if the text holds a C0 or C1 control character or DEL (U+0000-1F, U+7F-9F).
+bool str_has_control(const char *data, size_t len);
+// Shell-like glob without character classes: '*' any text, '?' one UTF-8 character; case counts. Linear space, no
+// recursion.
+bool str_glob(const char *pattern, const char *text, size_t text_len);
+// Edit distance (insert, delete, replace, swap of neighbours cost 1 each); texts above 64 bytes give SIZE_MAX.
+size_t str_distance(const char *a, const char *b);
+// The nearest of `choices` (NULL-terminated) if it is near enough to be meant, else NULL.
+const char *str_nearest(const char *text, const char *const *choices);
+
+// "250ms", "12s", "5m", "1h"; the unit is required unless the number is 0. Result in milliseconds, at most 10 years.
+enum err str_parse_duration_ms(const char *text, int64_t *ms) MUST_CHECK;
+// "512", "64KiB", "64MiB", "1GiB": bytes.
+enum err str_parse_size(const char *text, int64_t *bytes) MUST_CHECK;
+// "500/s", "20/m": events per second, above 0.
+enum err str_parse_rate(const char *text, double *per_second) MUST_CHECK;
+// The whole text is a decimal integer with optional sign, within int64.
+enum err str_parse_int(const char *text, int64_t *value) MUST_CHECK;
+
+// Percent-encoding of the platform's signature (RFC 3986 unreserved characters stay, the rest is %XX in upper case).
+void str_percent_encode(struct buf *out, const char *data, size_t len);
+void str_base64_encode(struct buf *out, const void *data, size_t len);
+// Standard alphabet with padding; anything else is ERR_SYNTAX. Appends the bytes to `out`.
+enum err str_base64_decode(struct buf *out, const char *text, size_t len) MUST_CHECK;
+void str_hex_encode(struct buf *out, const void *data, size_t len);

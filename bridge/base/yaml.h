@@ -1,0 +1,71 @@
+// YAML (and JSON, being YAML) as a read-only tree that knows the place of every node (libyaml's event parser).
+//
+// Duplicate keys, several documents, tabs in indentation, unknown tags, aliases that recurse or expand to more than the
+// limit, keys that are no scalars, invalid UTF-8 and NUL are problems at their place. Scalars follow the YAML 1.2 core
+// schema: plain yes/no/on/off are text.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct json_object;
+
+#define YAML_MAX_BYTES (16 * 1024 * 1024)
+#define YAML_MAX_DEPTH 64
+#define YAML_MAX_NODES 1000000 // with aliases expanded
+
+enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
+enum yaml_type { YAML_NULL, YAML_BOOL, YAML_INT, YAML_FLOAT, YAML_TEXT };
+
+struct yaml_node {
+    enum yaml_kind kind;
+    bool quoted;              // of a scalar: written in quotes or as a block, so always text
+    int line;                 // 1-based, 0 for environment
+    int column;               // 1-based, in bytes
+    const char *source;       // file name or the name of the environment variable; owned by the document
+    char *text;               // of a scalar, NUL-terminated, without NUL inside
+    size_t count;             // items of a list, pairs of a map
+    struct yaml_node **keys;  // of a map: scalar nodes
+    struct yaml_node **items; // of a list: items; of a map: values
+};
+
+struct yaml_document; // owns all its nodes and the source's text
+
+// `source` is the name shown in problems. On errors *out is unset and problems has them, in words for a person: what is
+// wrong and what to do (a plain scalar that YAML cut or refused around ${...} or {name}: "put it in quotes").
+enum err yaml_load_text(const char *source, const char *data, size_t len, struct yaml_document **out,
+                        struct problems *problems) MUST_CHECK;
+// Regular files up to YAML_MAX_BYTES; a directory, an unreadable or an empty file is a problem of its own.
+enum err yaml_load_file(const char *path, struct yaml_document **out, struct problems *problems) MUST_CHECK;
+void yaml_free(struct yaml_document *document);
+
+const struct yaml_node *yaml_root(const struct yaml_document *document);
+// Line `line` (1-based) of the source without its line end, for the caret display; false if there is none.
+bool yaml_source_line(const struct yaml_document *document, int line, const char **text, size_t *len);
+
+// Value of a map's key, or NULL.
+const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
+enum yaml_type yaml_type(const struct yaml_node *scalar);
+const char *
+yaml_kind_name(const struct yaml_node *node); // "a map", "a list", "text", "a number", "null" ...: for messages
+// The node as JSON; number text is kept where it is JSON's, else (0x1F, .5, +1) written as JSON writes it. Caller
+// frees. Infinity and NaN have no JSON: text.
+struct json_object *yaml_to_json(const struct yaml_node *node);
+
+// Sets a value by path ("platform", "tls", "ca_file") as if it stood in the file, creating maps on the way and
+// replacing what is there; `yaml_text` is parsed as YAML. For configuration by environment. A NULL *document is created
+// as an empty map.
+enum err yaml_override(struct yaml_document **document, const char *const *path, size_t path_count, const char *source,
+                       const char *yaml_text, struct problems *problems) MUST_CHECK;
+
+// Problem at a node.
+#define yaml_problem(problems, severity, node, ...)                                                                    \
+    problems_add(problems, severity, (node)->source, (node)->line, (node)->column, __VA_ARGS__)
+
+static inline void yaml_auto_free(struct yaml_document **document)
+{
+    yaml_free(*document);
+}
+#define AUTO_YAML __attribute__((cleanup(yaml_auto_free)))

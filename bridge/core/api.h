@@ -1,0 +1,60 @@
+// Answers of the platform: both success shapes, both error shapes, and what an error means (PLATFORM.md, What to do
+// with an error). Pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/json.h"
+#include "core/code.h"
+
+// Classes of PLATFORM.md's table.
+enum api_class {
+    API_SUCCESS,        // Success true
+    API_DEVICE_FAILED,  // Success true, and Data.Result is a device's whole reply with another code than 200
+    API_AUTH,           // no retry
+    API_CLOCK,          // timestamp refused: surely not run
+    API_THROTTLED,      // surely not run
+    API_BUSY,           // surely not run
+    API_MAY_HAVE_RUN,   // retry only if idempotent
+    API_NONCE_USED,     // an earlier copy of this request arrived: as MAY_HAVE_RUN
+    API_REQUEST,        // no retry
+    API_DEVICE,         // no retry
+    API_DEVICE_OFFLINE, // no retry by us, retryable for the sender
+    API_DEVICE_TIMEOUT, // the device did not answer: unknown
+    API_PUSH_FAILED,    // as MAY_HAVE_RUN
+    API_PERMANENT,      // any other code
+};
+const char *api_class_name(enum api_class class);
+
+// One row of the table: longest prefix wins, case does not count. The table is data; a configuration can put rows
+// before it.
+struct api_row {
+    const char *prefix;
+    enum api_class class;
+    const char *code; // error code of the reply
+};
+
+struct api_input {
+    long http_status;
+    const char *body; // may be NULL
+    size_t body_len;
+    const char *string_to_sign; // of this attempt, to compare with an echoed one; or NULL
+};
+
+struct api_answer {
+    enum api_class class;
+    char *message_id; // or NULL; text whatever the platform wrote
+    char *request_id; // or NULL
+    struct json_object *
+        result; // Data.Result parsed (API_SUCCESS with it, API_DEVICE_FAILED), or NULL; text that is no JSON stays text
+    bool has_result;
+    struct failure failure; // set for all classes but API_SUCCESS; the detail names the platform's own words, cut
+};
+void api_answer_clear(struct api_answer *answer);
+// Never fails: what cannot be read is API_MAY_HAVE_RUN (2xx) or classed by its HTTP status.
+void api_classify(const struct api_input *input, const struct api_row *extra_rows, size_t extra_count,
+                  struct api_answer *out);
+// The final status of a command that ends with this class now (no further attempt). `idempotent` changes nothing here:
+// whether to try again is the caller's decision.
+enum status api_status(const struct api_answer *answer);

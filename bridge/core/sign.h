@@ -1,0 +1,36 @@
+// The platform's request signature (PLATFORM.md, Signature): each stage keeps its text, so that a mismatch shows where
+// it is. Pure: time, nonce and key are arguments.
+#pragma once
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/crypto.h"
+#include "core/command.h"
+
+struct signature_stages {
+    struct buf canonical_query; // CQS: sorted by raw name in byte order, percent-encoded
+    struct buf string_to_sign;  // METHOD&%2F&enc(CQS)
+    struct buf signature;       // base64
+};
+void signature_stages_free(struct signature_stages *stages);
+
+// Stages over exactly these parameters (Signature itself is not among them). `key` is a MAC context keyed with SECRET +
+// "&".
+void sign_parameters(const struct parameters *parameters, const char *method, struct crypto_mac_key *key,
+                     struct signature_stages *stages);
+// Makes the context: algorithm name "HMAC-SHA1" or "HMAC-SHA256", NULL for any other.
+struct crypto_mac_key *sign_key_create(const char *algorithm, const char *secret);
+
+struct sign_account {
+    const char *access_key_id;
+    const char *algorithm; // value of SignatureMethod
+    const char *method;    // GET or POST
+    struct crypto_mac_key *key;
+    const struct parameters *common; // further common parameters (platform.parameters), or NULL
+};
+// One attempt: action and its parameters, the common parameters, `nonce` and `timestamp` (YYYY-MM-DDThh:mm:ssZ). Gives
+// the query that goes on the wire (canonical query and Signature), owned by the caller. A parameter of the action wins
+// over a common one of that name.
+char *sign_request(const struct sign_account *account, const struct call *call, const char *nonce,
+                   const char *timestamp, struct signature_stages *stages_or_null);

@@ -1,0 +1,69 @@
+// Templates of the rule language: text with ${...} expressions and filters, compiled when a rule is loaded. Pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "base/yaml.h"
+#include "core/code.h"
+#include "core/topic.h"
+
+struct template;      // one text
+struct template_tree; // JSON-like value whose texts are templates (args, parameters)
+
+struct group {
+    char *name;
+    char **members;
+    size_t count;
+};
+
+// What names mean while compiling: so that unknown captures and groups are errors with the nearest known name.
+struct template_scope {
+    const struct topic_pattern *pattern; // captures; or NULL
+    const struct group *groups;
+    size_t group_count;
+};
+
+// What a template is evaluated against. Everything is borrowed.
+struct template_input {
+    const struct topic_pattern *pattern;
+    const struct str *captures;
+    const char *topic;
+    const char *id; // as text; NULL while id_from itself is evaluated
+    bool id_is_integer;
+    struct json_object *payload; // JSON null is NULL; a text payload is a JSON text
+    bool has_payload;            // false: an empty payload
+    const struct user_property *properties;
+    size_t property_count;
+    int64_t now_wall_ms; // ${now}: RFC 3339 with milliseconds
+};
+
+// Compiles one text at a YAML scalar; problems carry its place. Only a quoted or plain text scalar can hold ${...}.
+enum err template_compile(const struct yaml_node *node, const struct template_scope *scope, struct template **out,
+                          struct problems *problems) MUST_CHECK;
+void template_free(struct template *tmpl);
+bool template_is_constant(const struct template *tmpl);
+// True if it uses a capture or the payload (or properties): for the warning about unchecked names.
+bool template_uses_outside(const struct template *tmpl);
+const char *template_text(const struct template *tmpl); // as written
+
+// The value: a template that is one ${...} keeps the JSON type and number text; otherwise text. *missing is set (and
+// *out is NULL) if it is one ${...} whose value is missing at the end of its filters. Failures: member_missing inside
+// longer text, filter_failed.
+enum err template_value(const struct template *tmpl, const struct template_input *input, struct json_object **out,
+                        bool *missing, struct failure *failure) MUST_CHECK;
+// The value as text (text as it is, numbers and booleans as JSON writes them; lists, maps and null are filter_failed;
+// missing is member_missing). The caller frees it.
+enum err template_string(const struct template *tmpl, const struct template_input *input, char **out,
+                         struct failure *failure) MUST_CHECK;
+
+enum err template_tree_compile(const struct yaml_node *node, const struct template_scope *scope,
+                               struct template_tree **out, struct problems *problems) MUST_CHECK;
+void template_tree_free(struct template_tree *tree);
+// Missing values anywhere are member_missing with the member's name.
+enum err template_tree_value(const struct template_tree *tree, const struct template_input *input,
+                             struct json_object **out, struct failure *failure) MUST_CHECK;

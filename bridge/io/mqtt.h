@@ -1,0 +1,117 @@
+// One connection to an MQTT broker (Eclipse Paho MQTTAsync), MQTT 5 or 3.1.1.
+//
+// It makes no decision about reconnecting: it tells what happened, and its owner calls mqtt_connect again. Handlers run
+// on Paho's threads with Paho's lock held: they must return quickly and may not call functions of this module. All
+// mqtt_ functions must be called from one thread (the core); none of them waits for the network.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/message.h"
+
+struct mqtt;
+
+struct mqtt_tls {
+    const char *ca_file; // NULL: the system's
+    const char *cert_file;
+    const char *key_file;
+};
+
+struct mqtt_options {
+    const char *const *urls; // mqtt:// mqtts:// ws:// wss://, tried in order; at least one
+    size_t url_count;
+    const char *client_id;
+    int version;          // 5 or 4 (3.1.1)
+    const char *username; // or NULL
+    const char *password; // or NULL; copied by Paho, and wiped from this module's memory at destroy
+    struct mqtt_tls tls;
+    uint32_t session_expiry_s; // MQTT 5; with 3.1.1 the session has no end
+    bool clean_start;          // true for the replies connection
+    int keepalive_s;
+    int connect_timeout_s;
+    uint16_t receive_maximum; // MQTT 5, 0: not sent
+    uint32_t max_packet_size; // MQTT 5, 0: not sent
+    const char *will_topic;   // or NULL; will is QoS 1, retained
+    const char *will_payload;
+};
+
+enum mqtt_event_kind {
+    MQTT_CONNECTED,
+    MQTT_CONNECT_FAILED,
+    MQTT_LOST,       // the connection ended
+    MQTT_TAKEN_OVER, // DISCONNECT 0x8E: another client has our client id (MQTT section 3.14.2.1)
+    MQTT_SUBSCRIBED, // granted
+    MQTT_SUBSCRIBE_FAILED,
+    MQTT_UNSUBSCRIBED,
+    MQTT_PUBLISHED,       // PUBACK with reason < 0x80, or a QoS 0 message was written
+    MQTT_PUBLISH_REFUSED, // PUBACK with reason >= 0x80: will not be delivered, sending again does not help
+    MQTT_PUBLISH_LOST,    // the connection ended before the PUBACK: publish again after the next connect
+    MQTT_DISCONNECTED,    // mqtt_disconnect has finished
+};
+
+struct mqtt_event {
+    enum mqtt_event_kind kind;
+    uint64_t cookie; // of the subscribe, unsubscribe or publish
+    int reason;      // MQTT 5 reason code, 3.1.1 return code, or a negative Paho code; 0 if none
+    char text[256];  // for people, never with a password
+    // of MQTT_CONNECTED:
+    bool session_present;
+    uint16_t receive_maximum; // the broker's; 65535 if it sent none
+    uint32_t max_packet_size; // the broker's; 0: no limit
+    bool subscription_ids;    // the broker supports Subscription Identifiers
+    bool shared_subscriptions;
+    int max_qos;
+    char url[256];
+};
+
+struct mqtt_handlers {
+    void *context;
+    // A message came. When it returns, Paho sends the PUBACK: so it returns only when the message is on disk. The
+    // message is borrowed for the call. `resumed`: the connection resumed a session.
+    void (*on_message)(void *context, const struct message *message, bool resumed);
+    void (*on_event)(void *context, const struct mqtt_event *event);
+};
+
+// Once per process, before the first connection: library set-up (and http_proxy is hidden from Paho, which would use it
+// for MQTT).
+void mqtt_library_init(void);
+
+enum err mqtt_create(const struct mqtt_options *options, const struct mqtt_handlers *handlers, struct mqtt **out,
+                     struct diag *diag) MUST_CHECK;
+// Frees everything; connected or not. No handler runs after it returned.
+void mqtt_destroy(struct mqtt *mqtt);
+
+// Starts one attempt, trying the urls in order; MQTT_CONNECTED or MQTT_CONNECT_FAILED follows. TLS checks chain and
+// host name.
+enum err mqtt_connect(struct mqtt *mqtt, struct diag *diag) MUST_CHECK;
+// Sends DISCONNECT when what is in flight has finished or timeout_ms passed; MQTT_DISCONNECTED follows. The session is
+// kept.
+void mqtt_disconnect(struct mqtt *mqtt, int timeout_ms);
+bool mqtt_is_connected(const struct mqtt *mqtt);
+
+// One filter per call (several in one are reported as success even if all were refused). `subscription_id` 0: none.
+// Retain Handling 1 on MQTT 5: retained messages are sent only for a new subscription.
+enum err mqtt_subscribe(struct mqtt *mqtt, const char *filter, int qos, uint32_t subscription_id, uint64_t cookie,
+                        struct diag *diag) MUST_CHECK;
+enum err mqtt_unsubscribe(struct mqtt *mqtt, const char *filter, uint64_t cookie, struct diag *diag) MUST_CHECK;
+
+struct mqtt_publication {
+    const char *topic;
+    const char *payload;
+    size_t payload_len;
+    int qos;
+    bool retain;
+    const char *correlation_data; // MQTT 5; or NULL
+    size_t correlation_len;
+    const char *content_type; // MQTT 5; or NULL
+};
+// Hands the message to Paho, which copies it; MQTT_PUBLISHED, _REFUSED or _LOST with the cookie follows, possibly
+// before this returns. ERR_UNAVAILABLE when not connected: nothing follows. The caller keeps a window of its own (Paho
+// stalls when its own is full).
+enum err mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publication, uint64_t cookie,
+                      struct diag *diag) MUST_CHECK;
+// Paho can miss a wake-up of its send thread: call it when a publish is unanswered for 300 ms.
+void mqtt_poke(struct mqtt *mqtt);

@@ -1,0 +1,128 @@
+// The outbox: the one durable store of commands and replies (SQLite, WAL).
+//
+// Two threads use it: Paho's receive thread appends (one commit per command, before its PUBACK), the core thread does
+// everything else and commits its changes once per loop turn. One mutex guards the one SQLite connection; it is held
+// for one transaction. It knows no rules: `plan`, `reply` and `key` are texts and bytes of the caller.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/message.h"
+
+struct outbox;
+
+// States of a command on disk (design, section 8). Changes that are legal:
+// QUEUED -> SENT -> QUEUED (it surely did not run); QUEUED or SENT -> REPLIED -> DONE; a row of any state can be
+// deleted.
+enum outbox_state {
+    OUTBOX_QUEUED = 0,  // committed; `plan` is NULL until it was mapped
+    OUTBOX_SENT = 1,    // a request may have left
+    OUTBOX_REPLIED = 2, // has its final reply; the broker has not acknowledged all copies of it
+    OUTBOX_DONE = 3,    // kept to answer duplicates
+};
+const char *outbox_state_name(enum outbox_state state);
+
+struct outbox_options {
+    const char *path;        // its folder must exist; the file gets mode 0600
+    bool sync_full;          // fsync before a commit returns; else safe on kill -9, not on power loss
+    int64_t max_commands;    // rows in QUEUED, SENT or REPLIED
+    int64_t max_bytes;       // sum of topics, payloads, plans and replies of these rows
+    int64_t refused_reserve; // further rows without payload, for refusals made on arrival
+};
+
+// One stored command. In results everything is owned by the row (outbox_row_clear).
+struct outbox_row {
+    int64_t id; // in order of arrival
+    enum outbox_state state;
+    struct moment arrived;
+    struct message message; // payload and properties; empty payload in refused rows
+    char *refusal;          // error code of a refusal made on arrival, or NULL
+    char *plan;             // what the command was mapped to, or NULL
+    char *reply;            // final reply and where it goes, or NULL
+};
+void outbox_row_clear(struct outbox_row *row);
+
+// Opens or creates the file. ERR_NEWER: written by a newer major schema version, nothing was changed. A damaged file is
+// set aside as PATH.damaged-TIME, what is readable of it is saved into a new one, and *damaged_or_null gets a sentence
+// about it. ERR_IO: cannot be written; ERR_REFUSED: another process has it open. The diag says what and what to do.
+enum err outbox_open(const struct outbox_options *options, struct outbox **out, struct diag *damaged_or_null,
+                     struct diag *diag) MUST_CHECK;
+void outbox_close(struct outbox *outbox);
+
+// ---- Paho's receive thread
+
+enum outbox_append_result {
+    OUTBOX_APPENDED,    // committed
+    OUTBOX_REDELIVERED, // a PUBLISH with DUP that is among the last 256 of this session: nothing was written
+    OUTBOX_NO_ROOM,     // max_commands, max_bytes (or for a refused row the reserve) is reached: nothing was written
+    OUTBOX_CANNOT_WRITE // the disk failed: no PUBACK may leave
+};
+// Commits a command. With QoS 1 it also enters the redelivery record (packet id and hash of the last 256), in the same
+// transaction. `resumed`: the connection resumed a session, so a DUP may be a redelivery. `refusal` and `plan` are NULL
+// for a command that is to be run; a refused row has both, and its payload is not stored. Blocks for one commit.
+enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
+                                        const struct moment *arrived, bool resumed, const char *refusal,
+                                        const char *plan, int64_t *id, struct diag *diag) MUST_CHECK;
+// Session Present was 0: the redelivery record is emptied.
+enum err outbox_forget_deliveries(struct outbox *outbox, struct diag *diag) MUST_CHECK;
+
+// ---- core thread: changes are collected in memory and written by outbox_commit in one transaction, in their order.
+
+void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *plan);
+void outbox_stage_state(struct outbox *outbox, int64_t id, enum outbox_state state); // SENT, QUEUED or DONE
+// REPLIED with the reply's bytes. The payload is dropped (it is needed no more).
+void outbox_stage_reply(struct outbox *outbox, int64_t id, const char *reply);
+void outbox_stage_delete(struct outbox *outbox, int64_t id);
+// State and note of one call of a command with several calls; `note` is the caller's text (outcome) or NULL.
+void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum outbox_state state, const char *note);
+// For duplicates: the command's key (rule-independent: topic and id) and the hash of its message.
+void outbox_stage_key(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32]);
+bool outbox_has_staged(const struct outbox *outbox);
+// Commits what was staged. On ERR_IO nothing was written, the changes stay staged, and nothing that they allow may
+// leave.
+enum err outbox_commit(struct outbox *outbox, struct diag *diag) MUST_CHECK;
+
+// Next rows in QUEUED, SENT or REPLIED with id > after, at most `max`; for start-up. *count may be less than max only
+// at the end.
+enum err outbox_load(struct outbox *outbox, int64_t after, struct outbox_row *rows, size_t max, size_t *count,
+                     struct diag *diag) MUST_CHECK;
+// The stored calls of a command, in call order. Results owned by the caller: free each note, then the array.
+struct outbox_call {
+    int call;
+    enum outbox_state state;
+    char *note;
+};
+enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call **calls, size_t *count,
+                           struct diag *diag) MUST_CHECK;
+// The earliest command (other than `id`) with this key that arrived within window_ms before `now`; found false if none.
+struct outbox_twin {
+    bool found;
+    int64_t id;
+    enum outbox_state state;
+    bool same_message; // its hash is equal
+    char *reply;       // set in REPLIED and DONE; owned by the caller
+};
+enum err outbox_find_twin(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32],
+                          const struct moment *now, int64_t window_ms, struct outbox_twin *twin,
+                          struct diag *diag) MUST_CHECK;
+// Deletes DONE rows older than window_ms, and the oldest above max_done. Bounded work per call; call it now and then.
+enum err outbox_purge(struct outbox *outbox, const struct moment *now, int64_t window_ms, int64_t max_done,
+                      struct diag *diag) MUST_CHECK;
+
+struct outbox_counts {
+    int64_t commands; // QUEUED, SENT, REPLIED
+    int64_t refused;  // refused rows among them
+    int64_t bytes;
+    int64_t done;
+};
+struct outbox_counts outbox_counts(struct outbox *outbox);
+
+// Small named texts (subscriptions in force, last contact with the broker), written by the next outbox_commit. NULL
+// deletes.
+void outbox_stage_note(struct outbox *outbox, const char *name, const char *text_or_null);
+// The committed text, owned by the caller, or NULL.
+char *outbox_read_note(struct outbox *outbox, const char *name);
