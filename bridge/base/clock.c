@@ -40,33 +40,55 @@ int64_t clock_elapsed_ms(const struct moment *then, const struct moment *now)
     return same_boot ? now->boot_ms - then->boot_ms : now->wall_ms - then->wall_ms;
 }
 
-static void format(int64_t wall_ms, const char *fmt, char out[CLOCK_ISO_LEN])
+// gmtime_r refuses years beyond int only: int64 milliseconds stay far below that.
+static struct tm to_utc(int64_t wall_ms, int *ms)
 {
-    time_t seconds = (time_t)(wall_ms / 1000);
-    struct tm utc;
+    // Rounded down, so that a time before 1970 keeps a fraction that counts forward.
+    int64_t fraction = (wall_ms % 1000 + 1000) % 1000;
+    time_t seconds = (time_t)((wall_ms - fraction) / 1000);
+    struct tm utc = {0};
     gmtime_r(&seconds, &utc);
-    if (strftime(out, CLOCK_ISO_LEN, fmt, &utc) == 0) {
-        out[0] = '\0';
-    }
+    *ms = (int)fraction;
+    return utc;
 }
 
 void clock_iso_s(int64_t wall_ms, char out[CLOCK_ISO_LEN])
 {
-    format(wall_ms, "%Y-%m-%dT%H:%M:%SZ", out);
+    int ms = 0;
+    struct tm utc = to_utc(wall_ms, &ms);
+    if (strftime(out, CLOCK_ISO_LEN, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) {
+        out[0] = '\0';
+    }
 }
 
 void clock_iso_ms(int64_t wall_ms, char out[CLOCK_ISO_LEN])
 {
-    format(wall_ms, "%Y-%m-%dT%H:%M:%S", out);
-    size_t len = strlen(out);
-    snprintf(out + len, CLOCK_ISO_LEN - len, ".%03dZ", (int)(wall_ms % 1000));
+    int ms = 0;
+    struct tm utc = to_utc(wall_ms, &ms);
+    char seconds[CLOCK_ISO_LEN];
+    size_t len = strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
+    if (len == 0 || snprintf(out, CLOCK_ISO_LEN, "%s.%03dZ", seconds, ms) >= CLOCK_ISO_LEN) {
+        out[0] = '\0';
+    }
+}
+
+// Does the text begin with this form, where 'd' stands for a digit? strptime and sscanf let spaces and signs pass.
+static bool has_form(const char *text, const char *form)
+{
+    for (; *form != '\0'; form++, text++) {
+        bool fits = *form == 'd' ? *text >= '0' && *text <= '9' : *text == *form;
+        if (!fits) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // Parses ".123456" to milliseconds; a missing fraction is 0. Returns what follows.
 static const char *parse_fraction(const char *text, int *ms)
 {
     *ms = 0;
-    if (*text != '.') {
+    if (!has_form(text, ".d")) {
         return text;
     }
     int scale = 100;
@@ -77,6 +99,11 @@ static const char *parse_fraction(const char *text, int *ms)
     return text;
 }
 
+static int two_digits(const char *text)
+{
+    return (text[0] - '0') * 10 + text[1] - '0';
+}
+
 // "Z", "z", "+hh:mm" or "-hh:mm" at the end of the text.
 static bool parse_offset(const char *text, int *offset_s)
 {
@@ -84,15 +111,13 @@ static bool parse_offset(const char *text, int *offset_s)
     if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0) {
         return true;
     }
-    unsigned hours = 0;
-    unsigned minutes = 0;
-    int end = 0;
-    if ((*text != '+' && *text != '-') || strlen(text) != 6 ||
-        sscanf(text + 1, "%2u:%2u%n", &hours, &minutes, &end) != 2 || end != 5 || hours > 23 || minutes > 59) {
+    if ((!has_form(text, "+dd:dd") && !has_form(text, "-dd:dd")) || text[6] != '\0') {
         return false;
     }
-    *offset_s = (int)(hours * 3600 + minutes * 60) * (*text == '-' ? -1 : 1);
-    return true;
+    int hours = two_digits(text + 1);
+    int minutes = two_digits(text + 4);
+    *offset_s = (hours * 3600 + minutes * 60) * (*text == '-' ? -1 : 1);
+    return hours <= 23 && minutes <= 59;
 }
 
 // strptime accepts a day or hour that does not exist; the way back through timegm shows it.
@@ -109,6 +134,9 @@ static bool to_wall(struct tm *utc, int64_t *wall_ms)
 
 bool clock_parse_iso(const char *text, int64_t *wall_ms)
 {
+    if (!has_form(text, "dddd-dd-ddTdd:dd:dd")) {
+        return false;
+    }
     struct tm utc = {0};
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
     int ms = 0;

@@ -2,7 +2,9 @@
 //
 // json-c lets several malformed texts pass and saturates large integers in silence, so outside text first goes through
 // json_check. A value is json-c's `struct json_object *`; the null value is the NULL pointer, as json-c has it. A
-// function that "takes" a value owns it afterwards; "borrowed" results live as long as the value they come from.
+// function that "takes" a value owns it afterwards; "borrowed" results live as long as the value they come from. A
+// value belongs to one thread at a time: owners are counted without locks, and json_print keeps its text inside the
+// value. Only json_copy and the functions that read leave a value as it is, so threads may share one for these.
 #pragma once
 
 #include <stdbool.h>
@@ -15,17 +17,23 @@ struct json_object;
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_TEXT, JSON_LIST, JSON_MAP };
 
+#define JSON_DEPTH_MAX 1000
 struct json_limits {
-    size_t max_depth; // nested lists and maps; the outermost counts as 1
+    size_t max_depth; // nested lists and maps; the outermost counts as 1; above JSON_DEPTH_MAX it is that
 };
 
 // RFC 8259, and stricter: valid UTF-8 without NUL (raw or \u0000), paired surrogate escapes, integers within
 // -2^63 .. 2^64-1, finite reals, nothing after the value but white space. ERR_SYNTAX, or ERR_LIMIT for depth and number
-// range; the diag says what and at which byte.
+// range; the diag says what and at which byte (the first is byte 1).
 enum err json_check(const char *data, size_t len, const struct json_limits *limits, struct diag *diag) MUST_CHECK;
 // json_check, then parse. Number text is kept (10.0 stays 10.0, 1e2 stays 1e2); of duplicate keys the last one counts.
 enum err json_parse(const char *data, size_t len, const struct json_limits *limits, struct json_object **out,
                     struct diag *diag) MUST_CHECK;
+// The two reasons of ERR_LIMIT told apart: true if lists and maps are nested deeper than the limit.
+bool json_too_deep(const char *data, size_t len, const struct json_limits *limits);
+// For the id inside a text that json_parse refused with ERR_LIMIT: as json_parse, but up to JSON_DEPTH_MAX levels and
+// with numbers of any size (those beyond 64 bits saturate).
+enum err json_parse_lenient(const char *data, size_t len, struct json_object **out) MUST_CHECK;
 
 struct json_object *json_ref(struct json_object *value);        // one more owner; NULL stays NULL
 void json_free(struct json_object *value);                      // one owner less; NULL is allowed

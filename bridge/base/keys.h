@@ -40,18 +40,20 @@ struct key {
     const char *name;
     enum key_type type;
     size_t offset;
-    const char *fallback;       // default in YAML text, or NULL for none
+    const char *fallback;       // default in YAML text, or NULL for none; not for KEY_SECRET, KEY_NODE, KEY_GROUP
     int64_t min;                // KEY_INT, KEY_DURATION, KEY_SIZE
     int64_t max;                // 0 with min 0: no bounds
     const char *const *choices; // KEY_CHOICE: NULL-terminated
     const struct key *members;  // KEY_GROUP: ends with a row without a name
     const char *help;           // one line for the reference
+    bool empty_ok;              // KEY_TEXT, KEY_SECRET: an empty value (null) counts as absent, else it is an error
 };
 
 // Fills *out with the fallbacks. *out must be zeroed.
 void keys_defaults(const struct key *keys, void *out);
 // Reads the keys that are present in `map` into *out and leaves the others as they are (so defaults can be read before
-// a rule). All problems are collected; keys with problems keep their value. ERR_SYNTAX if there was an error.
+// a rule). Text that is replaced is freed. All problems are collected; keys with problems keep their value. A group
+// without a value is an empty one. ERR_SYNTAX if there was an error.
 enum err keys_read(const struct key *keys, const struct yaml_node *map, void *out,
                    struct problems *problems) MUST_CHECK;
 // Frees what keys_defaults and keys_read allocated in *out.

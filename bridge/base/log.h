@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define LOG_BURST     20
@@ -17,9 +18,15 @@ struct log_field {
     int64_t number;
 };
 
+// An array is never NULL, and the compiler would say so wherever LOG_S compared one itself.
+static inline const char *log_text(const char *text_or_null)
+{
+    return text_or_null != NULL ? text_or_null : "";
+}
+
 #define LOG_S(key, value)                                                                                              \
     {                                                                                                                  \
-        (key), (value) != NULL ? (value) : "", 0                                                                       \
+        (key), log_text(value), 0                                                                                      \
     }
 #define LOG_N(key, value)                                                                                              \
     {                                                                                                                  \

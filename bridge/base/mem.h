@@ -20,7 +20,7 @@ char *mem_vprintf(const char *fmt, va_list args) PRINTF(1, 0) __attribute__((ret
 void mem_wipe(void *data, size_t len);
 
 // AUTO(free_text) char *text = ...;   the owner is released at the end of its scope
-#define AUTO(cleanup) __attribute__((cleanup(cleanup)))
+#define AUTO(release) __attribute__((cleanup(release)))
 static inline void mem_auto_free(void *owner)
 {
     free(*(void **)owner);

@@ -12,7 +12,7 @@
 
 struct json_object;
 
-#define YAML_MAX_BYTES (16 * 1024 * 1024)
+#define YAML_MAX_BYTES 16777216 // 16 MiB
 #define YAML_MAX_DEPTH 64
 #define YAML_MAX_NODES 1000000 // with aliases expanded
 
@@ -23,7 +23,7 @@ struct yaml_node {
     enum yaml_kind kind;
     bool quoted;              // of a scalar: written in quotes or as a block, so always text
     int line;                 // 1-based, 0 for environment
-    int column;               // 1-based, in bytes
+    int column;               // 1-based, in bytes; 0 for environment
     const char *source;       // file name or the name of the environment variable; owned by the document
     char *text;               // of a scalar, NUL-terminated, without NUL inside
     size_t count;             // items of a list, pairs of a map
@@ -35,15 +35,22 @@ struct yaml_document; // owns all its nodes and the source's text
 
 // `source` is the name shown in problems. On errors *out is unset and problems has them, in words for a person: what is
 // wrong and what to do (a plain scalar that YAML cut or refused around ${...} or {name}: "put it in quotes").
+// ERR_SYNTAX, or ERR_LIMIT for bytes.
 enum err yaml_load_text(const char *source, const char *data, size_t len, struct yaml_document **out,
                         struct problems *problems) MUST_CHECK;
-// Regular files up to YAML_MAX_BYTES; a directory, an unreadable or an empty file is a problem of its own.
+// Regular files up to YAML_MAX_BYTES. ERR_IO if it cannot be read, else as yaml_load_text; a directory, an unreadable
+// or an empty file is a problem of its own.
 enum err yaml_load_file(const char *path, struct yaml_document **out, struct problems *problems) MUST_CHECK;
+// libyaml exports a yaml_free of its own, and a symbol of that name in the program would take its place inside libyaml.
+#define yaml_free yaml_free_document
 void yaml_free(struct yaml_document *document);
 
 const struct yaml_node *yaml_root(const struct yaml_document *document);
-// Line `line` (1-based) of the source without its line end, for the caret display; false if there is none.
+// Line `line` (1-based) of the source without its line end, for the caret display. False if there is none, or if it may
+// hold a secret written in line (a key with "secret" or "password" in its name): such lines are never shown.
 bool yaml_source_line(const struct yaml_document *document, int line, const char **text, size_t *len);
+// The same of a text that could not be loaded.
+bool yaml_text_line(const char *data, size_t data_len, int line, const char **text, size_t *len);
 
 // Value of a map's key, or NULL.
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
@@ -51,12 +58,13 @@ enum yaml_type yaml_type(const struct yaml_node *scalar);
 const char *
 yaml_kind_name(const struct yaml_node *node); // "a map", "a list", "text", "a number", "null" ...: for messages
 // The node as JSON; number text is kept where it is JSON's, else (0x1F, .5, +1) written as JSON writes it. Caller
-// frees. Infinity and NaN have no JSON: text.
+// frees. Infinity, NaN and integers beyond 64 bits have no JSON: text (of the latter the loader warns). Shared nodes
+// are copied: at most YAML_MAX_NODES values.
 struct json_object *yaml_to_json(const struct yaml_node *node);
 
 // Sets a value by path ("platform", "tls", "ca_file") as if it stood in the file, creating maps on the way and
-// replacing what is there; `yaml_text` is parsed as YAML. For configuration by environment. A NULL *document is created
-// as an empty map.
+// replacing what is there; `yaml_text` is parsed as YAML, an empty one is the empty text. For configuration by
+// environment. A NULL *document is created as an empty map.
 enum err yaml_override(struct yaml_document **document, const char *const *path, size_t path_count, const char *source,
                        const char *yaml_text, struct problems *problems) MUST_CHECK;
 

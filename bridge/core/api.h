@@ -28,12 +28,14 @@ enum api_class {
 const char *api_class_name(enum api_class class);
 
 // One row of the table: longest prefix wins, case does not count. The table is data; a configuration can put rows
-// before it.
+// before it: of an extra row and one of the table with equally long prefixes the extra one wins.
 struct api_row {
-    const char *prefix;
+    const char *prefix; // not empty
     enum api_class class;
-    const char *code; // error code of the reply
+    const char *code; // error code of the reply, one of the closed list
 };
+// The table's own rows, longest prefix not necessarily first; NULL after the last.
+const struct api_row *api_row_at(size_t index);
 
 struct api_input {
     long http_status;
@@ -44,15 +46,17 @@ struct api_input {
 
 struct api_answer {
     enum api_class class;
-    char *message_id; // or NULL; text whatever the platform wrote
-    char *request_id; // or NULL
+    char *message_id; // or NULL; text whatever the platform wrote, cut at 256 bytes
+    char *request_id; // or NULL; likewise
     struct json_object *
         result; // Data.Result parsed (API_SUCCESS with it, API_DEVICE_FAILED), or NULL; text that is no JSON stays text
     bool has_result;
-    struct failure failure; // set for all classes but API_SUCCESS; the detail names the platform's own words, cut
+    struct failure failure; // set for all classes but API_SUCCESS; the detail names the platform's own words, cut. An
+                            // echoed string to sign is never among them
 };
 void api_answer_clear(struct api_answer *answer);
-// Never fails: what cannot be read is API_MAY_HAVE_RUN (2xx) or classed by its HTTP status.
+// Never fails: what cannot be read is API_MAY_HAVE_RUN (2xx) or classed by its HTTP status. The same holds for answers
+// that contradict themselves (Success true with an error code or an error status): API_MAY_HAVE_RUN.
 void api_classify(const struct api_input *input, const struct api_row *extra_rows, size_t extra_count,
                   struct api_answer *out);
 // The final status of a command that ends with this class now (no further attempt). `idempotent` changes nothing here:

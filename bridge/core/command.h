@@ -34,6 +34,7 @@ enum order { ORDER_DEVICE, ORDER_RULE, ORDER_NONE };
 struct command {
     char *id;           // as text
     bool id_is_integer; // echoed as a JSON integer
+    bool id_given;      // the sender gave it, so duplicates are looked for
     char *rule;
     char *topic;
     char *platform;

@@ -21,11 +21,12 @@ struct rule;
 
 struct mapping_options {
     const char *base_topic;         // "thingbridge": topics below BASE/bridge/ are ours, never commands
-    const char *const *reply_allow; // filters for requesters' topics; NULL: the default list of the design
+    const char *const *reply_allow; // filters for requesters' topics, which may begin with "<command topic>" or
+                                    // "<base>"; NULL: the default list of the design
     size_t reply_allow_count;
-    const char *const *platforms; // names that `platform:` may have
+    const char *const *platforms; // names that `platform:` may have; none: any name
     size_t platform_count;
-    const char *default_platform; // name used by rules without `platform`
+    const char *default_platform; // name used by rules without `platform`; NULL: each rule has to name one
     const char *discovery_prefix; // "homeassistant": never a reply topic
     int64_t max_payload;          // bytes
     int64_t max_json_depth;
@@ -40,6 +41,12 @@ void mapping_destroy(struct mapping *mapping);
 // Tables of keys, for the schema and the reference.
 extern const struct key mapping_file_keys[];
 extern const struct key mapping_rule_keys[];
+extern const struct key mapping_default_keys[]; // `defaults`: a rule's but name, topic, where, invoke and call
+extern const struct key mapping_invoke_keys[];
+extern const struct key mapping_call_keys[];
+extern const struct key mapping_reply_keys[];
+extern const struct key mapping_batch_keys[];
+extern const struct key mapping_test_keys[];
 
 size_t mapping_rule_count(const struct mapping *mapping);
 const struct rule *mapping_rule_at(const struct mapping *mapping, size_t index);

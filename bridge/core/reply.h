@@ -21,6 +21,7 @@ struct call_outcome {
 };
 void call_outcome_clear(struct call_outcome *outcome);
 char *call_outcome_encode(const struct call_outcome *outcome); // JSON text for the outbox, the caller frees
+// ERR_SYNTAX for a damaged text or an error code that this version does not know.
 enum err call_outcome_decode(const char *text, struct call_outcome *out) MUST_CHECK;
 
 struct reply_facts {
@@ -28,12 +29,13 @@ struct reply_facts {
     int64_t duration_ms; // since arrival
     int attempts;
 };
-// The final reply of a command: one outcome is told as it is; several are `ok`/`accepted`/... if all agree, else
-// `partial` with `calls` and `failed_devices`. A refusal is one outcome with STATUS_REJECTED. JSON text, the caller
-// frees.
+// The final reply of a command: one outcome is told as it is; several (one per call, in the order of the calls) are
+// `ok`/`accepted`/... if all agree, the first speaking for all, else `partial` with `calls` and `failed_devices` (those
+// that surely failed: devices of an `unknown` call are not among them). A refusal is one outcome with STATUS_REJECTED;
+// if that has no failure, the command's refusal is told. JSON text, the caller frees.
 char *reply_final(const struct command *command, const struct call_outcome *outcomes, size_t count,
                   const struct reply_facts *facts);
-// The status that reply_final tells for these outcomes.
+// The status that reply_final tells for these outcomes (at least one).
 enum status reply_status(const struct call_outcome *outcomes, size_t count);
 // A reply with `final: false`: STATUS_ACCEPTED or STATUS_QUEUED.
 char *reply_progress(const struct command *command, enum status status, const struct call_outcome *outcome_or_null,
@@ -56,8 +58,11 @@ struct reply_record {
     struct delivery *deliveries; // of the final reply; no topic twice
     size_t delivery_count;
 };
-// Result topic and the requester's topic, by the command's settings; takes the texts.
+// Result topic and the requester's topic, by the command's settings; takes the texts. The requester's copy carries the
+// correlation data, and is the one that is kept if both topics are the same. Progress goes to the ack topic if that is
+// not the result topic.
 void reply_record_build(const struct command *command, char *reply, char *progress_or_null, struct reply_record *out);
 void reply_record_clear(struct reply_record *record);
 char *reply_record_encode(const struct reply_record *record);
+// ERR_SYNTAX for a damaged text.
 enum err reply_record_decode(const char *text, struct reply_record *out) MUST_CHECK;

@@ -15,10 +15,12 @@ struct signature_stages {
 };
 void signature_stages_free(struct signature_stages *stages);
 
-// Stages over exactly these parameters (Signature itself is not among them). `key` is a MAC context keyed with SECRET +
-// "&".
+// Stages over exactly these parameters (Signature itself is not among them), also those with an empty value. `key` is a
+// MAC context keyed with SECRET + "&". What the stages held before is replaced.
 void sign_parameters(const struct parameters *parameters, const char *method, struct crypto_mac_key *key,
                      struct signature_stages *stages);
+// The last stage alone: appends the base64 signature of a string to sign.
+void sign_string(const char *string_to_sign, size_t len, struct crypto_mac_key *key, struct buf *signature);
 // Makes the context: algorithm name "HMAC-SHA1" or "HMAC-SHA256", NULL for any other.
 struct crypto_mac_key *sign_key_create(const char *algorithm, const char *secret);
 
@@ -31,6 +33,7 @@ struct sign_account {
 };
 // One attempt: action and its parameters, the common parameters, `nonce` and `timestamp` (YYYY-MM-DDThh:mm:ssZ). Gives
 // the query that goes on the wire (canonical query and Signature), owned by the caller. A parameter of the action wins
-// over a common one of that name.
+// over a common one of that name; Action, AccessKeyId, SignatureMethod, SignatureNonce, Timestamp and Signature are
+// made here, and parameters of these names are left out.
 char *sign_request(const struct sign_account *account, const struct call *call, const char *nonce,
                    const char *timestamp, struct signature_stages *stages_or_null);

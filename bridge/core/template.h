@@ -12,6 +12,9 @@
 #include "core/code.h"
 #include "core/topic.h"
 
+#define TEMPLATE_MAX_LEN   (64 * 1024)  // bytes of one template as written
+#define TEMPLATE_MAX_VALUE (256 * 1024) // bytes of the text that one template gives
+
 struct template;      // one text
 struct template_tree; // JSON-like value whose texts are templates (args, parameters)
 
@@ -45,15 +48,18 @@ struct template_input {
 // Compiles one text at a YAML scalar; problems carry its place. Only a quoted or plain text scalar can hold ${...}.
 enum err template_compile(const struct yaml_node *node, const struct template_scope *scope, struct template **out,
                           struct problems *problems) MUST_CHECK;
+// The same for a text without a place.
+enum err template_compile_text(const char *text, const struct template_scope *scope, struct template **out,
+                               struct diag *diag) MUST_CHECK;
 void template_free(struct template *tmpl);
 bool template_is_constant(const struct template *tmpl);
-// True if it uses a capture or the payload (or properties): for the warning about unchecked names.
+// True if it uses what the sender chooses: a capture, the topic, the payload, the id or a property.
 bool template_uses_outside(const struct template *tmpl);
 const char *template_text(const struct template *tmpl); // as written
 
 // The value: a template that is one ${...} keeps the JSON type and number text; otherwise text. *missing is set (and
 // *out is NULL) if it is one ${...} whose value is missing at the end of its filters. Failures: member_missing inside
-// longer text, filter_failed.
+// longer text, filter_failed, request_too_large.
 enum err template_value(const struct template *tmpl, const struct template_input *input, struct json_object **out,
                         bool *missing, struct failure *failure) MUST_CHECK;
 // The value as text (text as it is, numbers and booleans as JSON writes them; lists, maps and null are filter_failed;

@@ -8,7 +8,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define TOPIC_MAX_LEN 1024
+#define TOPIC_MAX_LEN      1024
+#define TOPIC_MAX_CAPTURES 32
 
 // MQTT section 4.7: 1 to TOPIC_MAX_LEN bytes of UTF-8 without NUL; a name has no wildcards and no control characters of
 // ours.
@@ -20,7 +21,8 @@ bool topic_filter_matches(const char *filter, const char *name);
 bool topic_filter_covers(const char *a, const char *b);
 // Is there a name that both match?
 bool topic_filter_overlaps(const char *a, const char *b);
-// The narrowest single filter that covers both; the caller frees it.
+// The narrowest single filter that covers both; the caller frees it. NULL if there is none: only one of them is for
+// names that begin with '$'.
 char *topic_filter_union(const char *a, const char *b);
 
 // A rule's topic: "home/{room}/{path#}". {name} is '+', {name#} at the end is '#'; '+' and '#' work unnamed.
@@ -37,7 +39,7 @@ struct topic_pattern {
     size_t name_count;
 };
 // Capture names: a letter or '_', then letters, digits, '_'; not one of the reserved names (payload topic id property
-// group now).
+// group now). At most TOPIC_MAX_CAPTURES.
 enum err topic_pattern_compile(const char *text, struct topic_pattern **out, struct diag *diag) MUST_CHECK;
 void topic_pattern_free(struct topic_pattern *pattern);
 // Fills captures[0..name_count) with pieces of `name` ({rest#} holds the slashes; "a/{rest#}" matches "a" with an empty
@@ -52,9 +54,11 @@ struct subscription {
     char *filter;
     uint32_t id;
 };
+struct filter_tree;
 struct subscription_set {
     struct subscription *items; // sorted by id
     size_t count;
+    struct filter_tree *tree; // positions in items by filter
 };
 void subscription_set_build(const char *const *filters, size_t count, bool merge, struct subscription_set *out);
 void subscription_set_free(struct subscription_set *set);

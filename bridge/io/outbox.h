@@ -29,8 +29,8 @@ const char *outbox_state_name(enum outbox_state state);
 struct outbox_options {
     const char *path;        // its folder must exist; the file gets mode 0600
     bool sync_full;          // fsync before a commit returns; else safe on kill -9, not on power loss
-    int64_t max_commands;    // rows in QUEUED, SENT or REPLIED
-    int64_t max_bytes;       // sum of topics, payloads, plans and replies of these rows
+    int64_t max_commands;    // rows in QUEUED, SENT or REPLIED, but for refused ones
+    int64_t max_bytes;       // sum of messages (with properties), plans and replies of the rows in these states
     int64_t refused_reserve; // further rows without payload, for refusals made on arrival
 };
 
@@ -39,7 +39,7 @@ struct outbox_row {
     int64_t id; // in order of arrival
     enum outbox_state state;
     struct moment arrived;
-    struct message message; // payload and properties; empty payload in refused rows
+    struct message message; // without subscription ids; refused and REPLIED rows have no payload and user properties
     char *refusal;          // error code of a refusal made on arrival, or NULL
     char *plan;             // what the command was mapped to, or NULL
     char *reply;            // final reply and where it goes, or NULL
@@ -51,6 +51,7 @@ void outbox_row_clear(struct outbox_row *row);
 // about it. ERR_IO: cannot be written; ERR_REFUSED: another process has it open. The diag says what and what to do.
 enum err outbox_open(const struct outbox_options *options, struct outbox **out, struct diag *damaged_or_null,
                      struct diag *diag) MUST_CHECK;
+// Changes that are staged and not committed are lost.
 void outbox_close(struct outbox *outbox);
 
 // ---- Paho's receive thread
@@ -61,9 +62,10 @@ enum outbox_append_result {
     OUTBOX_NO_ROOM,     // max_commands, max_bytes (or for a refused row the reserve) is reached: nothing was written
     OUTBOX_CANNOT_WRITE // the disk failed: no PUBACK may leave
 };
-// Commits a command. With QoS 1 it also enters the redelivery record (packet id and hash of the last 256), in the same
-// transaction. `resumed`: the connection resumed a session, so a DUP may be a redelivery. `refusal` and `plan` are NULL
-// for a command that is to be run; a refused row has both, and its payload is not stored. Blocks for one commit.
+// Commits a command. Ids grow; none is used twice while the process runs. With QoS 1 it also enters the redelivery
+// record (packet id and hash of the last 256), in the same transaction. `resumed`: the connection resumed a session, so
+// a DUP may be a redelivery. `plan` is what the command was mapped to, or NULL. `refusal` is NULL for a command that is
+// to be run; a refused row has one and a plan, and its payload is not stored. Blocks for one commit.
 enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
                                         const struct moment *arrived, bool resumed, const char *refusal,
                                         const char *plan, int64_t *id, struct diag *diag) MUST_CHECK;
@@ -74,7 +76,7 @@ enum err outbox_forget_deliveries(struct outbox *outbox, struct diag *diag) MUST
 
 void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *plan);
 void outbox_stage_state(struct outbox *outbox, int64_t id, enum outbox_state state); // SENT, QUEUED or DONE
-// REPLIED with the reply's bytes. The payload is dropped (it is needed no more).
+// REPLIED with the reply's bytes. Payload and user properties are dropped (they are needed no more).
 void outbox_stage_reply(struct outbox *outbox, int64_t id, const char *reply);
 void outbox_stage_delete(struct outbox *outbox, int64_t id);
 // State and note of one call of a command with several calls; `note` is the caller's text (outcome) or NULL.
@@ -83,7 +85,8 @@ void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum outbox_
 void outbox_stage_key(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32]);
 bool outbox_has_staged(const struct outbox *outbox);
 // Commits what was staged. On ERR_IO nothing was written, the changes stay staged, and nothing that they allow may
-// leave.
+// leave. ERR_DAMAGED likewise; only a restart helps, which repairs the file. ERR_INTERNAL: an impossible change was
+// staged (a state that may not follow, or a row that is not there); nothing was written, and it will not get better.
 enum err outbox_commit(struct outbox *outbox, struct diag *diag) MUST_CHECK;
 
 // Next rows in QUEUED, SENT or REPLIED with id > after, at most `max`; for start-up. *count may be less than max only
@@ -98,7 +101,8 @@ struct outbox_call {
 };
 enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call **calls, size_t *count,
                            struct diag *diag) MUST_CHECK;
-// The earliest command (other than `id`) with this key that arrived within window_ms before `now`; found false if none.
+// The earliest command with this key that arrived before `id` (0: any) and within window_ms before `now`; found false
+// if none. What is staged counts as if it were committed.
 struct outbox_twin {
     bool found;
     int64_t id;

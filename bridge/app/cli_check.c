@@ -1,0 +1,94 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "app/cli.h"
+#include "app/config.h"
+#include "app/problem_report.h"
+#include "base/mem.h"
+
+static const char help_text[] =
+    "  thingbridge check\n"
+    "  thingbridge check -c thingbridge.yaml\n"
+    "  thingbridge check mappings/demo.yaml\n"
+    "\n"
+    "Reads the configuration and the mappings it names, or only the mapping files given, and prints\n"
+    "all that is wrong. Exit code 0: no errors; 78: errors.\n"
+    "  -c, --config FILE   configuration (default " CONFIG_DEFAULT_PATH ")\n"
+    "      --json          problems as JSON\n";
+
+struct check {
+    struct config config;
+    struct mapping_files files;
+    struct mapping *mapping;
+    struct problems problems;
+};
+
+static void check_rules(struct check *check, const struct text_list *patterns)
+{
+    if (config_load_mappings(patterns, &check->files, &check->problems) == ERR_OK || check->files.count > 0) {
+        // What it returns is counted in the problems too.
+        if (config_build_mapping(&check->config, &check->files, &check->mapping, &check->problems) != ERR_OK) {
+            check->mapping = NULL;
+        }
+    }
+}
+
+static void report(const struct check *check, bool json)
+{
+    AUTO_FREE struct yaml_document **documents = mem_alloc((check->files.count + 1) * sizeof(struct yaml_document *));
+    documents[0] = check->config.document;
+    for (size_t i = 0; i < check->files.count; i++) {
+        documents[i + 1] = check->files.documents[i];
+    }
+    if (json) {
+        problem_report_json(stdout, &check->problems);
+        return;
+    }
+    problem_report(stdout, &check->problems, documents, check->files.count + 1);
+    if (check->problems.errors == 0) {
+        printf("ok: %zu rule%s in %zu file%s\n", check->mapping == NULL ? 0 : mapping_rule_count(check->mapping),
+               check->mapping != NULL && mapping_rule_count(check->mapping) == 1 ? "" : "s", check->files.count,
+               check->files.count == 1 ? "" : "s");
+    } else {
+        fprintf(stderr, "%zu error%s\n", check->problems.errors, check->problems.errors == 1 ? "" : "s");
+    }
+}
+
+int cli_check(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    const char *path = NULL;
+    bool json = false;
+    for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        if (option == 'h') {
+            fputs(help_text, stdout);
+            return EX_OK;
+        }
+        if (option == '?') {
+            return EX_USAGE;
+        }
+        json = json || option == 'j';
+        path = option == 'c' ? optarg : path;
+    }
+    struct check check = {0};
+    struct text_list given = {.items = argv + optind, .count = (size_t)(argc - optind)};
+    bool with_config = path != NULL || given.count == 0;
+    if (!with_config) {
+        config_defaults(&check.config);
+    }
+    if (!with_config || config_load(path, &check.config, &check.problems) == ERR_OK || check.config.document != NULL) {
+        check_rules(&check, given.count > 0 ? &given : &check.config.mappings);
+    }
+    report(&check, json);
+    int code = check.problems.errors > 0 ? EX_CONFIG : EX_OK;
+    mapping_destroy(check.mapping);
+    mapping_files_clear(&check.files);
+    problems_clear(&check.problems);
+    config_clear(&check.config);
+    return code;
+}

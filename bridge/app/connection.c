@@ -1,0 +1,163 @@
+#include "app/connection.h"
+
+#include <stdio.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+#define BACKOFF_FIRST_MS 500
+#define BACKOFF_MAX_MS   10000
+#define YIELD_FIRST_MS   120000
+#define YIELD_MAX_MS     600000
+#define SHORT_LIFE_MS    3000 // a connection that ends sooner, three times in a row, may be such a fight on MQTT 3.1.1
+#define SHORT_LIVES_MAX  3
+#define DISCONNECT_MS    2000
+
+// Half to all of a delay that doubles with each failure.
+static int64_t backoff_ms(int failures, int64_t first_ms, int64_t max_ms)
+{
+    int64_t delay = first_ms;
+    for (int i = 1; i < failures && delay < max_ms; i++) {
+        delay *= 2;
+    }
+    delay = delay > max_ms ? max_ms : delay;
+    uint32_t random = 0;
+    crypto_random(&random, sizeof random);
+    return delay / 2 + (int64_t)(random % (uint32_t)(delay / 2 + 1));
+}
+
+static void wait_and_retry(struct connection *connection, int64_t now_ms, const char *event,
+                           const struct mqtt_event *why)
+{
+    connection->failures++;
+    int64_t delay = backoff_ms(connection->failures, BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
+    connection->state = CONNECTION_DOWN;
+    connection->retry_ms = now_ms + delay;
+    LOG(LOG_WARN, event, LOG_S("connection", connection->name), LOG_S("error", why->text), LOG_N("reason", why->reason),
+        LOG_N("retry_in_ms", delay));
+}
+
+static void yield(struct connection *connection, int64_t now_ms, const char *why)
+{
+    connection->yields++;
+    int64_t delay = backoff_ms(connection->yields, YIELD_FIRST_MS, YIELD_MAX_MS);
+    connection->state = CONNECTION_DOWN;
+    connection->retry_ms = now_ms + delay;
+    LOG(LOG_ERROR, "mqtt_client_id_in_use", LOG_S("connection", connection->name), LOG_S("error", why),
+        LOG_S("hint", "another program uses our client id: give each its own mqtt.client_id; not fighting for it"),
+        LOG_N("retry_in_ms", delay));
+}
+
+static void connection_lost(struct connection *connection, const struct mqtt_event *event, int64_t now_ms)
+{
+    metrics_add(METRIC_MQTT_LOSSES, 1);
+    bool short_life = now_ms - connection->up_since_ms < SHORT_LIFE_MS;
+    connection->short_lives = short_life ? connection->short_lives + 1 : 0;
+    connection->failures = short_life ? connection->failures : 0;
+    if (connection->short_lives >= SHORT_LIVES_MAX) {
+        connection->short_lives = 0;
+        yield(connection, now_ms,
+              "the broker ends the connection right after each connect, as it does when another client "
+              "connects with the same client id");
+        return;
+    }
+    wait_and_retry(connection, now_ms, "mqtt_lost", event);
+}
+
+static void connect_now(struct connection *connection, int64_t now_ms)
+{
+    struct diag diag;
+    connection->state = CONNECTION_CONNECTING;
+    if (mqtt_connect(connection->mqtt, &diag) != ERR_OK) {
+        struct mqtt_event why = {.kind = MQTT_CONNECT_FAILED};
+        snprintf(why.text, sizeof why.text, "%.250s", diag.text);
+        wait_and_retry(connection, now_ms, "mqtt_connect_failed", &why);
+    }
+}
+
+static void connection_up(struct connection *connection, const struct mqtt_event *event, int64_t now_ms)
+{
+    connection->state = CONNECTION_UP;
+    connection->up_since_ms = now_ms;
+    metrics_add(METRIC_MQTT_CONNECTS, 1);
+    LOG(LOG_INFO, "mqtt_connected", LOG_S("connection", connection->name), LOG_S("url", event->url),
+        LOG_N("session_present", event->session_present));
+}
+
+bool connection_is_stopping(const struct connection *connection)
+{
+    return connection->state == CONNECTION_STOPPING || connection->state == CONNECTION_STOPPED;
+}
+
+static void connection_down(struct connection *connection, const struct mqtt_event *event, int64_t now_ms)
+{
+    if (connection_is_stopping(connection)) {
+        connection->state = CONNECTION_STOPPED;
+    } else if (event->kind == MQTT_CONNECT_FAILED) {
+        wait_and_retry(connection, now_ms, "mqtt_connect_failed", event);
+    } else if (event->kind == MQTT_LOST) {
+        connection_lost(connection, event, now_ms);
+    } else if (event->kind == MQTT_TAKEN_OVER) {
+        metrics_add(METRIC_MQTT_LOSSES, 1);
+        yield(connection, now_ms, event->text);
+    } else {
+        connection->state = CONNECTION_DOWN;
+        connection->retry_ms = now_ms;
+    }
+}
+
+bool connection_take(struct connection *connection, const struct mqtt_event *event, int64_t now_ms)
+{
+    bool stopping = connection_is_stopping(connection);
+    switch (event->kind) {
+    case MQTT_CONNECTED:
+        if (!stopping) {
+            connection_up(connection, event, now_ms);
+        }
+        return true;
+    case MQTT_CONNECT_FAILED:
+    case MQTT_LOST:
+    case MQTT_TAKEN_OVER:
+    case MQTT_DISCONNECTED:
+        connection_down(connection, event, now_ms);
+        return true;
+    case MQTT_SUBSCRIBED:
+    case MQTT_SUBSCRIBE_FAILED:
+    case MQTT_UNSUBSCRIBED:
+    case MQTT_PUBLISHED:
+    case MQTT_PUBLISH_REFUSED:
+    case MQTT_PUBLISH_LOST:
+        return false;
+    }
+    return false;
+}
+
+int64_t connection_run(struct connection *connection, int64_t now_ms)
+{
+    if (connection->state != CONNECTION_DOWN) {
+        return INT64_MAX;
+    }
+    if (now_ms >= connection->retry_ms) {
+        connect_now(connection, now_ms);
+        return INT64_MAX;
+    }
+    return connection->retry_ms - now_ms;
+}
+
+void connection_stop(struct connection *connection)
+{
+    if (connection->state == CONNECTION_UP) {
+        connection->state = CONNECTION_STOPPING;
+        mqtt_disconnect(connection->mqtt, DISCONNECT_MS);
+    } else if (connection->state != CONNECTION_STOPPING) {
+        connection->state = CONNECTION_STOPPED;
+    }
+}
+
+void connection_renew(struct connection *connection)
+{
+    if (connection->state == CONNECTION_UP) {
+        mqtt_disconnect(connection->mqtt, 0);
+    }
+}

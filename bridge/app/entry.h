@@ -1,0 +1,50 @@
+// A command that the pipeline holds, with its calls and its replies. Memory only; the outbox has what must survive.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/link.h"
+#include "app/mail.h"
+#include "core/command.h"
+#include "core/reply.h"
+#include "io/outbox.h"
+
+struct entry_call {
+    enum outbox_state state; // QUEUED: has not left; SENT: is under way or may have run; DONE: has its outcome
+    bool may_have_run;       // an earlier attempt left, and what came of it is not known
+    struct call_outcome outcome;
+};
+
+struct entry {
+    struct entry *next;
+    struct entry *previous;
+    struct entry *next_ready; // in one of the pipeline's lists for after the commit
+    struct entry *next_twin;  // in the list of duplicates that wait for this command's reply
+    struct entry *twins;
+
+    int64_t row_id; // 0: QoS 0
+    enum outbox_state state;
+    struct moment arrived;
+    struct command *command;
+    bool keep_done; // DONE rows are kept for duplicates; else the row goes
+    bool scheduled; // the scheduler knows it
+    int attempts;
+    size_t calls_done;
+    struct entry_call *calls;
+
+    struct reply_record record;
+    struct outgoing *outgoing; // progress first, then each delivery
+    size_t outgoing_count;
+    size_t replies_due;
+};
+
+// Takes the arrival's command.
+struct entry *entry_create(struct arrival *arrival);
+void entry_free(struct entry *entry);
+// CLOCK_BOOTTIME of its deadline. After a reboot with a clock that stands before the arrival the deadline has passed.
+int64_t entry_deadline_ms(const struct entry *entry, const struct moment *now);
+struct reply_facts entry_facts(const struct entry *entry, const struct moment *now);
+// Makes entry->outgoing from entry->record.
+void entry_prepare_outgoing(struct entry *entry);

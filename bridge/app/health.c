@@ -1,0 +1,61 @@
+#include "app/health.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+
+#define HEALTH_MS       60000
+#define HEALTH_FIRST_MS 5000
+
+void health_init(struct health *health, const struct config *config)
+{
+    struct moment now = clock_now();
+    snprintf(health->topic, sizeof health->topic, "%s/bridge/health", config->bridge.base_topic);
+    health->started_ms = now.boot_ms;
+    health->next_ms = now.boot_ms + HEALTH_FIRST_MS;
+}
+
+static struct json_object *counters(void)
+{
+    struct json_object *map = json_new_map();
+    for (int i = 0; i < METRIC_COUNT; i++) {
+        json_put(map, metrics_name((enum metric)i), json_new_int((int64_t)metrics_get((enum metric)i)));
+    }
+    return map;
+}
+
+void health_run(struct health *health, struct link *link, const struct pipeline *pipeline, const struct moment *now)
+{
+    if (now->boot_ms < health->next_ms) {
+        return;
+    }
+    health->next_ms = now->boot_ms + HEALTH_MS;
+    char time[CLOCK_ISO_LEN];
+    clock_iso_ms(now->wall_ms, time);
+    AUTO_JSON struct json_object *map = json_new_map();
+    json_put_text(map, "time", time);
+    json_put(map, "uptime_s", json_new_int((now->boot_ms - health->started_ms) / 1000));
+    json_put(map, "commands", json_new_int((int64_t)pipeline_count(pipeline)));
+    json_put(map, "in_flight", json_new_int((int64_t)pipeline_in_flight(pipeline)));
+    json_put(map, "replies_due", json_new_int((int64_t)pipeline_replies_due(pipeline)));
+    json_put(map, "counters", counters());
+    AUTO_FREE char *text = json_print(map);
+    link_publish_own(link, health->topic, text, false);
+}
+
+int64_t health_wait_ms(const struct health *health, int64_t now_ms)
+{
+    return health->next_ms > now_ms ? health->next_ms - now_ms : 0;
+}
+
+void health_log(const struct health *health)
+{
+    struct moment now = clock_now();
+    AUTO_JSON struct json_object *map = counters();
+    AUTO_FREE char *text = json_print(map);
+    LOG(LOG_INFO, "counters", LOG_N("uptime_s", (now.boot_ms - health->started_ms) / 1000), LOG_S("counters", text));
+}

@@ -1,0 +1,21 @@
+// BASE/bridge/health: a line of JSON every minute with what the bridge has done and has to do. Core thread.
+#pragma once
+
+#include <stdint.h>
+
+#include "app/config.h"
+#include "app/link.h"
+#include "app/pipeline.h"
+#include "base/clock.h"
+
+struct health {
+    char topic[512];
+    int64_t started_ms; // CLOCK_BOOTTIME
+    int64_t next_ms;
+};
+
+void health_init(struct health *health, const struct config *config);
+void health_run(struct health *health, struct link *link, const struct pipeline *pipeline, const struct moment *now);
+int64_t health_wait_ms(const struct health *health, int64_t now_ms);
+// The counters as one log line, at the end of the process.
+void health_log(const struct health *health);

@@ -1,0 +1,228 @@
+#include "app/link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/connection.h"
+#include "app/secret.h"
+#include "app/subscriber.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define CONNECT_TIMEOUT_S 10
+#define RECEIVE_MAXIMUM   128
+#define MAX_PACKET_SIZE   (1024 * 1024)
+
+struct link {
+    struct link_options options;
+    struct connection commands;
+    struct connection replies;
+    struct subscriber subscriber;
+    struct reply_queue queue;
+    char *state_topic;
+    bool online;
+};
+
+static struct mqtt_options connection_options(const struct link *link, const char *client_id, const char *password)
+{
+    const struct config_mqtt *config = &link->options.config->mqtt;
+    return (struct mqtt_options){
+        .urls = (const char *const *)config->urls.items,
+        .url_count = config->urls.count,
+        .client_id = client_id,
+        .version = config->version == CONFIG_MQTT_5 ? 5 : 4,
+        .username = config->username,
+        .password = password,
+        .tls = {config->tls.ca_file, config->tls.cert_file, config->tls.key_file},
+        .keepalive_s = (int)(config->keepalive_ms / 1000),
+        .connect_timeout_s = CONNECT_TIMEOUT_S,
+        .clean_start = true,
+    };
+}
+
+static enum err create_commands(struct link *link, const char *password, struct diag *diag)
+{
+    const struct config_mqtt *config = &link->options.config->mqtt;
+    struct mqtt_handlers handlers = receiver_command_handlers(link->options.receiver);
+    struct mqtt_options options = connection_options(link, config->client_id, password);
+    options.clean_start = false;
+    options.session_expiry_s = (uint32_t)(config->session_expiry_ms / 1000);
+    options.receive_maximum = RECEIVE_MAXIMUM;
+    options.max_packet_size = MAX_PACKET_SIZE;
+    options.will_topic = link->state_topic;
+    options.will_payload = "offline";
+    return mqtt_create(&options, &handlers, &link->commands.mqtt, diag);
+}
+
+static enum err create_replies(struct link *link, const char *password, struct diag *diag)
+{
+    AUTO_FREE char *client_id = mem_printf("%s-replies", link->options.config->mqtt.client_id);
+    struct mqtt_handlers handlers = receiver_reply_handlers(link->options.receiver);
+    struct mqtt_options options = connection_options(link, client_id, password);
+    return mqtt_create(&options, &handlers, &link->replies.mqtt, diag);
+}
+
+static enum err read_password(const struct config_mqtt *config, char **password, struct diag *diag)
+{
+    bool readable = false;
+    struct diag reason;
+    if (!secret_is_set(&config->password)) {
+        return ERR_OK;
+    }
+    enum err err = secret_read(&config->password, password, &readable, &reason);
+    if (err != ERR_OK) {
+        return diag_set(diag, err, "mqtt.password: %s", reason.text);
+    }
+    if (readable) {
+        LOG(LOG_WARN, "secret_readable", LOG_S("file", config->password.file),
+            LOG_S("hint", "others can read this file: chmod 600"));
+    }
+    return ERR_OK;
+}
+
+static void prepare(struct link *link)
+{
+    const struct link_options *options = &link->options;
+    struct subscriber_options subscriber = {
+        .commands = &link->commands,
+        .replies = &link->replies,
+        .mapping = options->mapping,
+        .receiver = options->receiver,
+        .outbox = options->outbox,
+        .share = options->config->mqtt.share,
+        .fence_topic = options->fence_topic,
+    };
+    link->commands.name = "commands";
+    link->replies.name = "replies";
+    link->state_topic = mem_printf("%s/bridge/state", options->config->bridge.base_topic);
+    subscriber_init(&link->subscriber, &subscriber);
+    reply_queue_init(&link->queue, &link->replies, options->done, options->context);
+}
+
+enum err link_create(const struct link_options *options, struct link **out, struct diag *diag)
+{
+    struct link *link = mem_alloc(sizeof *link);
+    link->options = *options;
+    prepare(link);
+    char *password = NULL;
+    enum err err = read_password(&options->config->mqtt, &password, diag);
+    err = err == ERR_OK ? create_commands(link, password, diag) : err;
+    err = err == ERR_OK ? create_replies(link, password, diag) : err;
+    secret_free(password);
+    if (err != ERR_OK) {
+        link_destroy(link);
+        return err;
+    }
+    *out = link;
+    return ERR_OK;
+}
+
+void link_destroy(struct link *link)
+{
+    mqtt_destroy(link->commands.mqtt);
+    mqtt_destroy(link->replies.mqtt);
+    subscriber_clear(&link->subscriber);
+    free(link->state_topic);
+    free(link);
+}
+
+void link_send(struct link *link, struct outgoing *outgoing)
+{
+    reply_queue_send(&link->queue, outgoing);
+}
+
+static void publish(struct connection *connection, const char *topic, const char *payload, bool retain)
+{
+    struct diag diag;
+    struct mqtt_publication publication = {
+        .topic = topic, .payload = payload, .payload_len = strlen(payload), .qos = 1, .retain = retain};
+    if (connection->state == CONNECTION_UP && mqtt_publish(connection->mqtt, &publication, 0, &diag) != ERR_OK) {
+        LOG(LOG_WARN, "own_not_published", LOG_S("topic", topic), LOG_S("error", diag.text));
+    }
+}
+
+void link_publish_own(struct link *link, const char *topic, const char *payload, bool retain)
+{
+    publish(&link->replies, topic, payload, retain);
+}
+
+void link_on_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
+{
+    if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
+        subscriber_answered(&link->subscriber, event);
+    } else if (connection_take(&link->commands, event, now_ms)) {
+        link->online = false;
+        if (link->commands.state == CONNECTION_UP) {
+            subscriber_connected(&link->subscriber, event);
+        }
+    }
+}
+
+void link_on_replies_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
+{
+    if (!connection_take(&link->replies, event, now_ms)) {
+        reply_queue_take(&link->queue, event, now_ms);
+    } else if (link->replies.state == CONNECTION_UP) {
+        reply_queue_connected(&link->queue, event, link->options.config->mqtt.version == CONFIG_MQTT_5);
+    }
+}
+
+void link_on_fence(struct link *link)
+{
+    if (link->commands.state != CONNECTION_UP || !subscriber_take_fence(&link->subscriber)) {
+        return;
+    }
+    link->commands.failures = 0;
+    link->commands.yields = 0;
+    link->replies.failures = 0;
+    link->online = true;
+    publish(&link->commands, link->state_topic, "online", true);
+    LOG(LOG_INFO, "online", LOG_N("subscriptions", link->subscriber.wanted->count));
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t link_run(struct link *link, int64_t now_ms, bool take_commands)
+{
+    int64_t wait_ms = connection_run(&link->replies, now_ms);
+    if (take_commands) {
+        wait_ms = sooner(wait_ms, connection_run(&link->commands, now_ms));
+    }
+    wait_ms = sooner(wait_ms, subscriber_run(&link->subscriber, now_ms));
+    return sooner(wait_ms, reply_queue_run(&link->queue, now_ms));
+}
+
+bool link_is_online(const struct link *link)
+{
+    return link->online;
+}
+
+void link_stop_commands(struct link *link)
+{
+    publish(&link->commands, link->state_topic, "offline", true);
+    link->online = false;
+    connection_stop(&link->commands);
+}
+
+bool link_commands_stopped(const struct link *link)
+{
+    return link->commands.state == CONNECTION_STOPPED;
+}
+
+void link_stop_replies(struct link *link)
+{
+    connection_stop(&link->replies);
+}
+
+bool link_replies_stopped(const struct link *link)
+{
+    return link->replies.state == CONNECTION_STOPPED;
+}
+
+bool link_replies_up(const struct link *link)
+{
+    return link->replies.state == CONNECTION_UP;
+}

@@ -1,0 +1,47 @@
+// The two connections to the broker: one receives commands, one publishes replies; and whether we are online. Core
+// thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/config.h"
+#include "app/receiver.h"
+#include "app/reply_queue.h"
+#include "io/mqtt.h"
+#include "io/outbox.h"
+
+struct link;
+
+struct link_options {
+    const struct config *config;
+    const struct mapping *mapping;
+    struct receiver *receiver;
+    struct outbox *outbox;
+    const char *fence_topic;
+    reply_queue_done *done;
+    void *context; // of done
+};
+
+enum err link_create(const struct link_options *options, struct link **out, struct diag *diag) MUST_CHECK;
+void link_destroy(struct link *link);
+
+// Publishes a reply as soon as the broker can take it; `done` follows.
+void link_send(struct link *link, struct outgoing *outgoing);
+// A text of our own through the replies connection; nothing if that is down.
+void link_publish_own(struct link *link, const char *topic, const char *payload, bool retain);
+
+void link_on_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms);
+void link_on_replies_event(struct link *link, const struct mqtt_event *event, int64_t now_ms);
+void link_on_fence(struct link *link);
+// Connects, publishes and watches; returns the milliseconds until it must be called again. `now_ms` is CLOCK_BOOTTIME.
+// Commands are let in (`take_commands`) only while the outbox can take them.
+int64_t link_run(struct link *link, int64_t now_ms, bool take_commands);
+bool link_is_online(const struct link *link);
+
+// Takes no more commands: publishes offline and disconnects the commands connection.
+void link_stop_commands(struct link *link);
+bool link_commands_stopped(const struct link *link);
+void link_stop_replies(struct link *link);
+bool link_replies_stopped(const struct link *link);
+bool link_replies_up(const struct link *link);

@@ -1,0 +1,397 @@
+#include "app/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "app/health.h"
+#include "app/link.h"
+#include "app/pipeline.h"
+#include "app/platform.h"
+#include "app/receiver.h"
+#include "base/buf.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "io/http.h"
+#include "io/mailbox.h"
+#include "io/mqtt.h"
+#include "io/outbox.h"
+
+#define REFUSED_RESERVE 1000
+#define LONGEST_WAIT_MS 10000
+#define COMMIT_RETRY_MS 500
+#define PURGE_MS        5000
+
+enum loop_state {
+    LOOP_RUNNING,
+    LOOP_FINISHING, // no new commands; requests under way and replies are waited for
+    LOOP_CLOSING,   // the replies connection says goodbye
+    LOOP_ENDED,
+};
+
+struct loop {
+    const struct config *config;
+    const struct mapping *mapping;
+    char *fence_topic;
+    struct outbox *outbox;
+    struct http *http;
+    struct platform_set platforms;
+    struct mailbox *mailbox;
+    struct receiver *receiver;
+    struct link *link;
+    struct pipeline *pipeline;
+    struct health health;
+    int signals;
+    enum loop_state state;
+    int64_t stop_at_ms;
+    int64_t purge_at_ms;
+    bool commit_failed;
+};
+
+// ---- set-up
+
+static void wake(void *http)
+{
+    http_wakeup(http);
+}
+
+static enum err open_outbox(struct loop *loop, struct diag *diag)
+{
+    const struct config *config = loop->config;
+    struct outbox_options options = {
+        .path = config->outbox.path,
+        .sync_full = config->outbox.sync == 0,
+        .max_commands = config->outbox.max_commands,
+        .max_bytes = config->outbox.max_bytes,
+        .refused_reserve = REFUSED_RESERVE,
+    };
+    struct diag damaged = {0};
+    enum err err = outbox_open(&options, &loop->outbox, &damaged, diag);
+    if (damaged.text[0] != '\0') {
+        LOG(LOG_ERROR, "outbox_damaged", LOG_S("path", config->outbox.path), LOG_S("detail", damaged.text));
+    }
+    return err;
+}
+
+// A topic of this bridge's own: a client id may hold what a topic must not.
+static char *make_fence_topic(const struct config *config)
+{
+    unsigned char digest[CRYPTO_SHA256_LEN];
+    AUTO_BUF struct buf hex = {0};
+    crypto_sha256(config->mqtt.client_id, strlen(config->mqtt.client_id), digest);
+    str_hex_encode(&hex, digest, 8);
+    return mem_printf("%s/bridge/fence/%s", config->bridge.base_topic, hex.data);
+}
+
+static enum err open_link(struct loop *loop, struct diag *diag)
+{
+    struct receiver_options receiver = {
+        .outbox = loop->outbox,
+        .mapping = loop->mapping,
+        .mailbox = loop->mailbox,
+        .max_payload = loop->config->limits.payload,
+        .max_memory_commands = loop->config->outbox.max_commands,
+        .fence_topic = loop->fence_topic,
+    };
+    loop->receiver = receiver_create(&receiver);
+    struct pipeline_options pipeline = {
+        .config = loop->config,
+        .platforms = &loop->platforms,
+        .http = loop->http,
+        .outbox = loop->outbox,
+        .receiver = loop->receiver,
+    };
+    loop->pipeline = pipeline_create(&pipeline);
+    struct link_options link = {
+        .config = loop->config,
+        .mapping = loop->mapping,
+        .receiver = loop->receiver,
+        .outbox = loop->outbox,
+        .fence_topic = loop->fence_topic,
+        .done = pipeline_reply_done,
+        .context = loop->pipeline,
+    };
+    enum err err = link_create(&link, &loop->link, diag);
+    if (err == ERR_OK) {
+        pipeline_set_link(loop->pipeline, loop->link);
+    }
+    return err;
+}
+
+static int exit_code(enum err err)
+{
+    switch (err) {
+    case ERR_IO:
+    case ERR_DAMAGED:
+    case ERR_FULL:
+        return EX_IOERR;
+    case ERR_UNAVAILABLE:
+    case ERR_REFUSED:
+        return EX_TEMPFAIL;
+    case ERR_OK:
+    case ERR_SYNTAX:
+    case ERR_LIMIT:
+    case ERR_MISSING:
+    case ERR_NEWER:
+        return EX_CONFIG;
+    case ERR_INTERNAL:
+        break;
+    }
+    return EX_SOFTWARE;
+}
+
+static int fail(const char *what, enum err err, const struct diag *diag)
+{
+    LOG(LOG_ERROR, "cannot_start", LOG_S("part", what), LOG_S("error", diag->text));
+    return exit_code(err);
+}
+
+static int open_all(struct loop *loop)
+{
+    struct diag diag;
+    enum err err = platform_set_create(loop->config, &loop->platforms, &diag);
+    if (err != ERR_OK) {
+        LOG(LOG_ERROR, "cannot_start", LOG_S("part", "platform"), LOG_S("error", diag.text));
+        return EX_CONFIG;
+    }
+    err = http_create((size_t)loop->platforms.max_connections, &loop->http, &diag);
+    if (err != ERR_OK) {
+        return fail("http", err, &diag);
+    }
+    err = open_outbox(loop, &diag);
+    if (err != ERR_OK) {
+        return fail("outbox", err, &diag);
+    }
+    loop->mailbox = mailbox_create(wake, loop->http);
+    mqtt_library_init();
+    err = open_link(loop, &diag);
+    if (err != ERR_OK) {
+        return fail("mqtt", err, &diag) == EX_SOFTWARE ? EX_SOFTWARE : EX_CONFIG;
+    }
+    struct moment now = clock_now();
+    err = pipeline_restore(loop->pipeline, &now, &diag);
+    return err == ERR_OK ? EX_OK : fail("outbox", err, &diag);
+}
+
+static void open_signals(struct loop *loop)
+{
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGINT);
+    // Before any thread starts, so that all inherit it.
+    pthread_sigmask(SIG_BLOCK, &wanted, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    loop->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void drain_unhandled(struct loop *loop)
+{
+    for (struct mail *mail = mailbox_take_all(loop->mailbox); mail != NULL;) {
+        struct app_mail *item = (struct app_mail *)mail;
+        mail = mail->next;
+        if (item->kind == APP_MAIL_COMMAND) {
+            command_free(item->arrival.command);
+        }
+        free(item);
+    }
+}
+
+// The connections go first: after that no other thread uses the rest.
+static void close_all(struct loop *loop)
+{
+    if (loop->link != NULL) {
+        link_destroy(loop->link);
+    }
+    if (loop->pipeline != NULL) {
+        pipeline_destroy(loop->pipeline);
+    }
+    if (loop->receiver != NULL) {
+        receiver_destroy(loop->receiver);
+    }
+    if (loop->mailbox != NULL) {
+        drain_unhandled(loop);
+        mailbox_destroy(loop->mailbox);
+    }
+    if (loop->outbox != NULL) {
+        outbox_close(loop->outbox);
+    }
+    if (loop->http != NULL) {
+        http_destroy(loop->http);
+    }
+    platform_set_clear(&loop->platforms);
+    close(loop->signals);
+    free(loop->fence_topic);
+}
+
+// ---- a turn
+
+static void take_mail(struct loop *loop, const struct moment *now)
+{
+    for (struct mail *mail = mailbox_take_all(loop->mailbox); mail != NULL;) {
+        struct app_mail *item = (struct app_mail *)mail;
+        mail = mail->next;
+        switch (item->kind) {
+        case APP_MAIL_COMMAND:
+            pipeline_accept(loop->pipeline, &item->arrival, now);
+            break;
+        case APP_MAIL_FENCE:
+            link_on_fence(loop->link);
+            break;
+        case APP_MAIL_COMMANDS:
+            link_on_commands_event(loop->link, &item->event, now->boot_ms);
+            break;
+        case APP_MAIL_REPLIES:
+            link_on_replies_event(loop->link, &item->event, now->boot_ms);
+            break;
+        }
+        free(item);
+    }
+}
+
+static void take_answers(struct loop *loop, const struct moment *now)
+{
+    struct http_answer answer;
+    while (http_take(loop->http, &answer)) {
+        pipeline_answered(loop->pipeline, &answer, now);
+    }
+}
+
+static void begin_stop(struct loop *loop, const struct moment *now)
+{
+    LOG(LOG_INFO, "stopping", LOG_N("in_flight", pipeline_in_flight(loop->pipeline)),
+        LOG_N("commands", pipeline_count(loop->pipeline)));
+    loop->state = LOOP_FINISHING;
+    loop->stop_at_ms = now->boot_ms + loop->config->limits.stop_ms;
+    link_stop_commands(loop->link);
+    pipeline_stop(loop->pipeline, now);
+}
+
+static void take_signals(struct loop *loop, const struct moment *now)
+{
+    struct signalfd_siginfo info;
+    while (read(loop->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (loop->state == LOOP_RUNNING) {
+            begin_stop(loop, now);
+        } else {
+            loop->state = LOOP_ENDED; // asked twice: do not wait
+        }
+    }
+}
+
+static void advance_stop(struct loop *loop, const struct moment *now)
+{
+    if (loop->state == LOOP_RUNNING) {
+        return;
+    }
+    bool replies_pending = pipeline_replies_due(loop->pipeline) > 0 && link_replies_up(loop->link);
+    if (loop->state == LOOP_FINISHING && link_commands_stopped(loop->link) && pipeline_in_flight(loop->pipeline) == 0 &&
+        !replies_pending && !outbox_has_staged(loop->outbox)) {
+        loop->state = LOOP_CLOSING;
+        link_stop_replies(loop->link);
+    }
+    if (loop->state == LOOP_CLOSING && link_replies_stopped(loop->link)) {
+        loop->state = LOOP_ENDED;
+    }
+    if (now->boot_ms >= loop->stop_at_ms) {
+        loop->state = LOOP_ENDED;
+    }
+}
+
+// Nothing that was decided in this turn leaves before this has succeeded.
+static bool commit(struct loop *loop)
+{
+    struct diag diag;
+    if (outbox_has_staged(loop->outbox) && outbox_commit(loop->outbox, &diag) != ERR_OK) {
+        LOG(LOG_ERROR, "outbox_commit_failed", LOG_S("error", diag.text),
+            LOG_S("hint", "nothing is sent until it can be written; mend the disk"));
+        loop->commit_failed = true;
+        return false;
+    }
+    loop->commit_failed = false;
+    return true;
+}
+
+static void purge(struct loop *loop, const struct moment *now)
+{
+    struct diag diag;
+    if (now->boot_ms < loop->purge_at_ms) {
+        return;
+    }
+    loop->purge_at_ms = now->boot_ms + PURGE_MS;
+    if (outbox_purge(loop->outbox, now, loop->config->outbox.dedupe_window_ms, loop->config->outbox.dedupe_max,
+                     &diag) != ERR_OK) {
+        LOG(LOG_WARN, "outbox_purge_failed", LOG_S("error", diag.text));
+    }
+}
+
+static bool can_take_commands(const struct loop *loop)
+{
+    return !loop->commit_failed && outbox_counts(loop->outbox).refused < REFUSED_RESERVE / 2;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return b >= 0 && b < a ? b : a;
+}
+
+static int64_t turn_wait_ms(const struct loop *loop, const struct moment *now, int64_t link_wait_ms)
+{
+    if (loop->commit_failed) {
+        return COMMIT_RETRY_MS;
+    }
+    if (outbox_has_staged(loop->outbox)) {
+        return 0;
+    }
+    int64_t wait_ms = sooner(LONGEST_WAIT_MS, link_wait_ms);
+    wait_ms = sooner(wait_ms, pipeline_wait_ms(loop->pipeline, now));
+    wait_ms = sooner(wait_ms, health_wait_ms(&loop->health, now->boot_ms));
+    return loop->state == LOOP_RUNNING ? wait_ms : sooner(wait_ms, loop->stop_at_ms - now->boot_ms);
+}
+
+static void turn(struct loop *loop, int64_t *wait_ms)
+{
+    bool signalled = false;
+    http_poll(loop->http, (int)*wait_ms, &loop->signals, &signalled, 1);
+    struct moment now = clock_now();
+    take_signals(loop, &now);
+    take_mail(loop, &now);
+    take_answers(loop, &now);
+    pipeline_run(loop->pipeline, &now);
+    purge(loop, &now);
+    if (commit(loop)) {
+        pipeline_release(loop->pipeline, &now);
+    }
+    int64_t link_wait_ms = link_run(loop->link, now.boot_ms, can_take_commands(loop));
+    health_run(&loop->health, loop->link, loop->pipeline, &now);
+    advance_stop(loop, &now);
+    *wait_ms = turn_wait_ms(loop, &now, link_wait_ms);
+}
+
+int loop_run(const struct config *config, const struct mapping *mapping)
+{
+    struct loop loop = {.config = config, .mapping = mapping, .fence_topic = make_fence_topic(config)};
+    open_signals(&loop);
+    int code = open_all(&loop);
+    if (code == EX_OK) {
+        int64_t wait_ms = 0;
+        health_init(&loop.health, config);
+        LOG(LOG_INFO, "started", LOG_S("version", THINGBRIDGE_VERSION), LOG_N("rules", mapping_rule_count(mapping)),
+            LOG_S("client_id", config->mqtt.client_id));
+        while (loop.state != LOOP_ENDED) {
+            turn(&loop, &wait_ms);
+        }
+        health_log(&loop.health);
+    }
+    close_all(&loop);
+    if (code == EX_OK) {
+        LOG(LOG_INFO, "stopped", LOG_N("exit", code));
+    }
+    return code;
+}

@@ -1,0 +1,35 @@
+// What other threads tell the core thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "core/command.h"
+#include "io/mailbox.h"
+#include "io/mqtt.h"
+
+// A command on its way from the broker, or from the outbox at start.
+struct arrival {
+    int64_t row_id; // in the outbox; 0 for a QoS 0 command, which lives in memory only
+    struct moment arrived;
+    struct command *command;
+    unsigned char hash[CRYPTO_SHA256_LEN]; // of the message, to know a duplicate from a reused id
+};
+
+enum app_mail_kind {
+    APP_MAIL_COMMAND,  // arrival
+    APP_MAIL_FENCE,    // our own message came back: all that the broker kept for us has come before it
+    APP_MAIL_COMMANDS, // event of the connection that receives commands
+    APP_MAIL_REPLIES,  // event of the connection that publishes replies
+};
+
+struct app_mail {
+    struct mail mail; // first member: a struct mail * is a struct app_mail *
+    enum app_mail_kind kind;
+    union {
+        struct arrival arrival;
+        struct mqtt_event event;
+    };
+};

@@ -1,0 +1,66 @@
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "app/cli.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} commands[] = {
+    {"run", cli_run, "the service"},
+    {"check", cli_check, "reads configuration and mappings, and prints all that is wrong with them"},
+    {"sign", cli_sign, "shows the stages of a signature"},
+};
+
+static void usage(FILE *out)
+{
+    fputs("thingbridge connects an MQTT broker to the device services of an IoT platform.\n\n", out);
+    fputs("  thingbridge run -c /etc/thingbridge/thingbridge.yaml\n", out);
+    fputs("  thingbridge check -c thingbridge.yaml\n\n", out);
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    }
+    fputs("\n`thingbridge COMMAND -h` says more; --version prints the version.\n", out);
+}
+
+static int unknown(const char *name)
+{
+    const char *names[COUNT_OF(commands) + 1] = {NULL};
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        names[i] = commands[i].name;
+    }
+    const char *near = str_nearest(name, names);
+    fprintf(stderr, "thingbridge: there is no command `%s`", name);
+    if (near != NULL) {
+        fprintf(stderr, "; did you mean `%s`?", near);
+    }
+    fputs("\n\n", stderr);
+    usage(stderr);
+    return EX_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return EX_USAGE;
+    }
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
+        usage(stdout);
+        return EX_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("thingbridge " THINGBRIDGE_VERSION);
+        return EX_OK;
+    }
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    return unknown(argv[1]);
+}

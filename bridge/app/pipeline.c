@@ -1,0 +1,205 @@
+#include "app/pipeline_internal.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "core/reply.h"
+
+void pipeline_add(struct pipeline *pipeline, struct entry *entry)
+{
+    entry->previous = pipeline->last;
+    *(pipeline->last == NULL ? &pipeline->entries : &pipeline->last->next) = entry;
+    pipeline->last = entry;
+    pipeline->count++;
+}
+
+void pipeline_remove(struct pipeline *pipeline, struct entry *entry)
+{
+    *(entry->previous == NULL ? &pipeline->entries : &entry->previous->next) = entry->next;
+    *(entry->next == NULL ? &pipeline->last : &entry->next->previous) = entry->previous;
+    pipeline->count--;
+    if (entry->row_id == 0) {
+        receiver_memory_released(pipeline->options.receiver);
+    }
+    entry_free(entry);
+}
+
+static struct entry *find_entry(const struct pipeline *pipeline, int64_t row_id)
+{
+    struct entry *entry = pipeline->entries;
+    while (entry != NULL && entry->row_id != row_id) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
+// The final reply of the first command with this id, for its duplicate; NULL if it cannot be had. The caller frees it.
+static char *first_reply(const struct entry *first_or_null, const struct outbox_twin *twin)
+{
+    struct reply_record record = {0};
+    if (first_or_null != NULL) {
+        return mem_strdup(first_or_null->record.reply);
+    }
+    if (twin->reply == NULL || reply_record_decode(twin->reply, &record) != ERR_OK) {
+        return NULL;
+    }
+    char *reply = mem_strdup(record.reply);
+    reply_record_clear(&record);
+    return reply;
+}
+
+static void answer_twin(struct pipeline *pipeline, struct entry *entry, const struct outbox_twin *twin,
+                        const struct moment *now)
+{
+    struct entry *first = find_entry(pipeline, twin->id);
+    if (!twin->same_message) {
+        pipeline_reject(pipeline, entry, "id_reused",
+                        "this id came before on this topic with another payload; give each command an id of its own",
+                        now);
+        return;
+    }
+    if (first != NULL && first->record.reply == NULL) {
+        entry->next_twin = first->twins;
+        first->twins = entry;
+        return;
+    }
+    AUTO_FREE char *reply = first_reply(first, twin);
+    if (reply == NULL) {
+        pipeline_reject(pipeline, entry, "id_reused",
+                        "this id came before on this topic, and its reply cannot be read any more", now);
+        return;
+    }
+    pipeline_set_reply(pipeline, entry, reply_duplicate(reply), NULL);
+}
+
+// The first command with this id, if there is one.
+static bool find_twin(struct pipeline *pipeline, const struct entry *entry, const unsigned char *key,
+                      const unsigned char *hash, const struct moment *now, struct outbox_twin *twin)
+{
+    struct diag diag;
+    *twin = (struct outbox_twin){0};
+    if (outbox_find_twin(pipeline->options.outbox, entry->row_id, key, hash, now,
+                         pipeline->options.config->outbox.dedupe_window_ms, twin, &diag) != ERR_OK) {
+        LOG(LOG_ERROR, "outbox_unreadable", LOG_S("error", diag.text));
+    }
+    return twin->found;
+}
+
+// A command whose id came before is not run. True if it has been dealt with.
+static bool answer_duplicate(struct pipeline *pipeline, struct entry *entry, const unsigned char *hash,
+                             const struct moment *now)
+{
+    unsigned char key[CRYPTO_SHA256_LEN];
+    struct outbox_twin twin;
+    command_key(entry->command, key);
+    if (!find_twin(pipeline, entry, key, hash, now, &twin)) {
+        entry->keep_done = true;
+        if (entry->row_id != 0) {
+            outbox_stage_key(pipeline->options.outbox, entry->row_id, key, hash);
+        }
+        return false;
+    }
+    metrics_add(METRIC_COMMANDS_DUPLICATE, 1);
+    answer_twin(pipeline, entry, &twin, now);
+    free(twin.reply);
+    return true;
+}
+
+static void enter_schedule(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+{
+    const struct command *command = entry->command;
+    entry->scheduled = true;
+    schedule_enter(pipeline->schedule, (uint64_t)(uintptr_t)entry, (const char *const *)command->lanes,
+                   command->lane_count, entry_deadline_ms(entry, now), (int)(command->call_count - entry->calls_done));
+}
+
+void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+{
+    if (platform_find(pipeline->options.platforms, entry->command->platform) == NULL) {
+        pipeline_reject(pipeline, entry, "platform_unknown", "the configuration has no such platform", now);
+        return;
+    }
+    enter_schedule(pipeline, entry, now);
+}
+
+void pipeline_accept(struct pipeline *pipeline, struct arrival *arrival, const struct moment *now)
+{
+    struct entry *entry = entry_create(arrival);
+    pipeline_add(pipeline, entry);
+    if (entry->command->id_given && answer_duplicate(pipeline, entry, arrival->hash, now)) {
+        return;
+    }
+    if (entry->command->refusal.code != NULL) {
+        pipeline_end_refused(pipeline, entry, now);
+        return;
+    }
+    pipeline_admit(pipeline, entry, now);
+}
+
+struct pipeline *pipeline_create(const struct pipeline_options *options)
+{
+    struct pipeline *pipeline = mem_alloc(sizeof *pipeline);
+    struct schedule_options schedule = {.max_in_flight = options->platforms->max_connections};
+    pipeline->options = *options;
+    pipeline->replied_end = &pipeline->replied;
+    pipeline->schedule = schedule_create(&schedule);
+    return pipeline;
+}
+
+void pipeline_set_link(struct pipeline *pipeline, struct link *link)
+{
+    pipeline->link = link;
+}
+
+void pipeline_destroy(struct pipeline *pipeline)
+{
+    attempts_free(pipeline->staged);
+    attempts_free(pipeline->running);
+    while (pipeline->entries != NULL) {
+        struct entry *next = pipeline->entries->next;
+        entry_free(pipeline->entries);
+        pipeline->entries = next;
+    }
+    schedule_destroy(pipeline->schedule);
+    free(pipeline);
+}
+
+// What lives in memory only cannot wait for the next start.
+static void refuse_memory_commands(struct pipeline *pipeline, const struct moment *now)
+{
+    struct entry *next = NULL;
+    for (struct entry *entry = pipeline->entries; entry != NULL; entry = next) {
+        next = entry->next;
+        if (entry->row_id == 0 && entry->state == OUTBOX_QUEUED) {
+            pipeline_reject(pipeline, entry, "bridge_stopping", "the bridge is being stopped; nothing was sent", now);
+        }
+    }
+}
+
+void pipeline_stop(struct pipeline *pipeline, const struct moment *now)
+{
+    pipeline->stopping = true;
+    refuse_memory_commands(pipeline, now);
+}
+
+size_t pipeline_in_flight(const struct pipeline *pipeline)
+{
+    return schedule_in_flight(pipeline->schedule);
+}
+
+size_t pipeline_replies_due(const struct pipeline *pipeline)
+{
+    return pipeline->replies_due;
+}
+
+size_t pipeline_count(const struct pipeline *pipeline)
+{
+    return pipeline->count;
+}
+
+int64_t pipeline_wait_ms(const struct pipeline *pipeline, const struct moment *now)
+{
+    return pipeline->stopping ? -1 : schedule_wait_ms(pipeline->schedule, now->boot_ms);
+}

@@ -1,0 +1,53 @@
+// One command's way from its arrival to the acknowledgment of its reply. The only file that calls core and io together.
+// Core thread.
+//
+// Nothing leaves before its commit: requests and replies are gathered in lists during a turn of the loop, and
+// pipeline_release sends them after outbox_commit.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/link.h"
+#include "app/mail.h"
+#include "app/platform.h"
+#include "app/receiver.h"
+#include "io/http.h"
+#include "io/outbox.h"
+
+struct pipeline;
+
+struct pipeline_options {
+    const struct config *config;
+    const struct platform_set *platforms;
+    struct http *http;
+    struct outbox *outbox;
+    struct receiver *receiver;
+};
+
+struct pipeline *pipeline_create(const struct pipeline_options *options);
+void pipeline_destroy(struct pipeline *pipeline); // open commands stay in the outbox
+void pipeline_set_link(struct pipeline *pipeline, struct link *link);
+
+// Takes up what the outbox holds: QUEUED goes on, SENT ends `unknown` (of an idempotent rule: is sent again), REPLIED
+// is published again.
+enum err pipeline_restore(struct pipeline *pipeline, const struct moment *now, struct diag *diag) MUST_CHECK;
+// Takes the arrival's command.
+void pipeline_accept(struct pipeline *pipeline, struct arrival *arrival, const struct moment *now);
+// Takes the answer's content.
+void pipeline_answered(struct pipeline *pipeline, struct http_answer *answer, const struct moment *now);
+// Ends what is too late and lets go what may go.
+void pipeline_run(struct pipeline *pipeline, const struct moment *now);
+// After the commit.
+void pipeline_release(struct pipeline *pipeline, const struct moment *now);
+// The link's `done`; context is the pipeline.
+void pipeline_reply_done(void *context, struct outgoing *outgoing);
+
+// No further request leaves; what waits stays in the outbox. QoS 0 commands that wait are rejected.
+void pipeline_stop(struct pipeline *pipeline, const struct moment *now);
+size_t pipeline_in_flight(const struct pipeline *pipeline);
+size_t pipeline_replies_due(const struct pipeline *pipeline); // not yet acknowledged by the broker
+size_t pipeline_count(const struct pipeline *pipeline);
+// Milliseconds until pipeline_run has something to do; -1: nothing.
+int64_t pipeline_wait_ms(const struct pipeline *pipeline, const struct moment *now);

@@ -1,0 +1,55 @@
+// What the files of the pipeline share. Not for others.
+#pragma once
+
+#include "app/entry.h"
+#include "app/pipeline.h"
+#include "core/schedule.h"
+
+// A request of one call, from the scheduler's word to its answer.
+struct attempt {
+    struct attempt *next;
+    struct attempt *previous;
+    struct entry *entry;
+    size_t call;
+    char *string_to_sign; // to compare with the one that a signature error echoes
+};
+
+struct pipeline {
+    struct pipeline_options options;
+    struct link *link;
+    struct schedule *schedule;
+    struct entry *entries; // all, in order of arrival
+    struct entry *last;
+    size_t count;
+    size_t replies_due;
+    struct attempt *staged;  // may leave after the commit
+    struct attempt *running; // the HTTP client has them
+    struct entry *replied;   // replies may leave after the commit
+    struct entry **replied_end;
+    bool stopping;
+};
+
+// pipeline_end.c: states on disk, and the ends of calls and commands. Everything is staged for the turn's commit.
+void pipeline_set_state(struct pipeline *pipeline, struct entry *entry, enum outbox_state state);
+void pipeline_set_call_state(struct pipeline *pipeline, struct entry *entry, size_t call, enum outbox_state state);
+// The reply (owned from now on) is on disk with the turn's commit and leaves after it; `progress` (or NULL) before it.
+void pipeline_set_reply(struct pipeline *pipeline, struct entry *entry, char *reply, char *progress);
+// Puts a command that has its reply among those that are published after the commit.
+void pipeline_stage_replies(struct pipeline *pipeline, struct entry *entry);
+// Ends a command of which nothing was sent.
+void pipeline_reject(struct pipeline *pipeline, struct entry *entry, const char *code, const char *detail,
+                     const struct moment *now);
+void pipeline_end_refused(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
+// Ends a call, and with the last one its command. Takes what the outcome points to.
+void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t call, const struct call_outcome *outcome,
+                       const struct moment *now);
+// All replies are acknowledged: DONE or gone. Frees the entry.
+void pipeline_forget(struct pipeline *pipeline, struct entry *entry);
+
+// pipeline_send.c
+void attempts_free(struct attempt *list);
+
+// pipeline.c
+void pipeline_add(struct pipeline *pipeline, struct entry *entry);
+void pipeline_remove(struct pipeline *pipeline, struct entry *entry); // frees it
+void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct moment *now);

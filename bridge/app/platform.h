@@ -1,0 +1,29 @@
+// A platform account ready for calls: its HTTP target and its signing key. Core thread.
+#pragma once
+
+#include <stddef.h>
+
+#include "app/config.h"
+#include "base/err.h"
+#include "core/sign.h"
+#include "io/http.h"
+
+struct platform {
+    const struct config_platform *config; // borrowed
+    struct http_target *target;
+    struct crypto_mac_key *key;
+    struct sign_account account;
+};
+
+struct platform_set {
+    struct platform *items;
+    size_t count;
+    int max_connections; // of all together
+};
+
+// Reads the secrets and prepares TLS. The diag says what and what to do; warnings are logged. The configuration must
+// outlive the set.
+enum err platform_set_create(const struct config *config, struct platform_set *out, struct diag *diag) MUST_CHECK;
+void platform_set_clear(struct platform_set *set);
+// The platform of that name, or NULL.
+struct platform *platform_find(const struct platform_set *set, const char *name);

@@ -1,0 +1,85 @@
+#include "app/problem_report.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+static const char *severity_name(enum severity severity)
+{
+    return severity == SEVERITY_ERROR ? "error" : "warning";
+}
+
+static const struct yaml_document *find_document(const char *source, struct yaml_document *const *documents,
+                                                 size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (documents[i] != NULL && strcmp(yaml_root(documents[i])->source, source) == 0) {
+            return documents[i];
+        }
+    }
+    return NULL;
+}
+
+// The line, and below it a caret; tabs of the line are kept so that the caret stands where it should.
+static void show_line(FILE *out, const struct problem *problem, const struct yaml_document *document)
+{
+    const char *line = NULL;
+    size_t len = 0;
+    if (document == NULL || !yaml_source_line(document, problem->line, &line, &len) || !str_utf8_valid(line, len)) {
+        return;
+    }
+    fprintf(out, "    %.*s\n    ", (int)len, line);
+    for (int i = 0; i + 1 < problem->column && (size_t)i < len; i++) {
+        fputc(line[i] == '\t' ? '\t' : ' ', out);
+    }
+    fputs("^\n", out);
+}
+
+static void show_place(FILE *out, const struct problem *problem)
+{
+    if (problem->line > 0) {
+        fprintf(out, "%s:%d:%d: ", problem->source, problem->line, problem->column);
+    } else {
+        fprintf(out, "%s: ", problem->source);
+    }
+}
+
+void problem_report(FILE *out, const struct problems *problems, struct yaml_document *const *documents, size_t count)
+{
+    bool colour = isatty(fileno(out)) && getenv("NO_COLOR") == NULL;
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *problem = &problems->items[i];
+        const char *start = !colour ? "" : problem->severity == SEVERITY_ERROR ? "\033[31m" : "\033[33m";
+        show_place(out, problem);
+        fprintf(out, "%s%s:%s %s\n", start, severity_name(problem->severity), colour ? "\033[0m" : "", problem->text);
+        show_line(out, problem, find_document(problem->source, documents, count));
+    }
+    if (problems->omitted > 0) {
+        fprintf(out, "and %zu more\n", problems->omitted);
+    }
+}
+
+void problem_report_json(FILE *out, const struct problems *problems)
+{
+    AUTO_JSON struct json_object *map = json_new_map();
+    struct json_object *list = json_new_list();
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *problem = &problems->items[i];
+        struct json_object *item = json_new_map();
+        json_put_text(item, "file", problem->source);
+        json_put(item, "line", json_new_int(problem->line));
+        json_put(item, "column", json_new_int(problem->column));
+        json_put_text(item, "severity", severity_name(problem->severity));
+        json_put_text(item, "text", problem->text);
+        json_add(list, item);
+    }
+    json_put(map, "problems", list);
+    json_put(map, "errors", json_new_int((int64_t)problems->errors));
+    json_put(map, "omitted", json_new_int((int64_t)problems->omitted));
+    AUTO_FREE char *text = json_print(map);
+    fprintf(out, "%s\n", text);
+}

@@ -1,0 +1,287 @@
+#include "app/receiver.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+
+#define MEMORY_REFUSED_RESERVE 1000
+
+struct receiver {
+    struct receiver_options options;
+    const struct subscription_set *before; // Paho's thread only, once it runs
+    const struct subscription_set *now;
+    bool copies_have_ids; // Paho's thread only
+    _Atomic int64_t memory_commands;
+    pthread_mutex_t mutex; // guards nonce
+    char nonce[CRYPTO_NONCE_LEN];
+};
+
+struct receiver *receiver_create(const struct receiver_options *options)
+{
+    struct receiver *receiver = mem_alloc(sizeof *receiver);
+    receiver->options = *options;
+    pthread_mutex_init(&receiver->mutex, NULL);
+    return receiver;
+}
+
+void receiver_destroy(struct receiver *receiver)
+{
+    pthread_mutex_destroy(&receiver->mutex);
+    free(receiver);
+}
+
+void receiver_set_subscriptions(struct receiver *receiver, const struct subscription_set *before,
+                                const struct subscription_set *now)
+{
+    receiver->before = before;
+    receiver->now = now;
+}
+
+void receiver_expect_fence(struct receiver *receiver, const char *nonce)
+{
+    pthread_mutex_lock(&receiver->mutex);
+    memcpy(receiver->nonce, nonce, sizeof receiver->nonce);
+    pthread_mutex_unlock(&receiver->mutex);
+}
+
+void receiver_memory_released(struct receiver *receiver)
+{
+    atomic_fetch_sub(&receiver->memory_commands, 1);
+}
+
+static void post(struct receiver *receiver, struct app_mail *mail)
+{
+    mailbox_put(receiver->options.mailbox, &mail->mail);
+}
+
+static void post_event(struct receiver *receiver, enum app_mail_kind kind, const struct mqtt_event *event)
+{
+    struct app_mail *mail = mem_alloc(sizeof *mail);
+    mail->kind = kind;
+    mail->event = *event;
+    post(receiver, mail);
+}
+
+static bool is_fence(struct receiver *receiver, const struct message *message)
+{
+    return strcmp(message->topic, receiver->options.fence_topic) == 0;
+}
+
+static void take_fence(struct receiver *receiver, const struct message *message)
+{
+    pthread_mutex_lock(&receiver->mutex);
+    bool ours = message->payload_len == strlen(receiver->nonce) &&
+                memcmp(message->payload, receiver->nonce, message->payload_len) == 0;
+    pthread_mutex_unlock(&receiver->mutex);
+    if (ours && message->payload_len > 0) {
+        receiver->before = receiver->now;
+        struct app_mail *mail = mem_alloc(sizeof *mail);
+        mail->kind = APP_MAIL_FENCE;
+        post(receiver, mail);
+    }
+}
+
+// Is this one of several copies, and not the one that counts?
+static bool is_spare_copy(const struct receiver *receiver, const struct message *message)
+{
+    if (!receiver->copies_have_ids || message->subscription_id_count == 0) {
+        return false;
+    }
+    uint32_t lowest = subscription_set_lowest(receiver->before, message->topic);
+    if (lowest == 0) {
+        lowest = subscription_set_lowest(receiver->now, message->topic);
+    }
+    for (size_t i = 0; i < message->subscription_id_count; i++) {
+        if (message->subscription_ids[i] == lowest) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Nothing may be acknowledged that is not on disk, and Paho acknowledges when its callback returns: so the process ends
+// here. The broker keeps the command and sends it again.
+static _Noreturn void cannot_store(const char *why)
+{
+    LOG(LOG_ERROR, "outbox_cannot_store", LOG_S("error", why),
+        LOG_S("hint", "the command stays with the broker; the bridge ends, mend the disk and start it again"));
+    _exit(EX_IOERR);
+}
+
+static void deliver(struct receiver *receiver, int64_t row_id, const struct moment *arrived, struct command *command,
+                    const struct message *message)
+{
+    struct app_mail *mail = mem_alloc(sizeof *mail);
+    mail->kind = APP_MAIL_COMMAND;
+    mail->arrival = (struct arrival){.row_id = row_id, .arrived = *arrived, .command = command};
+    message_hash(message, mail->arrival.hash);
+    post(receiver, mail);
+}
+
+static struct command *map(const struct receiver *receiver, const struct rule *rule, const struct message *message,
+                           const struct moment *arrived, const struct failure *refuse_with)
+{
+    char uuid[CRYPTO_UUID_LEN];
+    crypto_uuid7(arrived->wall_ms, uuid);
+    struct command *command = mapping_command(receiver->options.mapping, rule, message, arrived, uuid, refuse_with);
+    command->id_given = strcmp(command->id, uuid) != 0;
+    return command;
+}
+
+static void store(struct receiver *receiver, const struct rule *rule, const struct message *message,
+                  const struct moment *arrived, bool resumed, const struct failure *refuse_with);
+
+// No room for a command: there is a reserve for telling so.
+static void store_refused(struct receiver *receiver, const struct rule *rule, const struct message *message,
+                          const struct moment *arrived, bool resumed, const struct failure *refused_already)
+{
+    struct failure full = {0};
+    if (refused_already != NULL) {
+        cannot_store("the reserve for refusals is used up as well");
+    }
+    failure_set(&full, "outbox_full",
+                "the bridge's queue is full; try again later, or raise outbox.max_commands or outbox.max_bytes");
+    store(receiver, rule, message, arrived, resumed, &full);
+}
+
+static void store(struct receiver *receiver, const struct rule *rule, const struct message *message,
+                  const struct moment *arrived, bool resumed, const struct failure *refuse_with)
+{
+    struct diag diag = {0};
+    int64_t id = 0;
+    struct command *command = map(receiver, rule, message, arrived, refuse_with);
+    AUTO_FREE char *plan = command_encode(command);
+    const char *refusal = refuse_with != NULL ? refuse_with->code->code : NULL;
+    switch (outbox_append(receiver->options.outbox, message, arrived, resumed, refusal, plan, &id, &diag)) {
+    case OUTBOX_APPENDED:
+        deliver(receiver, id, arrived, command, message);
+        return;
+    case OUTBOX_REDELIVERED:
+        metrics_add(METRIC_COMMANDS_REDELIVERED, 1);
+        LOG(LOG_DEBUG, "command_redelivered", LOG_S("topic", message->topic), LOG_N("packet_id", message->packet_id));
+        command_free(command);
+        return;
+    case OUTBOX_CANNOT_WRITE:
+        cannot_store(diag.text);
+    case OUTBOX_NO_ROOM:
+        command_free(command);
+        store_refused(receiver, rule, message, arrived, resumed, refuse_with);
+        return;
+    }
+}
+
+// QoS 0: no disk, and so no promise beyond this process. Bounded all the same.
+static void keep_in_memory(struct receiver *receiver, const struct rule *rule, const struct message *message,
+                           const struct moment *arrived, const struct failure *refuse_with)
+{
+    int64_t before = atomic_fetch_add(&receiver->memory_commands, 1);
+    if (before >= receiver->options.max_memory_commands + MEMORY_REFUSED_RESERVE) {
+        atomic_fetch_sub(&receiver->memory_commands, 1);
+        LOG(LOG_WARN, "command_dropped", LOG_S("topic", message->topic),
+            LOG_S("error", "too many QoS 0 commands wait; use QoS 1 for commands that must not be lost"));
+        return;
+    }
+    struct failure full = {0};
+    if (before >= receiver->options.max_memory_commands && refuse_with == NULL) {
+        failure_set(&full, "outbox_full", "too many QoS 0 commands wait; try again later, or use QoS 1");
+        refuse_with = &full;
+    }
+    deliver(receiver, 0, arrived, map(receiver, rule, message, arrived, refuse_with), message);
+}
+
+static void take_command(struct receiver *receiver, const struct rule *rule, const struct message *message,
+                         bool resumed)
+{
+    struct moment arrived = clock_now();
+    struct failure too_large = {0};
+    const struct failure *refuse_with = NULL;
+    if (message->payload_len > (size_t)receiver->options.max_payload) {
+        failure_set(&too_large, "payload_too_large", "the payload has %zu bytes, %lld are allowed (limits.payload)",
+                    message->payload_len, (long long)receiver->options.max_payload);
+        refuse_with = &too_large;
+    }
+    metrics_add(METRIC_COMMANDS_RECEIVED, 1);
+    if (message->qos == 0) {
+        keep_in_memory(receiver, rule, message, &arrived, refuse_with);
+    } else {
+        store(receiver, rule, message, &arrived, resumed, refuse_with);
+    }
+}
+
+static void on_message(void *context, const struct message *message, bool resumed)
+{
+    struct receiver *receiver = context;
+    if (is_fence(receiver, message)) {
+        take_fence(receiver, message);
+        return;
+    }
+    if (is_spare_copy(receiver, message)) {
+        metrics_add(METRIC_COPIES_IGNORED, 1);
+        return;
+    }
+    const struct rule *rule = mapping_match(receiver->options.mapping, message->topic);
+    if (rule == NULL) {
+        metrics_add(METRIC_COMMANDS_NO_RULE, 1);
+        LOG(LOG_INFO, "no_rule", LOG_S("topic", message->topic));
+        return;
+    }
+    if (message->retained && !rule_accepts_retained(rule)) {
+        metrics_add(METRIC_COMMANDS_RETAINED, 1);
+        LOG(LOG_INFO, "retained_ignored", LOG_S("topic", message->topic), LOG_S("rule", rule_name(rule)));
+        return;
+    }
+    take_command(receiver, rule, message, resumed);
+}
+
+// Before any message of the new connection: a new session has new packet ids, so the record of the old one would lie.
+static void begin_session(struct receiver *receiver, const struct mqtt_event *event)
+{
+    struct diag diag;
+    receiver->copies_have_ids = event->subscription_ids;
+    if (!event->session_present) {
+        receiver->before = receiver->now;
+    }
+    if (!event->session_present && outbox_forget_deliveries(receiver->options.outbox, &diag) != ERR_OK) {
+        cannot_store(diag.text);
+    }
+}
+
+static void on_command_event(void *context, const struct mqtt_event *event)
+{
+    struct receiver *receiver = context;
+    if (event->kind == MQTT_CONNECTED) {
+        begin_session(receiver, event);
+    }
+    post_event(receiver, APP_MAIL_COMMANDS, event);
+}
+
+static void on_reply_event(void *context, const struct mqtt_event *event)
+{
+    post_event(context, APP_MAIL_REPLIES, event);
+}
+
+static void on_stray_message(void *context, const struct message *message, bool resumed)
+{
+    (void)context;
+    (void)resumed;
+    LOG(LOG_WARN, "mqtt_stray_message", LOG_S("topic", message->topic));
+}
+
+struct mqtt_handlers receiver_command_handlers(struct receiver *receiver)
+{
+    return (struct mqtt_handlers){.context = receiver, .on_message = on_message, .on_event = on_command_event};
+}
+
+struct mqtt_handlers receiver_reply_handlers(struct receiver *receiver)
+{
+    return (struct mqtt_handlers){.context = receiver, .on_message = on_stray_message, .on_event = on_reply_event};
+}

@@ -1,0 +1,129 @@
+#include "app/reply_queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "core/reply.h"
+
+#define POKE_MS      300
+#define WINDOW_MAX   100
+#define WINDOW_3_1_1 20 // what a stock Mosquitto takes
+
+void reply_queue_init(struct reply_queue *queue, struct connection *connection, reply_queue_done *done, void *context)
+{
+    *queue = (struct reply_queue){.connection = connection, .done = done, .context = context};
+    queue->end = &queue->first;
+}
+
+void reply_queue_send(struct reply_queue *queue, struct outgoing *outgoing)
+{
+    outgoing->sequence = ++queue->next_sequence;
+    outgoing->next = NULL;
+    *queue->end = outgoing;
+    queue->end = &outgoing->next;
+}
+
+// A reply that was under way when the connection ended goes back to its place among the waiting.
+static void put_back(struct reply_queue *queue, struct outgoing *outgoing)
+{
+    struct outgoing **at = &queue->first;
+    while (*at != NULL && (*at)->sequence < outgoing->sequence) {
+        at = &(*at)->next;
+    }
+    outgoing->next = *at;
+    *at = outgoing;
+    if (outgoing->next == NULL) {
+        queue->end = &outgoing->next;
+    }
+}
+
+static struct outgoing *dequeue(struct reply_queue *queue)
+{
+    struct outgoing *outgoing = queue->first;
+    queue->first = outgoing->next;
+    if (queue->first == NULL) {
+        queue->end = &queue->first;
+    }
+    return outgoing;
+}
+
+// PUBLISH costs its topic, payload, correlation data and less than 64 bytes besides (MQTT section 3.3).
+static bool too_large(const struct reply_queue *queue, const struct outgoing *outgoing)
+{
+    size_t size = strlen(outgoing->topic) + strlen(outgoing->payload) + outgoing->correlation_len + 64;
+    return queue->max_packet_size > 0 && size > queue->max_packet_size;
+}
+
+static void publish_reply(struct reply_queue *queue, struct outgoing *outgoing)
+{
+    AUTO_FREE char *cut = too_large(queue, outgoing) ? reply_cut(outgoing->payload) : NULL;
+    const char *payload = cut != NULL ? cut : outgoing->payload;
+    struct diag diag;
+    struct mqtt_publication publication = {
+        .topic = outgoing->topic,
+        .payload = payload,
+        .payload_len = strlen(payload),
+        .qos = 1,
+        .correlation_data = outgoing->correlation_data,
+        .correlation_len = outgoing->correlation_len,
+        .content_type = "application/json",
+    };
+    queue->in_flight++;
+    if (mqtt_publish(queue->connection->mqtt, &publication, (uint64_t)(uintptr_t)outgoing, &diag) != ERR_OK) {
+        queue->in_flight--;
+        put_back(queue, outgoing);
+        queue->window = 0; // until the next connect
+        connection_renew(queue->connection);
+        LOG(LOG_WARN, "reply_not_sent", LOG_S("error", diag.text));
+    }
+}
+
+int64_t reply_queue_run(struct reply_queue *queue, int64_t now_ms)
+{
+    if (queue->connection->state != CONNECTION_UP) {
+        return INT64_MAX;
+    }
+    if (queue->in_flight == 0) {
+        queue->last_progress_ms = now_ms;
+    }
+    while (queue->first != NULL && queue->in_flight < queue->window) {
+        publish_reply(queue, dequeue(queue));
+    }
+    if (queue->in_flight > 0 && now_ms - queue->last_progress_ms >= POKE_MS) {
+        mqtt_poke(queue->connection->mqtt);
+        queue->last_progress_ms = now_ms;
+    }
+    return queue->in_flight > 0 ? POKE_MS : INT64_MAX;
+}
+
+void reply_queue_take(struct reply_queue *queue, const struct mqtt_event *event, int64_t now_ms)
+{
+    struct outgoing *outgoing =
+        (struct outgoing *)(uintptr_t)event->cookie; // NOLINT(performance-no-int-to-ptr): made by publish_reply
+    if (outgoing == NULL) {
+        return;
+    }
+    queue->in_flight--;
+    queue->last_progress_ms = now_ms;
+    if (event->kind == MQTT_PUBLISH_LOST) {
+        put_back(queue, outgoing);
+        return;
+    }
+    if (event->kind == MQTT_PUBLISH_REFUSED) {
+        metrics_add(METRIC_REPLIES_REFUSED, 1);
+        LOG(LOG_WARN, "reply_refused", LOG_S("topic", outgoing->topic), LOG_S("error", event->text),
+            LOG_N("reason", event->reason));
+    }
+    queue->done(queue->context, outgoing);
+}
+
+void reply_queue_connected(struct reply_queue *queue, const struct mqtt_event *event, bool v5)
+{
+    size_t theirs = event->receive_maximum > 1 ? (size_t)event->receive_maximum - 1 : 1;
+    queue->window = v5 ? theirs : WINDOW_3_1_1;
+    queue->window = queue->window > WINDOW_MAX ? WINDOW_MAX : queue->window;
+    queue->max_packet_size = event->max_packet_size;
+}

@@ -1,0 +1,17 @@
+// Secrets: read from a file, an environment variable or a systemd credential; never logged, wiped when freed.
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/keys.h"
+
+#define SECRET_MAX_LEN 4096
+
+// The secret's text without one line end at its end; free it with secret_free. ERR_MISSING: no source is set.
+// ERR_REFUSED: a file that others can write, or whose text is empty. `*readable_by_others` is set if it is a file that
+// others can read (a warning).
+enum err secret_read(const struct secret_source *source, char **out, bool *readable_by_others,
+                     struct diag *diag) MUST_CHECK;
+void secret_free(char *secret);
+bool secret_is_set(const struct secret_source *source);

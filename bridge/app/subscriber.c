@@ -1,0 +1,210 @@
+#include "app/subscriber.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define FENCE_LIMIT_MS 15000
+#define NOTE_IN_FORCE  "subscriptions_in_force"
+#define NOTE_MADE      "subscriptions_made"
+
+static void remember(struct subscriber *subscriber)
+{
+    const char *names[] = {NOTE_IN_FORCE, NOTE_MADE};
+    struct subscription_set *sets[] = {&subscriber->before, &subscriber->made};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        AUTO_FREE char *text = outbox_read_note(subscriber->options.outbox, names[i]);
+        if (text != NULL && subscription_set_decode(text, sets[i]) != ERR_OK) {
+            LOG(LOG_WARN, "note_unreadable", LOG_S("note", names[i]));
+        }
+    }
+}
+
+void subscriber_init(struct subscriber *subscriber, const struct subscriber_options *options)
+{
+    *subscriber = (struct subscriber){.options = *options, .wanted = &subscriber->plain};
+    size_t count = 0;
+    AUTO_FREE const char **filters = mapping_filters(options->mapping, &count);
+    subscription_set_build(filters, count, false, &subscriber->plain);
+    subscription_set_build(filters, count, true, &subscriber->merged);
+    remember(subscriber);
+    receiver_set_subscriptions(options->receiver, &subscriber->before, &subscriber->plain);
+}
+
+void subscriber_clear(struct subscriber *subscriber)
+{
+    subscription_set_free(&subscriber->plain);
+    subscription_set_free(&subscriber->merged);
+    subscription_set_free(&subscriber->before);
+    subscription_set_free(&subscriber->made);
+}
+
+static bool set_has(const struct subscription_set *set, const char *filter)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (strcmp(set->items[i].filter, filter) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static char *shared(const struct subscriber *subscriber, const char *filter)
+{
+    const char *group = subscriber->options.share;
+    return group[0] == '\0' ? mem_strdup(filter) : mem_printf("$share/%s/%s", group, filter);
+}
+
+static void replace_set(struct subscription_set *set, const struct subscription_set *a,
+                        const struct subscription_set *b_or_null)
+{
+    struct subscription_set result = {0};
+    size_t b_count = b_or_null == NULL ? 0 : b_or_null->count;
+    result.items = mem_alloc((a->count + b_count) * sizeof *result.items);
+    for (size_t i = 0; i < a->count + b_count; i++) {
+        const struct subscription *item = i < a->count ? &a->items[i] : &b_or_null->items[i - a->count];
+        if (!set_has(&result, item->filter)) {
+            result.items[result.count++] = (struct subscription){mem_strdup(item->filter), item->id};
+        }
+    }
+    subscription_set_free(set);
+    *set = result;
+}
+
+static void note_set(struct subscriber *subscriber, const char *name, const struct subscription_set *set)
+{
+    AUTO_FREE char *text = subscription_set_encode(set);
+    outbox_stage_note(subscriber->options.outbox, name, text);
+}
+
+// Filters of an earlier configuration that the broker's session still has.
+static void unsubscribe_stale(struct subscriber *subscriber)
+{
+    for (size_t i = 0; i < subscriber->made.count; i++) {
+        struct diag diag;
+        const char *filter = subscriber->made.items[i].filter;
+        if (set_has(subscriber->wanted, filter)) {
+            continue;
+        }
+        AUTO_FREE char *full = shared(subscriber, filter);
+        if (mqtt_unsubscribe(subscriber->options.commands->mqtt, full, 0, &diag) != ERR_OK) {
+            LOG(LOG_WARN, "mqtt_unsubscribe_failed", LOG_S("filter", full), LOG_S("error", diag.text));
+        }
+    }
+    replace_set(&subscriber->made, subscriber->wanted, NULL);
+    note_set(subscriber, NOTE_MADE, subscriber->wanted);
+    note_set(subscriber, NOTE_IN_FORCE, subscriber->wanted);
+}
+
+static void subscribe_one(struct subscriber *subscriber, const char *filter, uint32_t id, size_t index)
+{
+    struct diag diag;
+    if (mqtt_subscribe(subscriber->options.commands->mqtt, filter, 1, id, index + 1, &diag) == ERR_OK) {
+        subscriber->answers_due++;
+        return;
+    }
+    subscriber->refused++;
+    LOG(LOG_ERROR, "mqtt_subscribe_failed", LOG_S("filter", filter), LOG_S("error", diag.text));
+}
+
+static void subscribe_all(struct subscriber *subscriber, bool with_ids)
+{
+    subscriber->answers_due = 0;
+    subscriber->refused = 0;
+    for (size_t i = 0; i < subscriber->wanted->count; i++) {
+        const struct subscription *item = &subscriber->wanted->items[i];
+        AUTO_FREE char *full = shared(subscriber, item->filter);
+        subscribe_one(subscriber, full, with_ids ? item->id : 0, i);
+    }
+    subscribe_one(subscriber, subscriber->options.fence_topic, 0, subscriber->wanted->count);
+}
+
+void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event *event)
+{
+    subscriber->wanted = event->subscription_ids ? &subscriber->plain : &subscriber->merged;
+    subscriber->fence_wanted = true;
+    subscriber->fence_sent_ms = 0;
+    if (!event->session_present) {
+        subscription_set_free(&subscriber->made);
+    }
+    if (event->subscription_ids) {
+        replace_set(&subscriber->made, &subscriber->made, subscriber->wanted);
+        note_set(subscriber, NOTE_MADE, &subscriber->made);
+    } else {
+        // Copies cannot be told apart here, so at no time may two filters overlap.
+        unsubscribe_stale(subscriber);
+    }
+    subscribe_all(subscriber, event->subscription_ids);
+}
+
+void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event)
+{
+    size_t index = (size_t)event->cookie - 1;
+    const char *filter =
+        index < subscriber->wanted->count ? subscriber->wanted->items[index].filter : subscriber->options.fence_topic;
+    if (subscriber->answers_due > 0) {
+        subscriber->answers_due--;
+    }
+    if (event->kind == MQTT_SUBSCRIBE_FAILED) {
+        subscriber->refused++;
+        LOG(LOG_ERROR, "mqtt_subscribe_refused", LOG_S("filter", filter), LOG_S("error", event->text),
+            LOG_N("reason", event->reason),
+            LOG_S("hint", "the broker's access rules must let this client read the filter"));
+    } else {
+        LOG(LOG_DEBUG, "mqtt_subscribed", LOG_S("filter", filter));
+    }
+}
+
+static void send_fence(struct subscriber *subscriber, int64_t now_ms)
+{
+    char nonce[CRYPTO_NONCE_LEN];
+    struct diag diag;
+    crypto_nonce(nonce);
+    receiver_expect_fence(subscriber->options.receiver, nonce);
+    struct mqtt_publication publication = {
+        .topic = subscriber->options.fence_topic, .payload = nonce, .payload_len = strlen(nonce), .qos = 1};
+    if (mqtt_publish(subscriber->options.replies->mqtt, &publication, 0, &diag) == ERR_OK) {
+        subscriber->fence_sent_ms = now_ms;
+    }
+}
+
+bool subscriber_take_fence(struct subscriber *subscriber)
+{
+    subscriber->fence_sent_ms = 0;
+    if (!subscriber->fence_wanted) {
+        return false;
+    }
+    subscriber->fence_wanted = false;
+    unsubscribe_stale(subscriber);
+    return true;
+}
+
+static bool fence_is_lost(const struct subscriber *subscriber, int64_t now_ms)
+{
+    return subscriber->fence_sent_ms != 0 && now_ms - subscriber->fence_sent_ms >= FENCE_LIMIT_MS;
+}
+
+int64_t subscriber_run(struct subscriber *subscriber, int64_t now_ms)
+{
+    struct connection *commands = subscriber->options.commands;
+    struct connection *replies = subscriber->options.replies;
+    bool both_up = commands->state == CONNECTION_UP && replies->state == CONNECTION_UP;
+    if (!both_up || !subscriber->fence_wanted) {
+        subscriber->fence_sent_ms = 0;
+        return INT64_MAX;
+    }
+    if (subscriber->fence_sent_ms == 0 && subscriber->answers_due == 0 && subscriber->refused == 0) {
+        send_fence(subscriber, now_ms);
+    }
+    if (fence_is_lost(subscriber, now_ms)) {
+        LOG(LOG_ERROR, "mqtt_fence_lost", LOG_S("topic", subscriber->options.fence_topic),
+            LOG_S("hint", "the client must be allowed to write and read this topic; connecting anew"));
+        subscriber->fence_sent_ms = 0;
+        connection_renew(commands);
+        connection_renew(replies);
+    }
+    return subscriber->fence_sent_ms != 0 ? FENCE_LIMIT_MS : INT64_MAX;
+}

@@ -1,0 +1,52 @@
+// The subscriptions of the commands connection, and the fence. Core thread.
+//
+// What the broker queued while we were away was copied by the subscriptions of that time. So the set that was in force
+// is kept in the outbox, new filters are added first, then a message of our own (the fence) goes through the replies
+// connection and comes back behind all that was queued; only then the new set is in force and filters of an earlier
+// configuration are unsubscribed. The fence also shows that both connections really carry messages.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/connection.h"
+#include "app/receiver.h"
+#include "core/mapping.h"
+#include "core/topic.h"
+#include "io/outbox.h"
+
+struct subscriber_options {
+    struct connection *commands;
+    struct connection *replies;
+    const struct mapping *mapping;
+    struct receiver *receiver;
+    struct outbox *outbox;
+    const char *share; // group name, or ""
+    const char *fence_topic;
+};
+
+struct subscriber {
+    struct subscriber_options options;
+    struct subscription_set plain;  // with Subscription Identifiers
+    struct subscription_set merged; // without: no two overlap
+    const struct subscription_set *wanted;
+    struct subscription_set before; // in force when the broker queued for us
+    struct subscription_set made;   // all that the session may hold
+    size_t answers_due;             // SUBACKs that have not come
+    size_t refused;
+    bool fence_wanted;
+    int64_t fence_sent_ms; // 0: not under way
+};
+
+// The struct must not move afterwards.
+void subscriber_init(struct subscriber *subscriber, const struct subscriber_options *options);
+void subscriber_clear(struct subscriber *subscriber);
+// The commands connection was made: subscribes.
+void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event *event);
+// MQTT_SUBSCRIBED or MQTT_SUBSCRIBE_FAILED.
+void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event);
+// The fence came back. True if the subscriptions are in force with it: the bridge is online.
+bool subscriber_take_fence(struct subscriber *subscriber);
+// Sends the fence when all is granted, and watches for it; returns the milliseconds until it must be called again.
+int64_t subscriber_run(struct subscriber *subscriber, int64_t now_ms);

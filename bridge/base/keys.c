@@ -1,0 +1,167 @@
+#include "base/keys_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define MAX_LISTED 12
+
+static void *field_of(const struct key *key, void *out)
+{
+    return (char *)out + key->offset;
+}
+
+static size_t count_keys(const struct key *keys)
+{
+    size_t count = 0;
+    while (keys[count].name != NULL) {
+        count++;
+    }
+    return count;
+}
+
+static const struct key *find_key(const struct key *keys, const char *name)
+{
+    for (; keys->name != NULL; keys++) {
+        if (strcmp(keys->name, name) == 0) {
+            return keys;
+        }
+    }
+    return NULL;
+}
+
+static const char *nearest_key(const struct key *keys, size_t count, const char *name)
+{
+    AUTO_FREE const char **names = mem_alloc((count + 1) * sizeof *names);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = keys[i].name;
+    }
+    return str_nearest(name, names);
+}
+
+static void unknown_key(const struct key *keys, const struct yaml_node *node, struct problems *problems)
+{
+    char shown[VALUES_SHOWN_LEN];
+    values_shown(node->text, shown);
+    size_t count = count_keys(keys);
+    const char *nearest = nearest_key(keys, count, node->text);
+    AUTO_BUF struct buf text = {0};
+    buf_printf(&text, "unknown key `%s`", shown);
+    if (nearest != NULL) {
+        buf_printf(&text, "; did you mean `%s`?", nearest);
+    } else if (count <= MAX_LISTED) {
+        for (size_t i = 0; i < count; i++) {
+            buf_printf(&text, "%s%s", i == 0 ? "; known here: " : ", ", keys[i].name);
+        }
+    }
+    yaml_problem(problems, SEVERITY_ERROR, node, "%s", text.data);
+}
+
+static bool read_map(const struct key *keys, const struct yaml_node *map, const char *path, void *out,
+                     struct problems *problems);
+
+static bool read_group(const struct reading *reading)
+{
+    const struct yaml_node *node = reading->node;
+    // A group whose keys are all commented out.
+    if (node->kind == YAML_SCALAR && yaml_type(node) == YAML_NULL) {
+        return true;
+    }
+    if (node->kind != YAML_MAP) {
+        return values_wrong(reading);
+    }
+    return read_map(reading->key->members, node, reading->path, reading->field, reading->problems);
+}
+
+static bool read_value(const struct reading *reading)
+{
+    return reading->key->type == KEY_GROUP ? read_group(reading) : values_read(reading);
+}
+
+// `path` leads the names in problems, "" at the top.
+static bool read_map(const struct key *keys, const struct yaml_node *map, const char *path, void *out,
+                     struct problems *problems)
+{
+    bool fine = true;
+    for (size_t i = 0; i < map->count; i++) {
+        const struct key *key = find_key(keys, map->keys[i]->text);
+        if (key == NULL) {
+            unknown_key(keys, map->keys[i], problems);
+            fine = false;
+            continue;
+        }
+        AUTO_FREE char *name = mem_printf("%s%s%s", path, *path == '\0' ? "" : ".", key->name);
+        struct reading reading = {
+            .key = key, .node = map->items[i], .path = name, .field = field_of(key, out), .problems = problems};
+        fine &= read_value(&reading);
+    }
+    return fine;
+}
+
+enum err keys_read(const struct key *keys, const struct yaml_node *map, void *out, struct problems *problems)
+{
+    if (map->kind != YAML_MAP) {
+        yaml_problem(problems, SEVERITY_ERROR, map, "keys are expected here, as `%s: ...`, not %s", keys[0].name,
+                     yaml_kind_name(map));
+        return ERR_SYNTAX;
+    }
+    return read_map(keys, map, "", out, problems) ? ERR_OK : ERR_SYNTAX;
+}
+
+// A fallback is part of the program: if it cannot be read, the table is wrong.
+static void read_fallback(const struct key *key, void *field)
+{
+    struct problems problems = {0};
+    AUTO_YAML struct yaml_document *document = NULL;
+    struct yaml_node plain = {.kind = YAML_SCALAR, .source = "default", .text = (char *)key->fallback};
+    struct reading reading = {.key = key, .node = &plain, .path = key->name, .field = field, .problems = &problems};
+    if (*key->fallback == '\0' || strchr("\"'[", *key->fallback) != NULL) {
+        if (yaml_load_text("default", key->fallback, strlen(key->fallback), &document, &problems) != ERR_OK) {
+            abort();
+        }
+        reading.node = yaml_root(document);
+    }
+    if (key->type == KEY_NODE || key->type == KEY_SECRET || !values_read(&reading)) {
+        abort();
+    }
+}
+
+void keys_defaults(const struct key *keys, void *out)
+{
+    for (; keys->name != NULL; keys++) {
+        if (keys->type == KEY_GROUP) {
+            keys_defaults(keys->members, field_of(keys, out));
+        } else if (keys->fallback != NULL) {
+            read_fallback(keys, field_of(keys, out));
+        }
+    }
+}
+
+void keys_free(const struct key *keys, void *out)
+{
+    for (; keys->name != NULL; keys++) {
+        if (keys->type == KEY_GROUP) {
+            keys_free(keys->members, field_of(keys, out));
+        } else {
+            values_free(keys, field_of(keys, out));
+        }
+    }
+}
+
+void text_list_add(struct text_list *list, const char *text)
+{
+    list->items = mem_resize(list->items, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = mem_strdup(text);
+}
+
+void text_list_free(struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->items[i]);
+    }
+    free(list->items);
+    *list = (struct text_list){0};
+}

@@ -1,0 +1,24 @@
+// Shared by keys.c (walks tables) and keys_values.c (reads one value) only.
+#pragma once
+
+#include "base/keys.h"
+
+// The value of one key while it is read.
+struct reading {
+    const struct key *key;
+    const struct yaml_node *node;
+    const char *path; // "mqtt.tls.ca_file", for problems
+    void *field;      // where it goes
+    struct problems *problems;
+};
+
+// Reads a value of any type but KEY_GROUP. False if there was a problem; the field is then as it was.
+bool values_read(const struct reading *reading);
+// Frees what the field holds and zeroes it; any type but KEY_GROUP.
+void values_free(const struct key *key, void *field);
+// "it is a list": the problem of a value of the wrong kind. Returns false.
+bool values_wrong(const struct reading *reading);
+
+#define VALUES_SHOWN_LEN 64
+// What outsiders wrote, fit for a message: cut, control characters replaced.
+void values_shown(const char *text, char out[VALUES_SHOWN_LEN]);

@@ -1,0 +1,74 @@
+#include "base/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/crypto.h"
+#include "base/mem.h"
+
+void message_clear(struct message *message)
+{
+    free(message->topic);
+    free(message->payload);
+    free(message->response_topic);
+    free(message->correlation_data);
+    for (size_t i = 0; i < message->property_count; i++) {
+        free(message->properties[i].name);
+        free(message->properties[i].value);
+    }
+    free(message->properties);
+    *message = (struct message){0};
+}
+
+static void *dup_or_null(const void *data, size_t len)
+{
+    return data == NULL ? NULL : mem_dup(data, len);
+}
+
+void message_copy(struct message *to, const struct message *from)
+{
+    *to = *from;
+    to->topic = mem_strdup_or_null(from->topic);
+    to->payload = dup_or_null(from->payload, from->payload_len);
+    to->response_topic = mem_strdup_or_null(from->response_topic);
+    to->correlation_data = dup_or_null(from->correlation_data, from->correlation_len);
+    to->properties = NULL;
+    if (from->property_count > 0) {
+        to->properties = mem_resize(NULL, from->property_count, sizeof *to->properties);
+    }
+    for (size_t i = 0; i < from->property_count; i++) {
+        to->properties[i].name = mem_strdup(from->properties[i].name);
+        to->properties[i].value = mem_strdup(from->properties[i].value);
+    }
+}
+
+// Every piece is led by its length, so that no two messages give the same bytes. An absent piece (NULL) differs from an
+// empty one.
+static void append_piece(struct buf *bytes, const void *data, size_t len)
+{
+    uint64_t head = data == NULL ? UINT64_MAX : len;
+    buf_append(bytes, &head, sizeof head);
+    if (data != NULL) {
+        buf_append(bytes, data, len);
+    }
+}
+
+static void append_text(struct buf *bytes, const char *text)
+{
+    append_piece(bytes, text, text == NULL ? 0 : strlen(text));
+}
+
+void message_hash(const struct message *message, unsigned char out[32])
+{
+    AUTO_BUF struct buf bytes = {0};
+    append_text(&bytes, message->topic);
+    append_piece(&bytes, message->payload == NULL ? "" : message->payload, message->payload_len);
+    append_text(&bytes, message->response_topic);
+    append_piece(&bytes, message->correlation_data, message->correlation_len);
+    for (size_t i = 0; i < message->property_count; i++) {
+        append_text(&bytes, message->properties[i].name);
+        append_text(&bytes, message->properties[i].value);
+    }
+    crypto_sha256(bytes.data, bytes.len, out);
+}

@@ -1,0 +1,261 @@
+#include "base/str.h"
+
+#include <string.h>
+
+static bool is_continuation(unsigned char byte)
+{
+    return (byte & 0xC0) == 0x80;
+}
+
+static bool in_range(unsigned char byte, unsigned char low, unsigned char high)
+{
+    return byte >= low && byte <= high;
+}
+
+// Table 3-7 of the Unicode standard: the first continuation byte is narrowed after E0, ED, F0 and F4, which excludes
+// overlong forms, surrogates and code points above U+10FFFF.
+static bool second_byte_valid(unsigned char first, unsigned char second)
+{
+    switch (first) {
+    case 0xE0:
+        return in_range(second, 0xA0, 0xBF);
+    case 0xED:
+        return in_range(second, 0x80, 0x9F);
+    case 0xF0:
+        return in_range(second, 0x90, 0xBF);
+    case 0xF4:
+        return in_range(second, 0x80, 0x8F);
+    default:
+        return is_continuation(second);
+    }
+}
+
+static size_t sequence_len(unsigned char first)
+{
+    if (first < 0x80) {
+        return 1;
+    }
+    if (in_range(first, 0xC2, 0xDF)) {
+        return 2;
+    }
+    if (in_range(first, 0xE0, 0xEF)) {
+        return 3;
+    }
+    return in_range(first, 0xF0, 0xF4) ? 4 : 0;
+}
+
+bool str_utf8_valid(const char *data, size_t len)
+{
+    const unsigned char *bytes = (const unsigned char *)data;
+    size_t i = 0;
+    while (i < len) {
+        size_t count = sequence_len(bytes[i]);
+        if (count == 0 || count > len - i || (count > 1 && !second_byte_valid(bytes[i], bytes[i + 1]))) {
+            return false;
+        }
+        for (size_t k = 2; k < count; k++) {
+            if (!is_continuation(bytes[i + k])) {
+                return false;
+            }
+        }
+        i += count;
+    }
+    return true;
+}
+
+bool str_has_control(const char *data, size_t len)
+{
+    const unsigned char *bytes = (const unsigned char *)data;
+    for (size_t i = 0; i < len; i++) {
+        bool c1 = bytes[i] == 0xC2 && i + 1 < len && in_range(bytes[i + 1], 0x80, 0x9F);
+        if (bytes[i] < 0x20 || bytes[i] == 0x7F || c1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Index after the character at `i`. Invalid UTF-8 is walked through without leaving the text.
+static size_t next_character(const char *text, size_t len, size_t i)
+{
+    i++;
+    while (i < len && is_continuation((unsigned char)text[i])) {
+        i++;
+    }
+    return i;
+}
+
+bool str_glob(const char *pattern, const char *text, size_t text_len)
+{
+    const char *after_star = NULL;
+    size_t star_at = 0;
+    size_t i = 0;
+    while (i < text_len) {
+        if (*pattern == '*') {
+            after_star = ++pattern;
+            star_at = i;
+        } else if (*pattern == '?') {
+            pattern++;
+            i = next_character(text, text_len, i);
+        } else if (*pattern == text[i] && *pattern != '\0') {
+            pattern++;
+            i++;
+        } else if (after_star != NULL) {
+            // Only the last '*' ever needs to take more: what earlier ones took already fits.
+            pattern = after_star;
+            star_at = next_character(text, text_len, star_at);
+            i = star_at;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*') {
+        pattern++;
+    }
+    return *pattern == '\0';
+}
+
+#define DISTANCE_MAX_LEN 64
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+size_t str_distance(const char *a, const char *b)
+{
+    size_t a_len = strnlen(a, DISTANCE_MAX_LEN + 1);
+    size_t b_len = strnlen(b, DISTANCE_MAX_LEN + 1);
+    if (a_len > DISTANCE_MAX_LEN || b_len > DISTANCE_MAX_LEN) {
+        return SIZE_MAX;
+    }
+    size_t rows[3][DISTANCE_MAX_LEN + 1];
+    for (size_t k = 0; k <= b_len; k++) {
+        rows[0][k] = k;
+    }
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i + 2) % 3];
+        const size_t *two_above = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t k = 1; k <= b_len; k++) {
+            row[k] = least(least(above[k], row[k - 1]) + 1, above[k - 1] + (a[i - 1] != b[k - 1]));
+            if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1]) {
+                row[k] = least(row[k], two_above[k - 2] + 1);
+            }
+        }
+    }
+    return rows[a_len % 3][b_len];
+}
+
+static char folded(char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return (char)(c - 'A' + 'a');
+    }
+    return (char)(c == '-' ? '_' : c);
+}
+
+// Equal but for ASCII case and '-' written for '_'.
+static bool same_folded(const char *a, const char *b)
+{
+    while (*a != '\0' && folded(*a) == folded(*b)) {
+        a++;
+        b++;
+    }
+    return folded(*a) == folded(*b);
+}
+
+const char *str_nearest(const char *text, const char *const *choices)
+{
+    const char *nearest = NULL;
+    size_t best = SIZE_MAX;
+    for (; *choices != NULL; choices++) {
+        size_t distance = same_folded(text, *choices) ? 0 : str_distance(text, *choices);
+        size_t len = least(strlen(text), strlen(*choices));
+        size_t tolerated = len < 6 ? 1 : len / 3;
+        if (distance <= tolerated && distance < best) {
+            best = distance;
+            nearest = *choices;
+        }
+    }
+    return nearest;
+}
+
+void str_percent_encode(struct buf *out, const char *data, size_t len)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)data[i];
+        bool letter = in_range(byte, 'A', 'Z') || in_range(byte, 'a', 'z');
+        bool mark = byte == '-' || byte == '_' || byte == '.' || byte == '~';
+        if (letter || mark || in_range(byte, '0', '9')) {
+            buf_char(out, (char)byte);
+        } else {
+            buf_append(out, (const char[]){'%', digits[byte >> 4], digits[byte & 15]}, 3);
+        }
+    }
+}
+
+static const char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void str_base64_encode(struct buf *out, const void *data, size_t len)
+{
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < len; i += 3) {
+        size_t count = least(len - i, 3);
+        uint32_t group = (uint32_t)bytes[i] << 16;
+        group |= count > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
+        group |= count > 2 ? (uint32_t)bytes[i + 2] : 0;
+        char text[4] = {base64_alphabet[group >> 18], base64_alphabet[group >> 12 & 63],
+                        count > 1 ? base64_alphabet[group >> 6 & 63] : '=',
+                        count > 2 ? base64_alphabet[group & 63] : '='};
+        buf_append(out, text, sizeof text);
+    }
+}
+
+// Value of four characters of which the last `padding` are '='; false if one is not of the alphabet or the bits that
+// the padding cuts are not zero (so that one byte string has one text).
+static bool base64_group(const char *text, size_t padding, uint32_t *group)
+{
+    *group = 0;
+    for (size_t i = 0; i < 4 - padding; i++) {
+        const char *found = text[i] == '\0' ? NULL : strchr(base64_alphabet, text[i]);
+        if (found == NULL) {
+            return false;
+        }
+        *group |= (uint32_t)(found - base64_alphabet) << (18 - 6 * i);
+    }
+    uint32_t cut = padding == 0 ? 0 : (1U << (8 * padding)) - 1;
+    return (*group & cut) == 0;
+}
+
+enum err str_base64_decode(struct buf *out, const char *text, size_t len)
+{
+    if (len % 4 != 0) {
+        return ERR_SYNTAX;
+    }
+    AUTO_BUF struct buf bytes = {0};
+    for (size_t i = 0; i < len; i += 4) {
+        size_t padding = 0;
+        if (i + 4 == len && text[i + 3] == '=') {
+            padding = text[i + 2] == '=' ? 2 : 1;
+        }
+        uint32_t group = 0;
+        if (!base64_group(text + i, padding, &group)) {
+            return ERR_SYNTAX;
+        }
+        buf_append(&bytes, (const char[]){(char)(group >> 16), (char)(group >> 8), (char)group}, 3 - padding);
+    }
+    buf_append(out, bytes.data, bytes.len);
+    return ERR_OK;
+}
+
+void str_hex_encode(struct buf *out, const void *data, size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < len; i++) {
+        buf_append(out, (const char[]){digits[bytes[i] >> 4], digits[bytes[i] & 15]}, 2);
+    }
+}

@@ -1,0 +1,195 @@
+#include "core/api.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/api_internal.h"
+#include "core/text.h"
+
+static const char *const class_names[] = {
+    [API_SUCCESS] = "success",
+    [API_DEVICE_FAILED] = "device_failed",
+    [API_AUTH] = "auth",
+    [API_CLOCK] = "clock",
+    [API_THROTTLED] = "throttled",
+    [API_BUSY] = "busy",
+    [API_MAY_HAVE_RUN] = "may_have_run",
+    [API_NONCE_USED] = "nonce_used",
+    [API_REQUEST] = "request",
+    [API_DEVICE] = "device",
+    [API_DEVICE_OFFLINE] = "device_offline",
+    [API_DEVICE_TIMEOUT] = "device_timeout",
+    [API_PUSH_FAILED] = "push_failed",
+    [API_PERMANENT] = "permanent",
+};
+
+const char *api_class_name(enum api_class class)
+{
+    return class_names[class];
+}
+
+void api_answer_clear(struct api_answer *answer)
+{
+    free(answer->message_id);
+    free(answer->request_id);
+    json_free(answer->result);
+    *answer = (struct api_answer){0};
+}
+
+enum status api_status(const struct api_answer *answer)
+{
+    switch (answer->class) {
+    case API_SUCCESS:
+        return answer->has_result ? STATUS_OK : STATUS_ACCEPTED;
+    case API_MAY_HAVE_RUN:
+    case API_NONCE_USED:
+    case API_DEVICE_TIMEOUT:
+    case API_PUSH_FAILED:
+        return STATUS_UNKNOWN;
+    case API_DEVICE_FAILED:
+    case API_AUTH:
+    case API_CLOCK:
+    case API_THROTTLED:
+    case API_BUSY:
+    case API_REQUEST:
+    case API_DEVICE:
+    case API_DEVICE_OFFLINE:
+    case API_PERMANENT:
+        return STATUS_FAILED;
+    }
+    return STATUS_UNKNOWN;
+}
+
+static bool is_2xx(long http_status)
+{
+    return http_status >= 200 && http_status <= 299;
+}
+
+// NULL: it is a success.
+static const struct api_row *judge(const struct api_facts *facts, long http_status, const struct api_row *extra_rows,
+                                   size_t extra_count)
+{
+    if (facts->success == API_SUCCESS_TRUE) {
+        return facts->code == NULL && is_2xx(http_status) ? NULL : &api_row_contradiction;
+    }
+    if (facts->code == NULL) {
+        return api_row_without_code(facts, http_status);
+    }
+    const struct api_row *row = api_row_for_code(facts->code, extra_rows, extra_count);
+    if (row == NULL) {
+        row = api_row_for_status(http_status);
+    }
+    return row != NULL ? row : &api_row_any_code;
+}
+
+// ---- what goes wrong, for people
+
+// The platform's words without echoed strings to sign: they may hold a security token.
+static void append_message(struct buf *out, const char *message)
+{
+    AUTO_BUF struct buf text = {0};
+    api_xml_unescape(&text, message, strlen(message));
+    const char *rest = text.data != NULL ? text.data : "";
+    size_t start = 0;
+    size_t len = 0;
+    while (api_echo_find(rest, &start, &len)) {
+        buf_append(out, rest, start);
+        buf_text(out, "(left out)");
+        rest += start + len;
+    }
+    buf_text(out, rest);
+}
+
+static void append_words(struct buf *out, const struct api_facts *facts, long http_status, const char *code)
+{
+    buf_printf(out, "the platform answered HTTP %ld", http_status);
+    if (!facts->readable) {
+        buf_printf(out, ", and its body cannot be read: %s", facts->trouble.text);
+        return;
+    }
+    if (facts->success == API_SUCCESS_TRUE) {
+        buf_text(out, " with Success: true, which contradicts the error");
+    }
+    if (code[0] != '\0') {
+        buf_printf(out, " with code %s", code);
+    } else {
+        buf_text(out, " without an error code");
+    }
+    if (facts->message != NULL) {
+        buf_text(out, ": ");
+        append_message(out, facts->message);
+    }
+}
+
+static void set_failure(struct failure *failure, const char *code, const char *detail)
+{
+    failure_set(failure, code, "%s", "");
+    text_cut(failure->detail, sizeof failure->detail, detail);
+}
+
+static void fill_platform_failure(const struct api_input *input, const struct api_facts *facts,
+                                  const struct api_row *row, struct api_answer *out)
+{
+    char code[sizeof out->failure.platform_code];
+    text_cut(code, sizeof code, facts->code != NULL ? facts->code : "");
+    AUTO_BUF struct buf detail = {0};
+    if (strcmp(row->code, "signature_mismatch") == 0) {
+        api_signature_verdict(facts, input->string_to_sign, &detail);
+        buf_text(&detail, "; ");
+    }
+    append_words(&detail, facts, input->http_status, code);
+    out->class = row->class;
+    set_failure(&out->failure, row->code, detail.data);
+    memcpy(out->failure.platform_code, code, sizeof code);
+}
+
+// ---- the device's word
+
+// A device's whole reply, not only the output of the service (PLATFORM.md, The two actions).
+static bool is_whole_reply(const struct json_object *result, int64_t *code)
+{
+    struct json_object *found = NULL;
+    struct json_object *other = NULL;
+    if (!json_member(result, "code", &found) || json_kind(found) != JSON_INT) {
+        return false;
+    }
+    *code = json_int(found);
+    return json_member(result, "data", &other) || json_member(result, "message", &other);
+}
+
+static void fill_success(struct api_facts *facts, struct api_answer *out)
+{
+    out->class = API_SUCCESS;
+    out->failure.retry_after_ms = -1;
+    out->result = facts->result;
+    out->has_result = facts->has_result;
+    facts->result = NULL;
+    int64_t code = 0;
+    if (!is_whole_reply(out->result, &code) || code == 200) {
+        return;
+    }
+    out->class = API_DEVICE_FAILED;
+    const char *message = json_member_text(out->result, "message");
+    AUTO_FREE char *detail = mem_printf("the device answered with code %lld%s%s", (long long)code,
+                                        message != NULL ? ": " : "", message != NULL ? message : "");
+    set_failure(&out->failure, "device_error", detail);
+}
+
+void api_classify(const struct api_input *input, const struct api_row *extra_rows, size_t extra_count,
+                  struct api_answer *out)
+{
+    *out = (struct api_answer){0};
+    struct api_facts facts;
+    api_facts_read(input->body, input->body_len, &facts);
+    const struct api_row *row = judge(&facts, input->http_status, extra_rows, extra_count);
+    if (row == NULL) {
+        fill_success(&facts, out);
+    } else {
+        fill_platform_failure(input, &facts, row, out);
+    }
+    out->message_id = facts.message_id;
+    out->request_id = facts.request_id;
+    facts.message_id = NULL;
+    facts.request_id = NULL;
+    api_facts_clear(&facts);
+}

@@ -1,0 +1,80 @@
+#include "core/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/crypto.h"
+#include "base/mem.h"
+
+void parameters_add(struct parameters *parameters, const char *name, const char *value)
+{
+    // Doubled at powers of two: a call can have hundreds of devices.
+    if ((parameters->count & (parameters->count - 1)) == 0) {
+        size_t capacity = parameters->count > 0 ? parameters->count * 2 : 1;
+        parameters->items = mem_resize(parameters->items, capacity, sizeof *parameters->items);
+    }
+    parameters->items[parameters->count++] = (struct parameter){mem_strdup(name), mem_strdup(value)};
+}
+
+void parameters_clear(struct parameters *parameters)
+{
+    for (size_t i = 0; i < parameters->count; i++) {
+        free(parameters->items[i].name);
+        free(parameters->items[i].value);
+    }
+    free(parameters->items);
+    *parameters = (struct parameters){0};
+}
+
+static void free_texts(char **texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(texts[i]);
+    }
+    free(texts);
+}
+
+struct command *command_create(void)
+{
+    struct command *command = mem_alloc(sizeof *command);
+    command->refusal.retry_after_ms = -1;
+    return command;
+}
+
+void command_free(struct command *command)
+{
+    if (command == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < command->call_count; i++) {
+        free(command->calls[i].action);
+        parameters_clear(&command->calls[i].parameters);
+        free_texts(command->calls[i].device_names, command->calls[i].device_count);
+    }
+    free(command->calls);
+    free_texts(command->device_names, command->device_count);
+    free_texts(command->lanes, command->lane_count);
+    free(command->id);
+    free(command->rule);
+    free(command->topic);
+    free(command->platform);
+    free(command->product_key);
+    free(command->iot_id);
+    free(command->identifier);
+    free(command->ack_topic);
+    free(command->result_topic);
+    free(command->response_topic);
+    free(command->correlation_data);
+    free(command);
+}
+
+void command_key(const struct command *command, unsigned char key[32])
+{
+    AUTO_BUF struct buf text = {0};
+    buf_text(&text, command->topic);
+    // Neither text holds NUL, so no topic and id can be read as another pair.
+    buf_char(&text, '\0');
+    buf_text(&text, command->id);
+    crypto_sha256(text.data, text.len, key);
+}

@@ -1,0 +1,19 @@
+// Many topic filters, found by level: a search costs by the levels of what is searched for, not by the number of
+// filters. Immutable once filled, and then usable from any thread. Private to core.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct filter_tree;
+
+struct filter_tree *filter_tree_create(void);
+void filter_tree_destroy(struct filter_tree *tree);
+// Several values can stand under one filter; they are kept in the order in which they were added.
+void filter_tree_add(struct filter_tree *tree, const char *filter, size_t value);
+
+// The values of one filter; false ends the search.
+typedef bool filter_tree_visit(void *context, const size_t *values, size_t count);
+// Visits each stored filter that overlaps `filter`: with a topic name, which is a filter without wildcards, those that
+// match it. The order of the filters is not told.
+void filter_tree_search(const struct filter_tree *tree, const char *filter, filter_tree_visit *visit, void *context);

@@ -1,0 +1,410 @@
+// Loads one rule.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/mapping_internal.h"
+#include "core/show.h"
+#include "core/template_internal.h"
+
+#define DEFAULT_REPLY "${topic}/reply"
+
+bool expect_map(const struct yaml_node *node, const char *what, struct problems *problems)
+{
+    if (node->kind == YAML_MAP) {
+        return true;
+    }
+    yaml_problem(problems, SEVERITY_ERROR, node, "`%s` must be a map, not %s", what, yaml_kind_name(node));
+    return false;
+}
+
+static bool is_word(const struct yaml_node *node, const char *word)
+{
+    return node->kind == YAML_SCALAR && strcmp(node->text, word) == 0;
+}
+
+const struct yaml_node *rule_place(const struct rule_source *source, const char *key)
+{
+    const struct yaml_node *node = yaml_get(source->rule, key);
+    if (node == NULL && source->defaults != NULL) {
+        node = yaml_get(source->defaults, key);
+    }
+    return node != NULL ? node : source->rule;
+}
+
+static void check_name(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
+{
+    const char *name = rule->keys.name;
+    const struct yaml_node *node = yaml_get(source->rule, "name");
+    if (node == NULL) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "the rule has no `name`");
+    } else if (name != NULL &&
+               (*name == '\0' || strlen(name) > MAPPING_MAX_NAME_BYTES || str_has_control(name, strlen(name)))) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node,
+                     "a rule's name has 1 to %d bytes and no control characters", MAPPING_MAX_NAME_BYTES);
+    }
+}
+
+static void load_topic(const struct loader *loader, const struct rule_source *source, struct rule *rule)
+{
+    const struct yaml_node *node = yaml_get(source->rule, "topic");
+    if (node == NULL) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "the rule has no `topic`");
+        return;
+    }
+    struct diag diag;
+    if (rule->keys.topic != NULL && topic_pattern_compile(rule->keys.topic, &rule->pattern, &diag) != ERR_OK) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node, "%s", diag.text);
+    }
+    AUTO_FREE char *own = mem_printf("%s/bridge/#", loader->options->base_topic);
+    if (rule->pattern != NULL && topic_filter_covers(own, rule->pattern->filter)) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node,
+                     "topics below %s/bridge are the bridge's own and never commands", loader->options->base_topic);
+    }
+}
+
+static int find_capture(const struct topic_pattern *pattern, const struct yaml_node *key, struct problems *problems)
+{
+    AUTO_FREE const char **names = mem_alloc((pattern->name_count + 1) * sizeof *names);
+    for (size_t i = 0; i < pattern->name_count; i++) {
+        names[i] = pattern->names[i];
+        if (strcmp(names[i], key->text) == 0) {
+            return (int)i;
+        }
+    }
+    const char *nearest = str_nearest(key->text, names);
+    yaml_problem(problems, SEVERITY_ERROR, key, "the topic has no capture {%s}%s%s%s", show_plain(key->text).text,
+                 nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
+                 nearest != NULL ? "`?" : "");
+    return -1;
+}
+
+static void add_glob(const struct loader *loader, const struct yaml_node *node, struct where *where)
+{
+    if (node->kind != YAML_SCALAR || yaml_type(node) == YAML_NULL) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node, "a glob is text, not %s", yaml_kind_name(node));
+        return;
+    }
+    text_list_add(&where->globs, node->text);
+}
+
+static void load_globs(const struct loader *loader, const struct yaml_node *node, struct where *where)
+{
+    if (node->kind != YAML_LIST) {
+        add_glob(loader, node, where);
+        return;
+    }
+    if (node->count == 0) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node, "the list of globs is empty, so nothing would fit");
+    }
+    for (size_t i = 0; i < node->count; i++) {
+        add_glob(loader, node->items[i], where);
+    }
+}
+
+static void load_where(const struct loader *loader, struct rule *rule)
+{
+    const struct yaml_node *node = rule->keys.where;
+    if (node == NULL || rule->pattern == NULL || !expect_map(node, "where", loader->problems)) {
+        return;
+    }
+    rule->where = mem_alloc((node->count + 1) * sizeof *rule->where);
+    for (size_t i = 0; i < node->count; i++) {
+        int capture = find_capture(rule->pattern, node->keys[i], loader->problems);
+        if (capture >= 0) {
+            struct where *where = &rule->where[rule->where_count++];
+            where->capture = capture;
+            load_globs(loader, node->items[i], where);
+        }
+    }
+}
+
+static void load_optional_template(const struct loader *loader, const struct yaml_node *node,
+                                   const struct template_scope *scope, struct template **out)
+{
+    if (node != NULL && template_compile(node, scope, out, loader->problems) != ERR_OK) {
+        *out = NULL;
+    }
+}
+
+static bool uses_id(const struct template *tmpl)
+{
+    for (size_t i = 0; i < tmpl->count; i++) {
+        if (tmpl->parts[i].expression != NULL && tmpl->parts[i].expression->kind == EXPRESSION_ID) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void load_id(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
+                    struct rule *rule)
+{
+    load_optional_template(loader, rule->keys.id_from, scope, &rule->id_from);
+    load_optional_template(loader, rule->keys.sent_at, scope, &rule->sent_at);
+    if (rule->id_from != NULL && uses_id(rule->id_from)) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, rule_place(source, "id_from"),
+                     "${id} is what id_from gives; take a member of the payload, as ${payload.id}");
+    }
+}
+
+// True if `reply` is the word none; a map is read into *out.
+static bool read_reply(const struct yaml_node *node, struct reply_keys *out, struct problems *problems)
+{
+    if (node == NULL) {
+        return false;
+    }
+    if (is_word(node, "none")) {
+        return true;
+    }
+    if (node->kind != YAML_MAP) {
+        yaml_problem(problems, SEVERITY_ERROR, node,
+                     "`reply` must be none or a map such as {ack: ..., result: ...}, not %s", yaml_kind_name(node));
+        return false;
+    }
+    // What keys_read finds is in `problems`, and that is all that matters.
+    enum err err = keys_read(mapping_reply_keys, node, out, problems);
+    (void)err;
+    return false;
+}
+
+static void check_reply_text(const struct loader *loader, const struct yaml_node *node, const struct template *tmpl)
+{
+    for (size_t i = 0; i < tmpl->count; i++) {
+        const char *text = tmpl->parts[i].text;
+        if (text != NULL && (strpbrk(text, "+#") != NULL || str_has_control(text, strlen(text)))) {
+            yaml_problem(loader->problems, SEVERITY_ERROR, node,
+                         "a reply topic has no wildcards (+ #) and no control characters");
+            return;
+        }
+    }
+    if (tmpl->count == 0) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node, "the reply topic is empty; `none` publishes nothing");
+    }
+}
+
+static void load_reply_topic(const struct loader *loader, const struct yaml_node *node,
+                             const struct template_scope *scope, struct template **out)
+{
+    struct diag diag;
+    if (node == NULL) {
+        if (template_compile_text(DEFAULT_REPLY, scope, out, &diag) != ERR_OK) {
+            *out = NULL;
+        }
+        return;
+    }
+    if (is_word(node, "none")) {
+        return;
+    }
+    load_optional_template(loader, node, scope, out);
+    if (*out != NULL) {
+        check_reply_text(loader, node, *out);
+    }
+}
+
+static void load_reply(const struct loader *loader, const struct rule_source *source,
+                       const struct template_scope *scope, struct rule *rule)
+{
+    struct reply_keys keys = {0};
+    struct problems told_before = {0};
+    const struct yaml_node *own = yaml_get(source->rule, "reply");
+    const struct yaml_node *shared = source->defaults != NULL ? yaml_get(source->defaults, "reply") : NULL;
+    bool none = read_reply(shared, &keys, &told_before);
+    problems_clear(&told_before);
+    if (own != NULL) {
+        none = read_reply(own, &keys, loader->problems);
+    }
+    rule->progress = keys.progress;
+    if (!none) {
+        load_reply_topic(loader, keys.ack, scope, &rule->ack);
+        load_reply_topic(loader, keys.result, scope, &rule->result);
+    }
+}
+
+static void read_batch(const struct yaml_node *node, struct batch_keys *out, struct problems *problems)
+{
+    if (node == NULL || is_word(node, "off")) {
+        return;
+    }
+    struct batch_keys keys = {0};
+    keys_defaults(mapping_batch_keys, &keys);
+    if (keys_read(mapping_batch_keys, node, &keys, problems) == ERR_OK) {
+        *out = keys;
+    }
+}
+
+static void load_batch(const struct loader *loader, const struct rule_source *source, struct rule *rule)
+{
+    struct problems told_before = {0};
+    bool own = yaml_get(source->rule, "batch") != NULL;
+    read_batch(rule->keys.batch, &rule->batch, own ? loader->problems : &told_before);
+    problems_clear(&told_before);
+}
+
+static void load_platform(const struct loader *loader, const struct rule_source *source, struct rule *rule)
+{
+    const struct mapping_options *options = loader->options;
+    const struct yaml_node *node = rule_place(source, "platform");
+    if (rule->keys.platform == NULL) {
+        if (options->default_platform == NULL) {
+            yaml_problem(loader->problems, SEVERITY_ERROR, node,
+                         "there are several platforms, and the rule names none with `platform`");
+        }
+        return;
+    }
+    AUTO_FREE const char **names = mem_alloc((options->platform_count + 1) * sizeof *names);
+    for (size_t i = 0; i < options->platform_count; i++) {
+        names[i] = options->platforms[i];
+        if (strcmp(names[i], rule->keys.platform) == 0) {
+            return;
+        }
+    }
+    if (options->platform_count > 0) {
+        const char *nearest = str_nearest(rule->keys.platform, names);
+        yaml_problem(loader->problems, SEVERITY_ERROR, node, "no platform %s is configured%s%s%s",
+                     show_text(rule->keys.platform).text, nearest != NULL ? "; did you mean `" : "",
+                     nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
+    }
+}
+
+static void load_product(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
+{
+    struct diag diag;
+    bool by_name = rule->target == TARGET_DEVICE || rule->target == TARGET_DEVICES;
+    if (rule->keys.product_key == NULL) {
+        if (by_name && yaml_get(source->rule, "invoke") != NULL) {
+            yaml_problem(loader->problems, SEVERITY_ERROR, source->rule,
+                         "the rule has no `product_key`, which a device's name needs (in the rule or in `defaults`)");
+        }
+    } else if (name_check(NAME_PRODUCT_KEY, rule->keys.product_key, &diag) != ERR_OK) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, rule_place(source, "product_key"), "%s", diag.text);
+    }
+}
+
+static void load_target(const struct loader *loader, const struct rule_source *source,
+                        const struct template_scope *scope, struct rule *rule)
+{
+    if ((rule->keys.invoke == NULL) == (rule->keys.call == NULL)) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "a rule has either `invoke` or `call`%s",
+                     rule->keys.invoke != NULL ? ", not both" : "; this one has neither");
+        return;
+    }
+    enum err err = rule_load_target(loader, scope, rule);
+    (void)err; // told in the problems
+}
+
+// What is read and has no effect must not look as if it had.
+static void warn_unused(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
+{
+    const struct {
+        const char *key;
+        bool set;
+    } rows[] = {
+        {"batch", rule->batch.window_ms > 0},
+        {"latest_only", rule->keys.latest_only},
+        {"rate", rule->keys.rate > 0},
+        {"model", rule->keys.model != NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (rows[i].set) {
+            yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, rows[i].key),
+                         "`%s` is read, and does nothing in this version", rows[i].key);
+        }
+    }
+}
+
+static void read_keys(const struct loader *loader, const struct rule_source *source, struct rule *rule)
+{
+    struct problems told_before = {0};
+    keys_defaults(mapping_rule_keys, &rule->keys);
+    if (source->defaults != NULL) {
+        enum err err = keys_read(mapping_default_keys, source->defaults, &rule->keys, &told_before);
+        (void)err; // rule_check_defaults tells it, once
+        problems_clear(&told_before);
+    }
+    enum err err = keys_read(mapping_rule_keys, source->rule, &rule->keys, loader->problems);
+    (void)err; // told in the problems
+}
+
+static void drop_nodes(struct rule_keys *keys)
+{
+    keys->where = keys->invoke = keys->call = keys->reply = NULL;
+    keys->batch = keys->id_from = keys->sent_at = NULL;
+}
+
+struct rule *rule_load(const struct loader *loader, const struct rule_source *source)
+{
+    if (!expect_map(source->rule, "rules", loader->problems)) {
+        return NULL;
+    }
+    size_t errors = loader->problems->errors;
+    struct rule *rule = mem_alloc(sizeof *rule);
+    read_keys(loader, source, rule);
+    check_name(loader, source, rule);
+    load_topic(loader, source, rule);
+    load_where(loader, rule);
+    // Without its topic the captures are unknown, and every ${name} would be an error that is none.
+    if (rule->pattern != NULL) {
+        struct template_scope scope = {rule->pattern, loader->groups, loader->group_count};
+        load_target(loader, source, &scope, rule);
+        load_id(loader, source, &scope, rule);
+        load_reply(loader, source, &scope, rule);
+    }
+    load_batch(loader, source, rule);
+    load_platform(loader, source, rule);
+    load_product(loader, source, rule);
+    warn_unused(loader, source, rule);
+    drop_nodes(&rule->keys);
+    if (loader->problems->errors > errors) {
+        rule_free(rule);
+        return NULL;
+    }
+    return rule;
+}
+
+void rule_check_defaults(const struct yaml_node *defaults, struct problems *problems)
+{
+    struct rule_keys keys = {0};
+    struct reply_keys reply = {0};
+    struct batch_keys batch = {0};
+    if (keys_read(mapping_default_keys, defaults, &keys, problems) == ERR_OK) {
+        read_reply(keys.reply, &reply, problems);
+        read_batch(keys.batch, &batch, problems);
+    }
+    keys_free(mapping_default_keys, &keys);
+}
+
+static void free_where(struct rule *rule)
+{
+    for (size_t i = 0; i < rule->where_count; i++) {
+        text_list_free(&rule->where[i].globs);
+    }
+    free(rule->where);
+}
+
+void rule_free(struct rule *rule)
+{
+    if (rule == NULL) {
+        return;
+    }
+    free_where(rule);
+    for (size_t i = 0; i < rule->device_count; i++) {
+        template_free(rule->devices[i]);
+    }
+    for (size_t i = 0; i < rule->parameter_count; i++) {
+        free(rule->parameters[i].name);
+        template_tree_free(rule->parameters[i].value);
+    }
+    free(rule->devices);
+    free(rule->parameters);
+    free(rule->action);
+    template_free(rule->identifier);
+    template_tree_free(rule->args);
+    template_free(rule->ack);
+    template_free(rule->result);
+    template_free(rule->id_from);
+    template_free(rule->sent_at);
+    topic_pattern_free(rule->pattern);
+    keys_free(mapping_rule_keys, &rule->keys);
+    free(rule);
+}

@@ -1,0 +1,243 @@
+// Loads what a rule calls: `invoke` or `call`.
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "core/mapping_internal.h"
+#include "core/show.h"
+#include "core/template_internal.h"
+
+// What the loaders of this file share.
+struct target {
+    const struct loader *loader;
+    const struct template_scope *scope;
+    struct rule *rule;
+    const struct yaml_node *node;     // `invoke` or `call`
+    bool checked[TOPIC_MAX_CAPTURES]; // captures that `where` holds to something
+};
+
+static enum err refuse(const struct target *target, const struct yaml_node *node, const char *text)
+{
+    yaml_problem(target->loader->problems, SEVERITY_ERROR, node, "%s", text);
+    return ERR_SYNTAX;
+}
+
+// Whoever may publish on the topic chooses what the value names; a model knows which names there are.
+static void warn_unchecked(const struct target *target, const struct yaml_node *node, const char *source,
+                           const char *what)
+{
+    if (source == NULL || target->rule->keys.model != NULL) {
+        return;
+    }
+    const struct topic_pattern *pattern = target->scope->pattern;
+    bool is_capture = false;
+    for (size_t i = 0; i < pattern->name_count; i++) {
+        is_capture |= strcmp(pattern->names[i], source) == 0;
+    }
+    if (is_capture) {
+        yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
+                     "whoever may publish here chooses the %s by ${%s}; say which are meant: where: {%s: [...]}", what,
+                     source, source);
+    } else {
+        yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
+                     "whoever may publish here chooses the %s by ${%s}; use a group or a capture with `where`, or hold "
+                     "it to known values with | map(...)",
+                     what, show_plain(source).text);
+    }
+}
+
+// A name in the platform's sense: what never changes is checked now.
+static enum err load_name(const struct target *target, const struct yaml_node *node, enum name_kind kind,
+                          struct template **out)
+{
+    static const struct template_input nothing = {0};
+    enum err err = template_compile(node, target->scope, out, target->loader->problems);
+    if (err != ERR_OK) {
+        *out = NULL;
+        return err;
+    }
+    warn_unchecked(target, node, template_unchecked(*out, target->checked),
+                   kind == NAME_IDENTIFIER ? "service" : "device");
+    AUTO_FREE char *text = NULL;
+    struct failure failure;
+    struct diag diag;
+    if (template_is_constant(*out) && template_string(*out, &nothing, &text, &failure) == ERR_OK &&
+        name_check(kind, text, &diag) != ERR_OK) {
+        return refuse(target, node, diag.text);
+    }
+    return ERR_OK;
+}
+
+static enum err load_devices(const struct target *target, const struct yaml_node *node)
+{
+    struct rule *rule = target->rule;
+    bool is_list = node->kind == YAML_LIST;
+    size_t count = is_list ? node->count : 1;
+    if (count == 0) {
+        return refuse(target, node, "the list of devices is empty");
+    }
+    rule->devices = mem_alloc(count * sizeof(struct template *));
+    enum err result = ERR_OK;
+    for (size_t i = 0; i < count; i++) {
+        enum name_kind kind = rule->target == TARGET_IOT_ID ? NAME_IOT_ID : NAME_DEVICE;
+        enum err err = load_name(target, is_list ? node->items[i] : node, kind, &rule->devices[rule->device_count]);
+        rule->device_count += rule->devices[rule->device_count] != NULL;
+        result = err != ERR_OK ? err : result;
+    }
+    return result;
+}
+
+static enum err load_device_key(const struct target *target, const struct invoke_keys *keys)
+{
+    struct rule *rule = target->rule;
+    int given = (keys->device != NULL) + (keys->devices != NULL) + (keys->iot_id != NULL);
+    if (given != 1) {
+        return refuse(target, target->node,
+                      given == 0 ? "`invoke` has no device: give one of `device`, `devices` and `iot_id`"
+                                 : "`invoke` has one of `device`, `devices` and `iot_id`, not several");
+    }
+    const struct yaml_node *node = keys->device != NULL    ? keys->device
+                                   : keys->devices != NULL ? keys->devices
+                                                           : keys->iot_id;
+    rule->target = keys->device != NULL ? TARGET_DEVICE : keys->devices != NULL ? TARGET_DEVICES : TARGET_IOT_ID;
+    if (rule->target != TARGET_DEVICES && node->kind == YAML_LIST) {
+        return refuse(target, node, "this is one device; a list stands under `devices`");
+    }
+    return load_devices(target, node);
+}
+
+static enum err load_args(const struct target *target, const struct yaml_node *node)
+{
+    if (node == NULL) {
+        return ERR_OK;
+    }
+    bool is_text = node->kind == YAML_SCALAR && (node->quoted || yaml_type(node) == YAML_TEXT);
+    if (node->kind != YAML_MAP && !(is_text && strstr(node->text, "${") != NULL)) {
+        return refuse(target, node, "`args` must be a map, or one ${...} that gives an object");
+    }
+    return template_tree_compile(node, target->scope, &target->rule->args, target->loader->problems);
+}
+
+static enum err load_invoke(const struct target *target)
+{
+    struct invoke_keys keys = {0};
+    if (keys_read(mapping_invoke_keys, target->node, &keys, target->loader->problems) != ERR_OK) {
+        return ERR_SYNTAX;
+    }
+    enum err err = keys.identifier != NULL
+                       ? load_name(target, keys.identifier, NAME_IDENTIFIER, &target->rule->identifier)
+                       : refuse(target, target->node, "`invoke` has no `identifier`: the service to invoke");
+    enum err device_err = load_device_key(target, &keys);
+    enum err args_err = load_args(target, keys.args);
+    return err != ERR_OK ? err : device_err != ERR_OK ? device_err : args_err;
+}
+
+// What every request carries is not for rules to set.
+static bool is_common_parameter(const char *name)
+{
+    static const char *const names[] = {"Action",         "AccessKeyId", "Signature",     "SignatureMethod",
+                                        "SignatureNonce", "Timestamp",   "SecurityToken", "SignatureVersion"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (strcasecmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A list under Name becomes Name.1, Name.2 ...: so no other parameter may begin with "Name.".
+static bool clashes(const struct yaml_node *map, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < map->count; i++) {
+        const char *other = map->keys[i]->text;
+        if (strncmp(other, name, len) == 0 && other[len] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err check_parameter_name(const struct target *target, const struct yaml_node *map, size_t index)
+{
+    const struct yaml_node *key = map->keys[index];
+    struct diag diag;
+    if (name_check(NAME_PARAMETER, key->text, &diag) != ERR_OK) {
+        return refuse(target, key, diag.text);
+    }
+    if (is_common_parameter(key->text)) {
+        return refuse(target, key, "this parameter is part of every request and cannot be set by a rule");
+    }
+    if (clashes(map, key->text)) {
+        return refuse(target, key, "a parameter X and a parameter X.1 in one call could mean the same");
+    }
+    return ERR_OK;
+}
+
+static void warn_unchecked_tree(const struct target *target, const struct yaml_node *node, const char *parameter,
+                                const struct template_tree *tree)
+{
+    enum name_kind kind;
+    if (name_kind_of_parameter(parameter, &kind)) {
+        warn_unchecked(target, node, template_tree_unchecked(tree, target->checked),
+                       kind == NAME_IDENTIFIER ? "service" : "device");
+    }
+}
+
+static enum err load_parameters(const struct target *target, const struct yaml_node *map)
+{
+    struct rule *rule = target->rule;
+    if (map == NULL) {
+        return ERR_OK;
+    }
+    if (!expect_map(map, "parameters", target->loader->problems)) {
+        return ERR_SYNTAX;
+    }
+    rule->parameters = mem_alloc((map->count + 1) * sizeof *rule->parameters);
+    enum err result = ERR_OK;
+    for (size_t i = 0; i < map->count; i++) {
+        struct template_tree *tree = NULL;
+        enum err err = check_parameter_name(target, map, i);
+        if (err == ERR_OK) {
+            err = template_tree_compile(map->items[i], target->scope, &tree, target->loader->problems);
+        }
+        if (err != ERR_OK) {
+            result = err;
+            continue;
+        }
+        warn_unchecked_tree(target, map->items[i], map->keys[i]->text, tree);
+        rule->parameters[rule->parameter_count++] = (struct rule_parameter){mem_strdup(map->keys[i]->text), tree};
+    }
+    return result;
+}
+
+static enum err load_call(const struct target *target)
+{
+    struct call_keys keys = {0};
+    struct diag diag;
+    target->rule->target = TARGET_CALL;
+    enum err err = keys_read(mapping_call_keys, target->node, &keys, target->loader->problems);
+    target->rule->action = keys.action;
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (keys.action == NULL) {
+        return refuse(target, target->node, "`call` has no `action`");
+    }
+    if (name_check(NAME_ACTION, keys.action, &diag) != ERR_OK) {
+        return refuse(target, yaml_get(target->node, "action"), diag.text);
+    }
+    return load_parameters(target, keys.parameters);
+}
+
+enum err rule_load_target(const struct loader *loader, const struct template_scope *scope, struct rule *rule)
+{
+    bool is_invoke = rule->keys.invoke != NULL;
+    struct target target = {
+        .loader = loader, .scope = scope, .rule = rule, .node = is_invoke ? rule->keys.invoke : rule->keys.call};
+    for (size_t i = 0; i < rule->where_count; i++) {
+        target.checked[rule->where[i].capture] = true;
+    }
+    return is_invoke ? load_invoke(&target) : load_call(&target);
+}

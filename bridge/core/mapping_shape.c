@@ -1,0 +1,293 @@
+// Topics as they can look, level by level: of a rule's pattern, and of its reply templates.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "core/level.h"
+#include "core/mapping_internal.h"
+#include "core/template_internal.h"
+
+// More than this many filters for one shape are not written out.
+#define MAX_FILTERS 64
+// Beyond, the rest of the topic counts as one `multi`, which keeps the comparison cheap.
+#define MAX_MULTI 4
+
+// In the text from which a reply's shape is read: a capture is CAPTURE_MARK and its index + 1, any number of levels is
+// MULTI_MARK. Topics hold no control characters.
+#define MULTI_MARK   '\1'
+#define CAPTURE_MARK '\2'
+
+static struct shape_level *add_level(struct shape *shape)
+{
+    shape->levels = mem_resize(shape->levels, shape->count + 1, sizeof *shape->levels);
+    shape->levels[shape->count] = (struct shape_level){0};
+    return &shape->levels[shape->count++];
+}
+
+static const struct where *find_where(const struct rule *rule, int capture)
+{
+    for (size_t i = 0; i < rule->where_count; i++) {
+        if (rule->where[i].capture == capture) {
+            return &rule->where[i];
+        }
+    }
+    return NULL;
+}
+
+static void add_capture_globs(const struct rule *rule, int capture, struct shape_level *level)
+{
+    const struct where *where = find_where(rule, capture);
+    if (where == NULL) {
+        text_list_add(&level->globs, "*");
+        return;
+    }
+    for (size_t i = 0; i < where->globs.count; i++) {
+        text_list_add(&level->globs, where->globs.items[i]);
+    }
+}
+
+void shape_of_rule(const struct rule *rule, struct shape *out)
+{
+    *out = (struct shape){0};
+    for (size_t i = 0; i < rule->pattern->level_count; i++) {
+        const struct topic_level *from = &rule->pattern->levels[i];
+        struct shape_level *level = add_level(out);
+        if (from->kind == LEVEL_REST) {
+            level->multi = true;
+        } else if (from->kind == LEVEL_TEXT) {
+            text_list_add(&level->globs, from->text);
+        } else {
+            add_capture_globs(rule, from->capture, level);
+        }
+    }
+}
+
+static void mark_level(const struct topic_level *level, struct buf *out)
+{
+    if (level->kind == LEVEL_TEXT) {
+        buf_text(out, level->text);
+    } else if (level->kind == LEVEL_REST) {
+        buf_char(out, MULTI_MARK);
+    } else if (level->capture < 0) {
+        buf_char(out, '*');
+    } else {
+        buf_char(out, CAPTURE_MARK);
+        buf_char(out, (char)(level->capture + 1));
+    }
+}
+
+static void mark_topic(const struct topic_pattern *pattern, struct buf *out)
+{
+    for (size_t i = 0; i < pattern->level_count; i++) {
+        buf_text(out, i > 0 ? "/" : "");
+        mark_level(&pattern->levels[i], out);
+    }
+}
+
+static const struct topic_level *level_of_capture(const struct topic_pattern *pattern, int capture)
+{
+    size_t i = 0;
+    while (pattern->levels[i].capture != capture) {
+        i++;
+    }
+    return &pattern->levels[i];
+}
+
+// False if the expression's text depends on the message's content.
+static bool mark_expression(const struct rule *rule, const struct expression *expression, struct buf *out)
+{
+    bool filtered = expression->filter_count > 0;
+    switch (expression->kind) {
+    case EXPRESSION_TOPIC:
+        if (filtered) {
+            buf_char(out, MULTI_MARK);
+        } else {
+            mark_topic(rule->pattern, out);
+        }
+        return true;
+    case EXPRESSION_CAPTURE: {
+        const struct topic_level *level = level_of_capture(rule->pattern, expression->capture);
+        if (filtered && level->kind == LEVEL_ONE) {
+            buf_char(out, '*');
+        } else {
+            mark_level(level, out);
+        }
+        return true;
+    }
+    case EXPRESSION_ID:
+    case EXPRESSION_NOW:
+        buf_char(out, '*');
+        return true;
+    case EXPRESSION_PAYLOAD:
+    case EXPRESSION_PROPERTY:
+    case EXPRESSION_GROUP:
+        break;
+    }
+    return false;
+}
+
+static void read_marked_level(const struct rule *rule, struct str text, struct shape_level *level)
+{
+    if (memchr(text.data, MULTI_MARK, text.len) != NULL) {
+        level->multi = true;
+        return;
+    }
+    if (text.len == 2 && text.data[0] == CAPTURE_MARK) {
+        add_capture_globs(rule, text.data[1] - 1, level);
+        return;
+    }
+    AUTO_BUF struct buf glob = {0};
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_mark = text.data[i] == CAPTURE_MARK;
+        buf_char(&glob, is_mark ? '*' : text.data[i]);
+        i += is_mark;
+    }
+    text_list_add(&level->globs, glob.len > 0 ? glob.data : "");
+}
+
+bool shape_of_reply(const struct rule *rule, const struct template *tmpl, struct shape *out)
+{
+    AUTO_BUF struct buf marked = {0};
+    for (size_t i = 0; i < tmpl->count; i++) {
+        const struct template_part *part = &tmpl->parts[i];
+        if (part->expression == NULL) {
+            buf_text(&marked, part->text);
+        } else if (!mark_expression(rule, part->expression, &marked)) {
+            return false;
+        }
+    }
+    *out = (struct shape){0};
+    const char *rest = marked.data != NULL ? marked.data : "";
+    size_t multi_count = 0;
+    struct str text;
+    while (multi_count < MAX_MULTI && level_next(&rest, &text)) {
+        struct shape_level *level = add_level(out);
+        read_marked_level(rule, text, level);
+        multi_count += level->multi;
+    }
+    return true;
+}
+
+static bool is_fixed(const char *glob)
+{
+    return strpbrk(glob, "*?") == NULL;
+}
+
+// Two globs that both have wildcards: only what stands before the first of them is compared.
+static bool beginnings_agree(const char *a, const char *b)
+{
+    for (; *a == *b && *a != '\0' && *a != '*' && *a != '?'; a++, b++) {
+    }
+    return *a == '*' || *a == '?' || *b == '*' || *b == '?';
+}
+
+static bool globs_meet(const char *a, const char *b)
+{
+    if (is_fixed(a)) {
+        return str_glob(b, a, strlen(a));
+    }
+    return is_fixed(b) ? str_glob(a, b, strlen(b)) : beginnings_agree(a, b);
+}
+
+static bool levels_meet(const struct shape_level *a, const struct shape_level *b)
+{
+    for (size_t i = 0; i < a->globs.count; i++) {
+        for (size_t k = 0; k < b->globs.count; k++) {
+            if (globs_meet(a->globs.items[i], b->globs.items[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool overlaps_from(const struct shape *a, size_t i, const struct shape *b, size_t k)
+{
+    if (i == a->count && k == b->count) {
+        return true;
+    }
+    if (i < a->count && a->levels[i].multi) {
+        return overlaps_from(a, i + 1, b, k) || (k < b->count && overlaps_from(a, i, b, k + 1));
+    }
+    if (k < b->count && b->levels[k].multi) {
+        return overlaps_from(a, i, b, k + 1) || (i < a->count && overlaps_from(a, i + 1, b, k));
+    }
+    return i < a->count && k < b->count && levels_meet(&a->levels[i], &b->levels[k]) &&
+           overlaps_from(a, i + 1, b, k + 1);
+}
+
+bool shape_overlaps(const struct shape *a, const struct shape *b)
+{
+    return overlaps_from(a, 0, b, 0);
+}
+
+static bool can_be_written_out(const struct shape_level *level)
+{
+    for (size_t i = 0; i < level->globs.count; i++) {
+        const char *glob = level->globs.items[i];
+        if (!is_fixed(glob) || strpbrk(glob, "/+#") != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Each filter so far is continued with each value of the level, or with '+' if those are not fixed or too many.
+static void continue_filters(struct text_list *filters, bool first, const struct shape_level *level)
+{
+    struct text_list longer = {0};
+    bool written_out = can_be_written_out(level) && filters->count * level->globs.count <= MAX_FILTERS;
+    size_t values = written_out && !level->multi ? level->globs.count : 1;
+    for (size_t i = 0; i < filters->count; i++) {
+        for (size_t k = 0; k < values; k++) {
+            const char *value = level->multi ? "#" : written_out ? level->globs.items[k] : "+";
+            AUTO_FREE char *text = mem_printf("%s%s%s", filters->items[i], first ? "" : "/", value);
+            text_list_add(&longer, text);
+        }
+    }
+    text_list_free(filters);
+    *filters = longer;
+}
+
+static int compare_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// The same value can stand twice in `where`.
+static void drop_repeated(struct text_list *list)
+{
+    qsort(list->items, list->count, sizeof *list->items, compare_text);
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (kept > 0 && strcmp(list->items[kept - 1], list->items[i]) == 0) {
+            free(list->items[i]);
+        } else {
+            list->items[kept++] = list->items[i];
+        }
+    }
+    list->count = kept;
+}
+
+void shape_filters(const struct shape *shape, struct text_list *out)
+{
+    *out = (struct text_list){0};
+    text_list_add(out, "");
+    for (size_t i = 0; i < shape->count; i++) {
+        continue_filters(out, i == 0, &shape->levels[i]);
+        if (shape->levels[i].multi) {
+            break;
+        }
+    }
+    drop_repeated(out);
+}
+
+void shape_free(struct shape *shape)
+{
+    for (size_t i = 0; i < shape->count; i++) {
+        text_list_free(&shape->levels[i].globs);
+    }
+    free(shape->levels);
+    *shape = (struct shape){0};
+}

@@ -1,0 +1,75 @@
+// What the files of the template module share, and what mapping needs to know of a template's inside. Private to core.
+#pragma once
+
+#include "core/template.h"
+
+// A value on its way through filters; `json` is owned.
+struct value {
+    struct json_object *json;
+    bool missing;
+    const char *why; // of a missing one, for people: constant text
+};
+
+struct filter_row;
+struct filter {
+    const struct filter_row *row;
+    struct json_object **args; // constant: threads share them, so only copies leave
+    char **names;              // of map(name=value): as many as args
+    size_t count;
+};
+
+enum expression_kind {
+    EXPRESSION_CAPTURE,
+    EXPRESSION_PAYLOAD,
+    EXPRESSION_TOPIC,
+    EXPRESSION_ID,
+    EXPRESSION_PROPERTY,
+    EXPRESSION_GROUP,
+    EXPRESSION_NOW,
+};
+
+// One ${...}.
+struct expression {
+    enum expression_kind kind;
+    char *name;  // as written, without filters
+    int capture; // EXPRESSION_CAPTURE
+    char **path; // EXPRESSION_PAYLOAD: member names or list indexes
+    size_t path_count;
+    char *property;            // EXPRESSION_PROPERTY
+    struct json_object *group; // EXPRESSION_GROUP: constant list
+    struct filter *filters;
+    size_t filter_count;
+};
+
+// Either text or an expression.
+struct template_part {
+    char *text;
+    struct expression *expression;
+};
+
+struct template
+{
+    char *text;
+    struct template_part *parts;
+    size_t count;
+};
+
+enum err template_parse(const char *text, const struct template_scope *scope, struct template **out,
+                        struct diag *diag) MUST_CHECK;
+
+// Reads "| name(args)" behind *at up to what follows it.
+enum err template_parse_filter(const char **at, struct filter *out, struct diag *diag) MUST_CHECK;
+void template_filter_free(struct filter *filter);
+bool template_filter_is_map(const struct filter *filter);
+// Changes the value in place. `name`: the expression it belongs to.
+enum err template_filter_apply(const struct filter *filter, const char *name, struct value *value,
+                               struct failure *failure) MUST_CHECK;
+
+// As template_value, but a missing value tells why.
+enum err template_evaluate(const struct template *tmpl, const struct template_input *input, struct value *out,
+                           struct failure *failure) MUST_CHECK;
+
+// The name of the first ${...} whose value comes from outside and is held to nothing: neither to a map(...) nor, for a
+// capture, to `checked` (one per capture). NULL if there is none.
+const char *template_unchecked(const struct template *tmpl, const bool *checked);
+const char *template_tree_unchecked(const struct template_tree *tree, const bool *checked);

@@ -1,0 +1,319 @@
+#include "io/outbox_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static enum err refuse_second(const char *path, int lock_fd, struct diag *diag)
+{
+    char owner[24] = "";
+    ssize_t len = pread(lock_fd, owner, sizeof owner - 1, 0);
+    owner[len > 0 ? strcspn(owner, "\n") : 0] = '\0';
+    return diag_set(diag, ERR_REFUSED,
+                    "outbox %s: is in use by another thingbridge%s%s; stop that one, or name another file as"
+                    " outbox.path",
+                    path, owner[0] == '\0' ? "" : ", process ", owner);
+}
+
+// A file beside the database, locked while the service runs; other programs can still read the database. It is never
+// deleted: a second process could hold the lock on a file that is gone.
+static enum err take_lock(struct outbox *outbox, struct diag *diag)
+{
+    AUTO_FREE char *name = mem_printf("%s.lock", outbox->path);
+    outbox->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (outbox->lock_fd < 0) {
+        return diag_set(diag, ERR_IO,
+                        "outbox %s: %s cannot be opened (%s); the folder must exist, and the service's user must be"
+                        " able to write it",
+                        outbox->path, name, strerror(errno));
+    }
+    if (flock(outbox->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK
+                   ? refuse_second(outbox->path, outbox->lock_fd, diag)
+                   : diag_set(diag, ERR_IO, "outbox %s: %s cannot be locked (%s); put it on a local disk", outbox->path,
+                              name, strerror(errno));
+    }
+    // Only for the message above: a disk that is full shows itself soon enough.
+    if (ftruncate(outbox->lock_fd, 0) == 0) {
+        (void)dprintf(outbox->lock_fd, "%ld\n", (long)getpid());
+    }
+    return ERR_OK;
+}
+
+struct damage {
+    char *aside;     // new name of the damaged file, or NULL
+    char *described; // how it showed, or NULL after a repair that a kill interrupted
+};
+
+static enum err open_file(struct outbox *outbox, struct damage *damage, struct diag *diag)
+{
+    enum err err = outbox_repair_finish(outbox->path, &damage->aside, diag);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = outbox_schema_open(outbox->path, outbox->options.sync_full, &outbox->db, diag);
+    if (err != ERR_DAMAGED) {
+        return err;
+    }
+    free(damage->described);
+    free(damage->aside);
+    *damage = (struct damage){.described = mem_strdup(diag->text)};
+    err = outbox_repair(outbox->path, &damage->aside, diag);
+    return err != ERR_OK ? err : outbox_schema_open(outbox->path, outbox->options.sync_full, &outbox->db, diag);
+}
+
+static enum err open_all(struct outbox *outbox, struct damage *damage, struct diag *diag)
+{
+    enum err err = take_lock(outbox, diag);
+    if (err == ERR_OK) {
+        err = open_file(outbox, damage, diag);
+    }
+    if (err == ERR_OK) {
+        err = outbox_sql_prepare(outbox, diag);
+    }
+    return err == ERR_OK ? outbox_memory_read(outbox, diag) : err;
+}
+
+static void tell_damage(const struct outbox *outbox, const struct damage *damage, struct diag *diag)
+{
+    diag->text[0] = '\0';
+    if (damage->aside != NULL) {
+        diag_set(diag, ERR_OK,
+                 "%s; it was set aside as %s, and %lld waiting and %lld finished commands were saved from it; look at"
+                 " the disk, and keep the file until nobody misses a command",
+                 damage->described == NULL ? outbox->path : damage->described, damage->aside,
+                 (long long)outbox->counts.commands, (long long)outbox->counts.done);
+    }
+}
+
+enum err outbox_open(const struct outbox_options *options, struct outbox **out, struct diag *damaged_or_null,
+                     struct diag *diag)
+{
+    struct outbox *outbox = mem_alloc(sizeof *outbox);
+    outbox->path = mem_strdup(options->path);
+    outbox->options = *options;
+    outbox->options.path = outbox->path;
+    outbox->lock_fd = -1;
+    pthread_mutex_init(&outbox->mutex, NULL);
+    struct damage damage = {0};
+    enum err err = open_all(outbox, &damage, diag);
+    if (err == ERR_OK) {
+        if (damaged_or_null != NULL) {
+            tell_damage(outbox, &damage, damaged_or_null);
+        }
+        *out = outbox;
+    } else {
+        outbox_close(outbox);
+    }
+    free(damage.aside);
+    free(damage.described);
+    return err;
+}
+
+void outbox_close(struct outbox *outbox)
+{
+    if (outbox == NULL) {
+        return;
+    }
+    outbox_sql_finalize(outbox);
+    sqlite3_close(outbox->db);
+    if (outbox->lock_fd >= 0) {
+        close(outbox->lock_fd);
+    }
+    outbox_staged_free(&outbox->staged);
+    outbox_live_free(&outbox->live);
+    pthread_mutex_destroy(&outbox->mutex);
+    free(outbox->path);
+    free(outbox);
+}
+
+// ---- append
+
+struct append {
+    const struct message *message;
+    const struct moment *arrived;
+    const char *refusal;
+    const char *plan;
+    struct live_facts facts;
+    char *properties; // encoded, or NULL
+    size_t properties_len;
+    unsigned char hash[DELIVERY_HASH_LEN];
+};
+
+static int64_t text_len(const char *text_or_null)
+{
+    return text_or_null == NULL ? 0 : (int64_t)strlen(text_or_null);
+}
+
+// All that needs no lock.
+static void prepare_append(struct append *append)
+{
+    const struct message *message = append->message;
+    message_hash(message, append->hash);
+    append->facts = (struct live_facts){
+        .state = OUTBOX_QUEUED,
+        .refused = append->refusal != NULL,
+        .head_bytes = text_len(message->topic) + text_len(message->response_topic) + (int64_t)message->correlation_len,
+        .plan_bytes = text_len(append->plan),
+    };
+    if (append->refusal == NULL) {
+        append->properties = outbox_encode_properties(message, &append->properties_len);
+        append->facts.payload_bytes = (int64_t)(message->payload_len + append->properties_len);
+    }
+}
+
+static bool is_redelivery(const struct outbox *outbox, const struct append *append)
+{
+    int64_t kept = outbox->delivery_count < DELIVERIES_MAX ? outbox->delivery_count : DELIVERIES_MAX;
+    for (int64_t i = 0; i < kept; i++) {
+        const struct delivery *delivery = &outbox->deliveries[i];
+        if (delivery->packet_id == append->message->packet_id &&
+            memcmp(delivery->hash, append->hash, DELIVERY_HASH_LEN) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_room(const struct outbox *outbox, const struct live_facts *facts, struct diag *diag)
+{
+    const struct outbox_options *options = &outbox->options;
+    const struct outbox_counts *counts = &outbox->counts;
+    if (facts->refused) {
+        if (counts->refused < options->refused_reserve) {
+            return true;
+        }
+        diag_set(diag, ERR_FULL, "outbox %s: %lld refusals wait for their replies, and no more are taken", outbox->path,
+                 (long long)counts->refused);
+        return false;
+    }
+    int64_t more = outbox_live_counts(facts).bytes;
+    if (counts->commands - counts->refused < options->max_commands && counts->bytes + more <= options->max_bytes) {
+        return true;
+    }
+    diag_set(diag, ERR_FULL,
+             "outbox %s: %lld commands with %lld bytes wait, and it holds at most %lld commands and %lld bytes"
+             " (outbox.max_commands, outbox.max_bytes)",
+             outbox->path, (long long)(counts->commands - counts->refused), (long long)counts->bytes,
+             (long long)options->max_commands, (long long)options->max_bytes);
+    return false;
+}
+
+static void bind_message(sqlite3_stmt *statement, const struct append *append)
+{
+    const struct message *message = append->message;
+    bool with_payload = append->refusal == NULL && message->payload != NULL;
+    outbox_bind_text(statement, 5, message->topic);
+    outbox_bind_blob(statement, 6, with_payload ? message->payload : "", with_payload ? message->payload_len : 0);
+    outbox_bind_int(statement, 7, message->qos);
+    outbox_bind_int(statement, 8, message->dup);
+    outbox_bind_int(statement, 9, message->retained);
+    outbox_bind_int(statement, 10, message->packet_id);
+    if (message->has_expiry) {
+        outbox_bind_int(statement, 11, message->expiry_s);
+    } else {
+        outbox_bind_null(statement, 11);
+    }
+    outbox_bind_text(statement, 12, message->response_topic);
+    outbox_bind_blob(statement, 13, message->correlation_data, message->correlation_len);
+    outbox_bind_blob(statement, 14, append->properties, append->properties_len);
+}
+
+static int write_delivery(struct outbox *outbox, const struct append *append)
+{
+    if (append->message->qos == 0) {
+        return SQLITE_DONE;
+    }
+    sqlite3_stmt *statement = outbox->statements[SQL_RECORD_DELIVERY];
+    outbox_bind_int(statement, 1, outbox->delivery_count % DELIVERIES_MAX);
+    outbox_bind_int(statement, 2, outbox->delivery_count);
+    outbox_bind_int(statement, 3, append->message->packet_id);
+    outbox_bind_blob(statement, 4, append->hash, sizeof append->hash);
+    return outbox_sql_run(statement);
+}
+
+static int write_append(struct outbox *outbox, void *context)
+{
+    const struct append *append = context;
+    sqlite3_stmt *statement = outbox->statements[SQL_APPEND];
+    outbox_bind_int(statement, 1, outbox->next_id);
+    outbox_bind_text(statement, 2, append->arrived->boot_id);
+    outbox_bind_int(statement, 3, append->arrived->boot_ms);
+    outbox_bind_int(statement, 4, append->arrived->wall_ms);
+    bind_message(statement, append);
+    outbox_bind_text(statement, 15, append->refusal);
+    outbox_bind_text(statement, 16, append->plan);
+    int code = outbox_sql_run(statement);
+    return code == SQLITE_DONE ? write_delivery(outbox, append) : code;
+}
+
+static void accept_append(struct outbox *outbox, const struct append *append)
+{
+    outbox_live_add(&outbox->live, outbox->next_id, &append->facts);
+    outbox->next_id++;
+    outbox->counts.commands++;
+    outbox->counts.refused += append->facts.refused ? 1 : 0;
+    outbox->counts.bytes += outbox_live_counts(&append->facts).bytes;
+    if (append->message->qos > 0) {
+        struct delivery *delivery = &outbox->deliveries[outbox->delivery_count % DELIVERIES_MAX];
+        delivery->packet_id = append->message->packet_id;
+        memcpy(delivery->hash, append->hash, sizeof delivery->hash);
+        outbox->delivery_count++;
+    }
+}
+
+static enum outbox_append_result append_locked(struct outbox *outbox, struct append *append, bool resumed,
+                                               struct diag *diag)
+{
+    if (resumed && append->message->dup && append->message->qos > 0 && is_redelivery(outbox, append)) {
+        return OUTBOX_REDELIVERED;
+    }
+    if (!has_room(outbox, &append->facts, diag)) {
+        return OUTBOX_NO_ROOM;
+    }
+    int code = outbox_sql_transaction(outbox, write_append, append);
+    if (code != SQLITE_DONE) {
+        (void)outbox_sql_error(outbox->db, code, outbox->path, diag);
+        return OUTBOX_CANNOT_WRITE;
+    }
+    accept_append(outbox, append);
+    return OUTBOX_APPENDED;
+}
+
+enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
+                                        const struct moment *arrived, bool resumed, const char *refusal,
+                                        const char *plan, int64_t *id, struct diag *diag)
+{
+    assert(refusal == NULL || plan != NULL);
+    struct append append = {.message = message, .arrived = arrived, .refusal = refusal, .plan = plan};
+    prepare_append(&append);
+    pthread_mutex_lock(&outbox->mutex);
+    int64_t new_id = outbox->next_id;
+    enum outbox_append_result result = append_locked(outbox, &append, resumed, diag);
+    pthread_mutex_unlock(&outbox->mutex);
+    if (result == OUTBOX_APPENDED) {
+        *id = new_id;
+    }
+    free(append.properties);
+    return result;
+}
+
+enum err outbox_forget_deliveries(struct outbox *outbox, struct diag *diag)
+{
+    enum err err = ERR_OK;
+    pthread_mutex_lock(&outbox->mutex);
+    int code = outbox->delivery_count == 0 ? SQLITE_DONE : outbox_sql_run(outbox->statements[SQL_FORGET_DELIVERIES]);
+    if (code == SQLITE_DONE) {
+        outbox->delivery_count = 0;
+    } else {
+        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
+    }
+    pthread_mutex_unlock(&outbox->mutex);
+    return err;
+}

@@ -1,0 +1,187 @@
+// What the files of the outbox share; included by io/outbox*.c only, and the one place that includes sqlite3.h.
+//
+// outbox.c         open, close, append, redelivery record
+// outbox_schema.c  the connection: settings, schema version, migration, check for damage
+// outbox_repair.c  a damaged file is set aside, what is readable is saved into a new one
+// outbox_sql.c     statements, binding, and what an error of SQLite means
+// outbox_live.c    what memory knows of the rows that are not done: states and sizes, and which changes are legal
+// outbox_memory.c  fills that at opening
+// outbox_stage.c   staged changes and their commit
+// outbox_read.c    rows, calls, notes
+// outbox_duplicates.c  twins of a command, and how long rows are kept for them
+#pragma once
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "io/outbox.h"
+
+// user_version of the file is MAJOR * 1000 + MINOR. A minor version only adds (tables, columns with a default).
+#define SCHEMA_MAJOR      1
+#define SCHEMA_VERSION    1000
+#define SCHEMA_APP_ID     0x74627267 // "tbrg"
+#define DELIVERIES_MAX    256        // design, section 6
+#define PURGE_MAX         500        // rows per outbox_purge
+#define BUSY_TIMEOUT_MS   2000       // another program may hold the file for writing that long
+#define DELIVERY_HASH_LEN 32
+
+enum statement {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_APPEND,
+    SQL_RECORD_DELIVERY,
+    SQL_FORGET_DELIVERIES,
+    SQL_SET_PLAN,
+    SQL_SET_STATE,
+    SQL_SET_REPLY,
+    SQL_SET_KEY,
+    SQL_FINISH,
+    SQL_DELETE,
+    SQL_SET_CALL,
+    SQL_DELETE_CALLS,
+    SQL_SET_NOTE,
+    SQL_DELETE_NOTE,
+    SQL_LOAD,
+    SQL_LOAD_CALLS,
+    SQL_TWINS,
+    SQL_TWIN_BY_ID,
+    SQL_READ_NOTE,
+    SQL_OLDEST_DONE,
+    SQL_COUNT
+};
+
+// A row that is not DONE, as the sum of all changes so far leaves it.
+struct live_facts {
+    enum outbox_state state;
+    bool refused;
+    bool has_calls;
+    bool deleted;
+    int64_t head_bytes;    // topic, response topic, correlation data: kept until DONE
+    int64_t payload_bytes; // payload and user properties: dropped with the reply
+    int64_t plan_bytes;
+    int64_t reply_bytes;
+};
+
+struct live_row {
+    int64_t id;
+    bool removed;           // a tombstone until the next compaction
+    struct live_facts now;  // committed
+    struct live_facts next; // with the staged changes, while they are being committed
+};
+
+// Ordered by id; rows are only added at the end, as ids only grow.
+struct live_rows {
+    struct live_row *rows;
+    size_t count; // with tombstones
+    size_t removed;
+    size_t capacity;
+};
+
+struct delivery {
+    uint16_t packet_id;
+    unsigned char hash[DELIVERY_HASH_LEN];
+};
+
+enum change_kind { CHANGE_PLAN, CHANGE_STATE, CHANGE_REPLY, CHANGE_DELETE, CHANGE_CALL, CHANGE_KEY, CHANGE_NOTE };
+
+struct change {
+    enum change_kind kind;
+    int64_t id;
+    enum outbox_state state; // of STATE, REPLY and CALL
+    int call;
+    char *name; // of a note
+    char *text; // plan, reply, note of a call, note
+    unsigned char key[32];
+    unsigned char hash[32];
+};
+
+struct staged {
+    struct change *items;
+    size_t count;
+    size_t capacity;
+    // The first bytes of each staged key, close together: a search for a twin looks through all of them.
+    struct staged_key {
+        uint64_t prefix;
+        size_t change;
+    } * keys;
+    size_t key_count;
+    size_t key_capacity;
+};
+
+struct outbox {
+    char *path;
+    struct outbox_options options; // its path is `path`
+    int lock_fd;
+    struct staged staged;  // core thread only
+    pthread_mutex_t mutex; // guards all that follows
+    sqlite3 *db;
+    sqlite3_stmt *statements[SQL_COUNT];
+    int64_t next_id;
+    struct live_rows live;
+    struct outbox_counts counts;
+    struct delivery deliveries[DELIVERIES_MAX]; // a ring: entry n is at n % DELIVERIES_MAX
+    int64_t delivery_count;                     // entries ever made since the record was emptied
+};
+
+// ---- outbox_sql.c
+
+enum err outbox_sql_prepare(struct outbox *outbox, struct diag *diag) MUST_CHECK;
+void outbox_sql_finalize(struct outbox *outbox);
+// Steps to the end and resets; the result is SQLITE_DONE or an error.
+int outbox_sql_run(sqlite3_stmt *statement);
+// Begins, lets `write` do its work and commits; anything but SQLITE_DONE from it rolls back.
+int outbox_sql_transaction(struct outbox *outbox, int (*write)(struct outbox *outbox, void *context), void *context);
+// The kind and the sentence for an error of SQLite.
+enum err outbox_sql_error(sqlite3 *db, int code, const char *path, struct diag *diag);
+// NULL binds NULL. Memory must live until the statement is reset.
+void outbox_bind_text(sqlite3_stmt *statement, int index, const char *text_or_null);
+void outbox_bind_blob(sqlite3_stmt *statement, int index, const void *data_or_null, size_t len);
+void outbox_bind_int(sqlite3_stmt *statement, int index, int64_t value);
+void outbox_bind_null(sqlite3_stmt *statement, int index);
+// Copies that the caller frees; NULL for NULL.
+char *outbox_column_text(sqlite3_stmt *statement, int column);
+char *outbox_column_blob(sqlite3_stmt *statement, int column, size_t *len);
+void outbox_column_moment(sqlite3_stmt *statement, int first_column, struct moment *moment);
+
+// ---- outbox_schema.c
+
+// Opens, checks and migrates. ERR_DAMAGED: `diag` says how it shows.
+enum err outbox_schema_open(const char *path, bool sync_full, sqlite3 **out, struct diag *diag) MUST_CHECK;
+// Connects without touching what the file holds, not even its write-ahead log at close.
+enum err outbox_schema_connect(const char *path, sqlite3 **out, struct diag *diag) MUST_CHECK;
+// Creates the tables in a new file.
+enum err outbox_schema_migrate(sqlite3 *db, const char *path, int from_version, struct diag *diag) MUST_CHECK;
+
+// ---- outbox_repair.c
+
+// Sets the damaged file aside and puts one in its place with all that could be read. `aside` is its new name (the
+// caller frees it).
+enum err outbox_repair(const char *path, char **aside, struct diag *diag) MUST_CHECK;
+// Ends a repair that a kill interrupted; *aside stays NULL if there was none.
+enum err outbox_repair_finish(const char *path, char **aside, struct diag *diag) MUST_CHECK;
+
+// ---- outbox_live.c
+
+void outbox_live_add(struct live_rows *live, int64_t id, const struct live_facts *facts); // id above all others
+struct live_row *outbox_live_find(const struct live_rows *live, int64_t id);              // or NULL
+void outbox_live_remove(struct live_rows *live, struct live_row *row);
+void outbox_live_free(struct live_rows *live);
+// What a row adds to the counts.
+struct outbox_counts outbox_live_counts(const struct live_facts *facts);
+// Applies one change; false if it is not legal.
+bool outbox_live_apply(struct live_facts *facts, const struct change *change);
+
+// ---- outbox_stage.c
+
+void outbox_staged_free(struct staged *staged);
+
+// ---- outbox_memory.c
+
+// Fills live rows, counts, redelivery record and the next id at opening.
+enum err outbox_memory_read(struct outbox *outbox, struct diag *diag) MUST_CHECK;
+
+// ---- outbox_read.c
+
+// User properties as one blob; NULL and 0 for none. The caller frees it.
+char *outbox_encode_properties(const struct message *message, size_t *len);
