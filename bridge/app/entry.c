@@ -32,7 +32,7 @@ int64_t entry_deadline_ms(const struct entry *entry, const struct moment *now)
 {
     int64_t elapsed = clock_elapsed_ms(&entry->arrived, now);
     if (elapsed < 0) {
-        return INT64_MIN;
+        return 0;
     }
     return now->boot_ms + entry->command->lifetime_ms - elapsed;
 }

@@ -26,7 +26,7 @@
 #define REFUSED_RESERVE 1000
 #define LONGEST_WAIT_MS 10000
 #define COMMIT_RETRY_MS 500
-#define PURGE_MS        5000
+#define PURGE_MS        100
 
 enum loop_state {
     LOOP_RUNNING,
@@ -52,6 +52,7 @@ struct loop {
     int64_t stop_at_ms;
     int64_t purge_at_ms;
     bool commit_failed;
+    int code; // what loop_run returns
 };
 
 // ---- set-up
@@ -304,18 +305,31 @@ static void advance_stop(struct loop *loop, const struct moment *now)
     }
 }
 
+// A full disk can be mended while we wait; a damaged file is repaired by the next start, and a fault of ours does not
+// get better.
+static void commit_failed(struct loop *loop, enum err err, const struct diag *diag)
+{
+    bool hopeless = err != ERR_IO;
+    LOG(LOG_ERROR, "outbox_commit_failed", LOG_S("error", diag->text),
+        LOG_S("hint",
+              hopeless ? "the bridge ends; start it again" : "nothing is sent until it can be written; mend the disk"));
+    loop->commit_failed = true;
+    if (hopeless) {
+        loop->state = LOOP_ENDED;
+        loop->code = exit_code(err);
+    }
+}
+
 // Nothing that was decided in this turn leaves before this has succeeded.
 static bool commit(struct loop *loop)
 {
     struct diag diag;
-    if (outbox_has_staged(loop->outbox) && outbox_commit(loop->outbox, &diag) != ERR_OK) {
-        LOG(LOG_ERROR, "outbox_commit_failed", LOG_S("error", diag.text),
-            LOG_S("hint", "nothing is sent until it can be written; mend the disk"));
-        loop->commit_failed = true;
-        return false;
-    }
+    enum err err = outbox_has_staged(loop->outbox) ? outbox_commit(loop->outbox, &diag) : ERR_OK;
     loop->commit_failed = false;
-    return true;
+    if (err != ERR_OK) {
+        commit_failed(loop, err, &diag);
+    }
+    return err == ERR_OK;
 }
 
 static void purge(struct loop *loop, const struct moment *now)
@@ -378,8 +392,9 @@ int loop_run(const struct config *config, const struct mapping *mapping)
 {
     struct loop loop = {.config = config, .mapping = mapping, .fence_topic = make_fence_topic(config)};
     open_signals(&loop);
-    int code = open_all(&loop);
-    if (code == EX_OK) {
+    loop.code = open_all(&loop);
+    bool opened = loop.code == EX_OK;
+    if (opened) {
         int64_t wait_ms = 0;
         health_init(&loop.health, config);
         LOG(LOG_INFO, "started", LOG_S("version", THINGBRIDGE_VERSION), LOG_N("rules", mapping_rule_count(mapping)),
@@ -390,8 +405,8 @@ int loop_run(const struct config *config, const struct mapping *mapping)
         health_log(&loop.health);
     }
     close_all(&loop);
-    if (code == EX_OK) {
-        LOG(LOG_INFO, "stopped", LOG_N("exit", code));
+    if (opened) {
+        LOG(LOG_INFO, "stopped", LOG_N("exit", loop.code));
     }
-    return code;
+    return loop.code;
 }

@@ -124,6 +124,12 @@ void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct
     enter_schedule(pipeline, entry, now);
 }
 
+// What lives in memory only cannot wait for the next start.
+static void reject_stopping(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+{
+    pipeline_reject(pipeline, entry, "bridge_stopping", "the bridge is being stopped; nothing was sent", now);
+}
+
 void pipeline_accept(struct pipeline *pipeline, struct arrival *arrival, const struct moment *now)
 {
     struct entry *entry = entry_create(arrival);
@@ -133,6 +139,10 @@ void pipeline_accept(struct pipeline *pipeline, struct arrival *arrival, const s
     }
     if (entry->command->refusal.code != NULL) {
         pipeline_end_refused(pipeline, entry, now);
+        return;
+    }
+    if (pipeline->stopping && entry->row_id == 0) {
+        reject_stopping(pipeline, entry, now);
         return;
     }
     pipeline_admit(pipeline, entry, now);
@@ -166,14 +176,13 @@ void pipeline_destroy(struct pipeline *pipeline)
     free(pipeline);
 }
 
-// What lives in memory only cannot wait for the next start.
 static void refuse_memory_commands(struct pipeline *pipeline, const struct moment *now)
 {
     struct entry *next = NULL;
     for (struct entry *entry = pipeline->entries; entry != NULL; entry = next) {
         next = entry->next;
         if (entry->row_id == 0 && entry->state == OUTBOX_QUEUED) {
-            pipeline_reject(pipeline, entry, "bridge_stopping", "the bridge is being stopped; nothing was sent", now);
+            reject_stopping(pipeline, entry, now);
         }
     }
 }

@@ -42,11 +42,8 @@ struct command *command_create(void)
     return command;
 }
 
-void command_free(struct command *command)
+void command_clear_target(struct command *command)
 {
-    if (command == NULL) {
-        return;
-    }
     for (size_t i = 0; i < command->call_count; i++) {
         free(command->calls[i].action);
         parameters_clear(&command->calls[i].parameters);
@@ -55,13 +52,26 @@ void command_free(struct command *command)
     free(command->calls);
     free_texts(command->device_names, command->device_count);
     free_texts(command->lanes, command->lane_count);
+    free(command->product_key);
+    free(command->iot_id);
+    free(command->identifier);
+    command->calls = NULL;
+    command->device_names = NULL;
+    command->lanes = NULL;
+    command->call_count = command->device_count = command->lane_count = 0;
+    command->product_key = command->iot_id = command->identifier = NULL;
+}
+
+void command_free(struct command *command)
+{
+    if (command == NULL) {
+        return;
+    }
+    command_clear_target(command);
     free(command->id);
     free(command->rule);
     free(command->topic);
     free(command->platform);
-    free(command->product_key);
-    free(command->iot_id);
-    free(command->identifier);
     free(command->ack_topic);
     free(command->result_topic);
     free(command->response_topic);

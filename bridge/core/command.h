@@ -64,6 +64,8 @@ struct command {
 
 struct command *command_create(void);
 void command_free(struct command *command);
+// Frees calls, target and lanes and leaves them empty.
+void command_clear_target(struct command *command);
 // JSON text, and back. Decoding a damaged text is ERR_SYNTAX. Unknown members are ignored (written by a later version).
 char *command_encode(const struct command *command);
 enum err command_decode(const char *text, struct command **out, struct diag *diag) MUST_CHECK;

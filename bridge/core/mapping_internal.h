@@ -13,6 +13,10 @@
 #define MAPPING_CALL_DEVICES   100 // of one InvokeThingsService call (platform document)
 #define MAPPING_MAX_NAME_BYTES 128 // of a rule's name
 
+// What entries of reply.allow may begin with.
+#define ALLOW_COMMAND_TOPIC "<command topic>"
+#define ALLOW_BASE          "<base>"
+
 enum response_topic { RESPONSE_ALSO, RESPONSE_INSTEAD, RESPONSE_IGNORE };
 enum retained { RETAINED_IGNORE, RETAINED_ACCEPT };
 enum empty { EMPTY_REJECT, EMPTY_ACCEPT };
@@ -144,9 +148,8 @@ struct rule_source {
 };
 // NULL if there was an error; problems has it.
 struct rule *rule_load(const struct loader *loader, const struct rule_source *source);
-// Fills `invoke` or `call`. `scope` belongs to the rule's topic.
-enum err rule_load_target(const struct loader *loader, const struct yaml_node *node, const struct template_scope *scope,
-                          struct rule *rule) MUST_CHECK;
+// Loads `invoke` or `call`; what is wrong is in the problems. `scope` belongs to the rule's topic.
+void rule_load_target(const struct loader *loader, const struct template_scope *scope, struct rule *rule);
 // Node of a key, in the rule or else in the defaults; the rule itself if it is in neither.
 const struct yaml_node *rule_place(const struct rule_source *source, const char *key);
 // Tells a key of a map that has to be a map. False and a problem if it is something else.

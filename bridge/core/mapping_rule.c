@@ -289,8 +289,7 @@ static void load_target(const struct loader *loader, const struct rule_source *s
                      rule->keys.invoke != NULL ? ", not both" : "; this one has neither");
         return;
     }
-    enum err err = rule_load_target(loader, scope, rule);
-    (void)err; // told in the problems
+    rule_load_target(loader, scope, rule);
 }
 
 // What is read and has no effect must not look as if it had.

@@ -37,7 +37,8 @@ char *reply_final(const struct command *command, const struct call_outcome *outc
                   const struct reply_facts *facts);
 // The status that reply_final tells for these outcomes (at least one).
 enum status reply_status(const struct call_outcome *outcomes, size_t count);
-// A reply with `final: false`: STATUS_ACCEPTED or STATUS_QUEUED.
+// A reply with `final: false`: STATUS_ACCEPTED, which tells the platform's acceptance whatever the device said later
+// (no result, no error), or STATUS_QUEUED with the error it waits for.
 char *reply_progress(const struct command *command, enum status status, const struct call_outcome *outcome_or_null,
                      const struct reply_facts *facts);
 // The final reply of the first command, for a duplicate: `"duplicate":true` added at the end.

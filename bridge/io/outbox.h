@@ -64,8 +64,8 @@ enum outbox_append_result {
 };
 // Commits a command. Ids grow; none is used twice while the process runs. With QoS 1 it also enters the redelivery
 // record (packet id and hash of the last 256), in the same transaction. `resumed`: the connection resumed a session, so
-// a DUP may be a redelivery. `plan` is what the command was mapped to, or NULL. `refusal` is NULL for a command that is
-// to be run; a refused row has one and a plan, and its payload is not stored. Blocks for one commit.
+// a DUP may be a redelivery. `plan` may be NULL, if the command is mapped later (outbox_stage_plan). `refusal` is NULL
+// for a command that is to be run; a refused row has a plan, and its payload is not stored. Blocks for one commit.
 enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
                                         const struct moment *arrived, bool resumed, const char *refusal,
                                         const char *plan, int64_t *id, struct diag *diag) MUST_CHECK;
@@ -113,7 +113,8 @@ struct outbox_twin {
 enum err outbox_find_twin(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32],
                           const struct moment *now, int64_t window_ms, struct outbox_twin *twin,
                           struct diag *diag) MUST_CHECK;
-// Deletes DONE rows older than window_ms, and the oldest above max_done. Bounded work per call; call it now and then.
+// Deletes DONE rows older than window_ms, and the oldest above max_done. At most 500 rows per call; call it often
+// enough for the rate of commands (a call that finds nothing costs one look into an index).
 enum err outbox_purge(struct outbox *outbox, const struct moment *now, int64_t window_ms, int64_t max_done,
                       struct diag *diag) MUST_CHECK;
 

@@ -9,26 +9,26 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_APPEND] = "INSERT INTO command(id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained,"
-                   " packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan)"
-                   " VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    [SQL_APPEND] = ("INSERT INTO command(id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained,"
+                    " packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan)"
+                    " VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"),
     [SQL_RECORD_DELIVERY] = "INSERT OR REPLACE INTO delivery(slot, number, packet_id, hash) VALUES(?1, ?2, ?3, ?4)",
     [SQL_FORGET_DELIVERIES] = "DELETE FROM delivery",
     [SQL_SET_PLAN] = "UPDATE command SET plan = ?2 WHERE id = ?1",
     [SQL_SET_STATE] = "UPDATE command SET state = ?2 WHERE id = ?1",
     [SQL_SET_REPLY] = "UPDATE command SET state = 2, reply = ?2, payload = x'', properties = NULL WHERE id = ?1",
     [SQL_SET_KEY] = "UPDATE command SET key = ?2, hash = ?3 WHERE id = ?1",
-    [SQL_FINISH] = "UPDATE command SET state = 3, topic = '', payload = x'', response_topic = NULL,"
-                   " correlation_data = NULL, properties = NULL, refusal = NULL, plan = NULL WHERE id = ?1",
+    [SQL_FINISH] = ("UPDATE command SET state = 3, topic = '', payload = x'', response_topic = NULL,"
+                    " correlation_data = NULL, properties = NULL, refusal = NULL, plan = NULL WHERE id = ?1"),
     [SQL_DELETE] = "DELETE FROM command WHERE id = ?1",
-    [SQL_SET_CALL] = "INSERT INTO call(command_id, call, state, note) VALUES(?1, ?2, ?3, ?4)"
-                     " ON CONFLICT(command_id, call) DO UPDATE SET state = excluded.state, note = excluded.note",
+    [SQL_SET_CALL] = ("INSERT INTO call(command_id, call, state, note) VALUES(?1, ?2, ?3, ?4)"
+                      " ON CONFLICT(command_id, call) DO UPDATE SET state = excluded.state, note = excluded.note"),
     [SQL_DELETE_CALLS] = "DELETE FROM call WHERE command_id = ?1",
     [SQL_SET_NOTE] = "INSERT OR REPLACE INTO note(name, text) VALUES(?1, ?2)",
     [SQL_DELETE_NOTE] = "DELETE FROM note WHERE name = ?1",
-    [SQL_LOAD] = "SELECT id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained, packet_id,"
-                 " expiry_s, response_topic, correlation_data, properties, refusal, plan, reply"
-                 " FROM command WHERE id > ?1 AND state <> 3 ORDER BY id LIMIT ?2",
+    [SQL_LOAD] = ("SELECT id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained, packet_id,"
+                  " expiry_s, response_topic, correlation_data, properties, refusal, plan, reply"
+                  " FROM command WHERE id > ?1 AND state <> 3 ORDER BY id LIMIT ?2"),
     [SQL_LOAD_CALLS] = "SELECT call, state, note FROM call WHERE command_id = ?1 ORDER BY call",
     [SQL_TWINS] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE key = ?1 ORDER BY id",
     [SQL_TWIN_BY_ID] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE id = ?1",

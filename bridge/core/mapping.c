@@ -1,0 +1,117 @@
+#include "core/mapping.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/mapping_internal.h"
+
+struct match {
+    const struct mapping *mapping;
+    const char *topic;
+    size_t best;
+};
+
+void mapping_destroy(struct mapping *mapping)
+{
+    if (mapping == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < mapping->count; i++) {
+        rule_free(mapping->rules[i]);
+    }
+    free(mapping->rules);
+    filter_tree_destroy(mapping->tree);
+    text_list_free(&mapping->reply_allow);
+    free(mapping->base_topic);
+    free(mapping->discovery_prefix);
+    free(mapping->default_platform);
+    free(mapping);
+}
+
+size_t mapping_rule_count(const struct mapping *mapping)
+{
+    return mapping->count;
+}
+
+const struct rule *mapping_rule_at(const struct mapping *mapping, size_t index)
+{
+    return mapping->rules[index];
+}
+
+const char *rule_name(const struct rule *rule)
+{
+    return rule->keys.name;
+}
+
+const char *rule_filter(const struct rule *rule)
+{
+    return rule->pattern->filter;
+}
+
+bool rule_accepts_retained(const struct rule *rule)
+{
+    return rule->keys.retained == RETAINED_ACCEPT;
+}
+
+const char **mapping_filters(const struct mapping *mapping, size_t *count)
+{
+    const char **filters = mem_alloc((mapping->count + 1) * sizeof *filters);
+    for (size_t i = 0; i < mapping->count; i++) {
+        filters[i] = mapping->rules[i]->pattern->filter;
+    }
+    *count = mapping->count;
+    return filters;
+}
+
+static bool where_fits(const struct where *where, struct str capture)
+{
+    for (size_t i = 0; i < where->globs.count; i++) {
+        if (str_glob(where->globs.items[i], capture.data, capture.len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rule_takes(const struct rule *rule, const char *topic, struct str *captures)
+{
+    if (!topic_pattern_match(rule->pattern, topic, captures)) {
+        return false;
+    }
+    for (size_t i = 0; i < rule->where_count; i++) {
+        if (!where_fits(&rule->where[i], captures[rule->where[i].capture])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Values come in rule order within one filter, but filters in any order: so the lowest rule so far ends the look.
+static bool find_first(void *context, const size_t *values, size_t count)
+{
+    struct match *match = context;
+    struct str captures[TOPIC_MAX_CAPTURES];
+    for (size_t i = 0; i < count && values[i] < match->best; i++) {
+        if (rule_takes(match->mapping->rules[values[i]], match->topic, captures)) {
+            match->best = values[i];
+        }
+    }
+    return true;
+}
+
+bool mapping_is_own_topic(const struct mapping *mapping, const char *topic)
+{
+    size_t len = strlen(mapping->base_topic);
+    return strncmp(topic, mapping->base_topic, len) == 0 && strncmp(topic + len, "/bridge/", 8) == 0;
+}
+
+const struct rule *mapping_match(const struct mapping *mapping, const char *topic)
+{
+    struct match match = {mapping, topic, SIZE_MAX};
+    if (mapping_is_own_topic(mapping, topic)) {
+        return NULL;
+    }
+    filter_tree_search(mapping->tree, topic, find_first, &match);
+    return match.best == SIZE_MAX ? NULL : mapping->rules[match.best];
+}

@@ -1,0 +1,101 @@
+// Loops: a reply that would be taken for a command must not be published. What can be seen in the rules is an error at
+// load; the rest is checked for each message (mapping_reply.c).
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/mapping_internal.h"
+#include "core/show.h"
+#include "core/template_internal.h"
+
+struct loop_search {
+    const struct mapping *mapping;
+    const struct shape *reply;
+    size_t found; // the first rule that could take it
+};
+
+static bool find_taker(void *context, const size_t *values, size_t count)
+{
+    struct loop_search *search = context;
+    for (size_t i = 0; i < count && values[i] < search->found; i++) {
+        struct shape command;
+        shape_of_rule(search->mapping->rules[values[i]], &command);
+        if (shape_overlaps(search->reply, &command)) {
+            search->found = values[i];
+        }
+        shape_free(&command);
+    }
+    return true;
+}
+
+static const struct rule *find_loop(const struct mapping *mapping, const struct shape *reply)
+{
+    struct loop_search search = {mapping, reply, SIZE_MAX};
+    struct text_list filters;
+    shape_filters(reply, &filters);
+    for (size_t i = 0; i < filters.count; i++) {
+        filter_tree_search(mapping->tree, filters.items[i], find_taker, &search);
+    }
+    text_list_free(&filters);
+    return search.found != SIZE_MAX ? mapping->rules[search.found] : NULL;
+}
+
+// The topic of the bridge's own control, and names that begin with '$', which no broker takes from clients.
+static bool is_never_allowed(const struct mapping *mapping, const struct template *tmpl)
+{
+    if (tmpl->count == 0 || tmpl->parts[0].text == NULL) {
+        return false;
+    }
+    return tmpl->parts[0].text[0] == '$' || mapping_is_own_topic(mapping, tmpl->parts[0].text);
+}
+
+static const struct yaml_node *place_of_reply(const struct rule_source *source, const char *key)
+{
+    const struct yaml_node *reply = rule_place(source, "reply");
+    const struct yaml_node *node = reply != source->rule && reply->kind == YAML_MAP ? yaml_get(reply, key) : NULL;
+    if (node == NULL) {
+        node = reply != source->rule ? reply : yaml_get(source->rule, "topic");
+    }
+    return node;
+}
+
+static void check_reply(const struct mapping *mapping, const struct rule *rule, const struct template *tmpl,
+                        const struct yaml_node *node, struct problems *problems)
+{
+    struct shape shape;
+    if (tmpl == NULL) {
+        return;
+    }
+    if (is_never_allowed(mapping, tmpl)) {
+        yaml_problem(problems, SEVERITY_ERROR, node,
+                     "the rule %s cannot reply to %s: topics that begin with $ or %s/bridge/ are not for replies",
+                     show_text(rule->keys.name).text, show_text(tmpl->text).text, mapping->base_topic);
+        return;
+    }
+    if (!shape_of_reply(rule, tmpl, &shape)) {
+        return;
+    }
+    const struct rule *taker = find_loop(mapping, &shape);
+    shape_free(&shape);
+    if (taker != NULL) {
+        yaml_problem(problems, SEVERITY_ERROR, node,
+                     "the reply topic %s of the rule %s would be taken for a command by %s %s (topic %s); reply to a "
+                     "topic that no rule takes, as reply: {ack: \"reply/${topic}\", result: \"reply/${topic}\"}, or "
+                     "narrow that rule with `where`",
+                     show_text(tmpl->text).text, show_text(rule->keys.name).text,
+                     taker == rule ? "the rule itself," : "the rule", show_text(taker->keys.name).text,
+                     show_text(taker->keys.topic).text);
+    }
+}
+
+void mapping_check_loops(const struct mapping *mapping, const struct rule_source *sources, struct problems *problems)
+{
+    for (size_t i = 0; i < mapping->count; i++) {
+        const struct rule *rule = mapping->rules[i];
+        bool same = rule->ack != NULL && rule->result != NULL && strcmp(rule->ack->text, rule->result->text) == 0;
+        check_reply(mapping, rule, rule->result, place_of_reply(&sources[i], "result"), problems);
+        if (!same) {
+            check_reply(mapping, rule, rule->ack, place_of_reply(&sources[i], "ack"), problems);
+        }
+    }
+}
