@@ -18,11 +18,11 @@ static const char *const formats[] = {"auto", "text", "logfmt", "json", "journal
 
 // clang-format off
 static const struct key tls_keys[] = {
-    {.name = "ca_file", .type = KEY_TEXT, .offset = offsetof(struct config_tls, ca_file),
+    {.name = "ca_file", .type = KEY_TEXT, .offset = offsetof(struct config_tls, ca_file), .empty_ok = true,
      .help = "certificates to trust, PEM; default: the system's"},
-    {.name = "cert_file", .type = KEY_TEXT, .offset = offsetof(struct config_tls, cert_file),
+    {.name = "cert_file", .type = KEY_TEXT, .offset = offsetof(struct config_tls, cert_file), .empty_ok = true,
      .help = "client certificate with its chain, PEM"},
-    {.name = "key_file", .type = KEY_TEXT, .offset = offsetof(struct config_tls, key_file),
+    {.name = "key_file", .type = KEY_TEXT, .offset = offsetof(struct config_tls, key_file), .empty_ok = true,
      .help = "private key of the client certificate, PEM"},
     {0},
 };

@@ -146,12 +146,21 @@ void link_publish_own(struct link *link, const char *topic, const char *payload,
     publish(&link->replies, topic, payload, retain);
 }
 
+// A broker does not publish our will when another client takes our session over, so the other connection says it.
+static void go_offline(struct link *link)
+{
+    if (link->online) {
+        link->online = false;
+        publish(&link->replies, link->state_topic, "offline", true);
+    }
+}
+
 void link_on_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
 {
     if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
         subscriber_answered(&link->subscriber, event);
     } else if (connection_take(&link->commands, event, now_ms)) {
-        link->online = false;
+        go_offline(link);
         if (link->commands.state == CONNECTION_UP) {
             subscriber_connected(&link->subscriber, event);
         }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "core/api.h"
+#include "core/retry.h"
 #include "core/sign.h"
 
 #define LONGEST_QUERY 6000 // many servers and proxies refuse a request line above 8 KiB
@@ -176,7 +177,16 @@ void pipeline_release(struct pipeline *pipeline, const struct moment *now)
     }
 }
 
-static void outcome_of_answer(const struct attempt *attempt, const struct http_answer *answer,
+// How long the platform asks to wait; an HTTP-date is meant in the platform's time.
+static void read_wait(const struct http_answer *answer, const struct moment *now, struct failure *failure)
+{
+    struct retry_headers headers = {answer->retry_after, answer->rate_limit_user, answer->rate_limit_user_api};
+    int64_t server_ms = now->wall_ms;
+    (void)clock_parse_http_date(answer->date, &server_ms);
+    failure->retry_after_ms = (long)retry_after_ms(&headers, server_ms);
+}
+
+static void outcome_of_answer(const struct attempt *attempt, const struct http_answer *answer, const struct moment *now,
                               struct call_outcome *outcome)
 {
     struct api_input input = {.http_status = answer->status,
@@ -185,6 +195,9 @@ static void outcome_of_answer(const struct attempt *attempt, const struct http_a
                               .string_to_sign = attempt->string_to_sign};
     struct api_answer parsed = {0};
     api_classify(&input, NULL, 0, &parsed);
+    if (parsed.class == API_THROTTLED || parsed.class == API_BUSY) {
+        read_wait(answer, now, &parsed.failure);
+    }
     *outcome = (struct call_outcome){
         .status = api_status(&parsed),
         .message_id = parsed.message_id,
@@ -223,7 +236,7 @@ void pipeline_answered(struct pipeline *pipeline, struct http_answer *answer, co
     struct attempt *attempt = answer->context;
     struct call_outcome outcome = {0};
     if (answer->outcome == HTTP_ANSWERED) {
-        outcome_of_answer(attempt, answer, &outcome);
+        outcome_of_answer(attempt, answer, now, &outcome);
     } else {
         outcome_of_trouble(answer, &outcome);
     }

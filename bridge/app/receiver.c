@@ -134,6 +134,12 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
     crypto_uuid7(arrived->wall_ms, uuid);
     struct command *command = mapping_command(receiver->options.mapping, rule, message, arrived, uuid, refuse_with);
     command->id_given = strcmp(command->id, uuid) != 0;
+    if (command->reply_topic_refused) {
+        metrics_add(METRIC_REPLY_TOPICS_REFUSED, 1);
+        LOG(LOG_WARN, "reply_topic_refused", LOG_S("id", command->id), LOG_S("rule", command->rule),
+            LOG_S("topic", message->topic), LOG_S("response_topic", message->response_topic),
+            LOG_S("hint", "reply.allow does not permit it, or a rule takes that topic"));
+    }
     return command;
 }
 

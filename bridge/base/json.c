@@ -10,9 +10,6 @@
 #include "base/json_internal.h"
 #include "base/mem.h"
 
-// json-c counts a scalar as a level of its own, and depth 1 as the outermost value.
-#define TOKENER_DEPTH (JSON_DEPTH_MAX + 2)
-
 // json-c takes no const, even where it only reads.
 static struct json_object *unconst(const struct json_object *value)
 {
@@ -30,18 +27,21 @@ enum err json_check(const char *data, size_t len, const struct json_limits *limi
     return json_check_rules(data, len, &rules, diag);
 }
 
-// Of checked text. json-c ends a top-level number only when it sees what follows it: so the NUL after the text is
-// passed too, where a copy has one.
-static enum err parse_checked(const char *data, size_t len, int flags, struct json_object **out, struct diag *diag)
+// Of checked text, nested no deeper than `depth`.
+static enum err parse_checked(const char *data, size_t len, size_t depth, int flags, struct json_object **out,
+                              struct diag *diag)
 {
-    AUTO_FREE char *text = mem_dup(data, len);
-    struct json_tokener *tokener = json_tokener_new_ex(TOKENER_DEPTH);
-    if (tokener == NULL || len >= INT32_MAX) {
-        json_tokener_free(tokener);
+    // json-c counts the scalar inside the innermost list as a level of its own.
+    struct json_tokener *tokener = len > INT32_MAX ? NULL : json_tokener_new_ex((int)depth + 2);
+    if (tokener == NULL) {
         return diag_set(diag, ERR_INTERNAL, "JSON: the text is too large");
     }
     json_tokener_set_flags(tokener, flags);
-    struct json_object *value = json_tokener_parse_ex(tokener, text, (int)len + 1);
+    struct json_object *value = json_tokener_parse_ex(tokener, data, (int)len);
+    if (json_tokener_get_error(tokener) == json_tokener_continue) {
+        // A number at the top ends only when json-c sees what follows it.
+        value = json_tokener_parse_ex(tokener, "", 1);
+    }
     enum json_tokener_error error = json_tokener_get_error(tokener);
     json_tokener_free(tokener);
     if (error != json_tokener_success) {
@@ -57,7 +57,7 @@ enum err json_parse(const char *data, size_t len, const struct json_limits *limi
                     struct diag *diag)
 {
     enum err err = json_check(data, len, limits, diag);
-    return err != ERR_OK ? err : parse_checked(data, len, JSON_TOKENER_STRICT, out, diag);
+    return err != ERR_OK ? err : parse_checked(data, len, depth_of(limits), JSON_TOKENER_STRICT, out, diag);
 }
 
 enum err json_parse_lenient(const char *data, size_t len, struct json_object **out)
@@ -65,7 +65,7 @@ enum err json_parse_lenient(const char *data, size_t len, struct json_object **o
     struct diag ignored;
     struct json_rules rules = {.max_depth = JSON_DEPTH_MAX, .any_number = true};
     enum err err = json_check_rules(data, len, &rules, &ignored);
-    return err != ERR_OK ? err : parse_checked(data, len, 0, out, &ignored);
+    return err != ERR_OK ? err : parse_checked(data, len, JSON_DEPTH_MAX, 0, out, &ignored);
 }
 
 struct json_object *json_ref(struct json_object *value)

@@ -39,6 +39,7 @@ struct secret_source {
 struct key {
     const char *name;
     enum key_type type;
+    bool empty_ok; // KEY_TEXT, KEY_SECRET: an empty value (null) counts as absent, else it is an error
     size_t offset;
     const char *fallback;       // default in YAML text, or NULL for none; not for KEY_SECRET, KEY_NODE, KEY_GROUP
     int64_t min;                // KEY_INT, KEY_DURATION, KEY_SIZE
@@ -46,7 +47,6 @@ struct key {
     const char *const *choices; // KEY_CHOICE: NULL-terminated
     const struct key *members;  // KEY_GROUP: ends with a row without a name
     const char *help;           // one line for the reference
-    bool empty_ok;              // KEY_TEXT, KEY_SECRET: an empty value (null) counts as absent, else it is an error
 };
 
 // Fills *out with the fallbacks. *out must be zeroed.

@@ -199,15 +199,14 @@ static enum err build_alias(struct builder *builder, const yaml_event_t *event, 
     const char *name = (const char *)event->data.alias.anchor;
     const struct anchor *anchor = find_anchor(builder, name);
     if (anchor == NULL) {
-        problem_at(
-            builder, event->start_mark,
-            "unknown alias `*%.64s`: no anchor `&%.64s` stands before it; if the text begins with `*`, put it in "
-            "quotes",
-            name, name);
+        // Without the name: it may be a secret that begins with '*'.
+        problem_at(builder, event->start_mark,
+                   "unknown alias: no anchor of this name stands before it; if the text begins with `*`, put it in "
+                   "quotes");
         return ERR_SYNTAX;
     }
     if (anchor->node == NULL) {
-        problem_at(builder, event->start_mark, "alias `*%.64s` stands inside its own anchor", name);
+        problem_at(builder, event->start_mark, "the alias stands inside its own anchor");
         return ERR_SYNTAX;
     }
     *out = anchor->node;

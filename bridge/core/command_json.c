@@ -136,12 +136,15 @@ static char *read_text(struct reader *reader, const char *name, bool required)
     return mem_strdup(json_text(value));
 }
 
+// False if it is absent: an earlier version did not know it.
 static bool read_flag(struct reader *reader, const char *name)
 {
     struct json_object *value;
-    if (!json_member(reader->map, name, &value) || json_kind(value) != JSON_BOOL) {
-        refuse(reader, name);
+    if (!json_member(reader->map, name, &value)) {
         return false;
+    }
+    if (json_kind(value) != JSON_BOOL) {
+        refuse(reader, name);
     }
     return json_bool(value);
 }

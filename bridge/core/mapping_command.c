@@ -90,6 +90,7 @@ static void find_id(struct mapper *mapper, const char *uuid)
     } else if (mapper->rule->id_from != NULL) {
         take_id_from_rule(mapper);
     }
+    mapper->command->id_given = mapper->command->id != NULL;
     if (mapper->command->id == NULL) {
         mapper->command->id = mem_strdup(uuid);
     }

@@ -165,8 +165,8 @@ bool name_kind_of_parameter(const char *parameter, enum name_kind *kind);
 
 // Topic levels as sets of globs: to see whether a reply topic can be taken for a command.
 struct shape_level {
-    bool multi; // any number of levels, none too
-    struct text_list globs;
+    bool multi;             // any number of levels, none too; the globs are for their whole text
+    struct text_list globs; // one of them fits
 };
 struct shape {
     struct shape_level *levels;
@@ -175,7 +175,7 @@ struct shape {
 void shape_of_rule(const struct rule *rule, struct shape *out);
 // False if the topic depends on the message's content: nothing can be told about it before it is there.
 bool shape_of_reply(const struct rule *rule, const struct template *tmpl, struct shape *out);
-bool shape_overlaps(const struct shape *a, const struct shape *b);
+bool shape_overlaps(const struct shape *reply, const struct shape *command);
 // Topic filters that together cover the shape: levels with few fixed values are written out.
 void shape_filters(const struct shape *shape, struct text_list *out);
 void shape_free(struct shape *shape);

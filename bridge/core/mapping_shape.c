@@ -13,10 +13,12 @@
 // Beyond, the rest of the topic counts as one `multi`, which keeps the comparison cheap.
 #define MAX_MULTI 4
 
-// In the text from which a reply's shape is read: a capture is CAPTURE_MARK and its index + 1, any number of levels is
-// MULTI_MARK. Topics hold no control characters.
-#define MULTI_MARK   '\1'
-#define CAPTURE_MARK '\2'
+// In the text from which a reply's shape is read: any number of levels is MULTI_MARK, a capture is CAPTURE_MARK and its
+// index + FIRST_CAPTURE, which is below '/'. Topics hold no control characters.
+#define MULTI_MARK    '\1'
+#define CAPTURE_MARK  '\2'
+#define FIRST_CAPTURE 3
+_Static_assert(FIRST_CAPTURE + TOPIC_MAX_CAPTURES < '/', "a capture's mark must not look like a level's end");
 
 static struct shape_level *add_level(struct shape *shape)
 {
@@ -53,9 +55,8 @@ void shape_of_rule(const struct rule *rule, struct shape *out)
     for (size_t i = 0; i < rule->pattern->level_count; i++) {
         const struct topic_level *from = &rule->pattern->levels[i];
         struct shape_level *level = add_level(out);
-        if (from->kind == LEVEL_REST) {
-            level->multi = true;
-        } else if (from->kind == LEVEL_TEXT) {
+        level->multi = from->kind == LEVEL_REST;
+        if (from->kind == LEVEL_TEXT) {
             text_list_add(&level->globs, from->text);
         } else {
             add_capture_globs(rule, from->capture, level);
@@ -73,7 +74,7 @@ static void mark_level(const struct topic_level *level, struct buf *out)
         buf_char(out, '*');
     } else {
         buf_char(out, CAPTURE_MARK);
-        buf_char(out, (char)(level->capture + 1));
+        buf_char(out, (char)(level->capture + FIRST_CAPTURE));
     }
 }
 
@@ -131,10 +132,11 @@ static void read_marked_level(const struct rule *rule, struct str text, struct s
 {
     if (memchr(text.data, MULTI_MARK, text.len) != NULL) {
         level->multi = true;
+        text_list_add(&level->globs, "*");
         return;
     }
     if (text.len == 2 && text.data[0] == CAPTURE_MARK) {
-        add_capture_globs(rule, text.data[1] - 1, level);
+        add_capture_globs(rule, text.data[1] - FIRST_CAPTURE, level);
         return;
     }
     AUTO_BUF struct buf glob = {0};
@@ -174,12 +176,29 @@ static bool is_fixed(const char *glob)
     return strpbrk(glob, "*?") == NULL;
 }
 
-// Two globs that both have wildcards: only what stands before the first of them is compared.
-static bool beginnings_agree(const char *a, const char *b)
+static size_t least(size_t a, size_t b)
 {
-    for (; *a == *b && *a != '\0' && *a != '*' && *a != '?'; a++, b++) {
+    return a < b ? a : b;
+}
+
+static size_t fixed_tail(const char *glob, size_t len)
+{
+    size_t tail = 0;
+    while (tail < len && glob[len - tail - 1] != '*' && glob[len - tail - 1] != '?') {
+        tail++;
     }
-    return *a == '*' || *a == '?' || *b == '*' || *b == '?';
+    return tail;
+}
+
+// Two globs that both have wildcards: what stands before their first and behind their last one is compared, and the
+// rest may agree.
+static bool ends_agree(const char *a, const char *b)
+{
+    size_t a_len = strlen(a);
+    size_t b_len = strlen(b);
+    size_t first = least(strcspn(a, "*?"), strcspn(b, "*?"));
+    size_t last = least(fixed_tail(a, a_len), fixed_tail(b, b_len));
+    return strncmp(a, b, first) == 0 && strcmp(a + a_len - last, b + b_len - last) == 0;
 }
 
 static bool globs_meet(const char *a, const char *b)
@@ -187,7 +206,7 @@ static bool globs_meet(const char *a, const char *b)
     if (is_fixed(a)) {
         return str_glob(b, a, strlen(a));
     }
-    return is_fixed(b) ? str_glob(a, b, strlen(b)) : beginnings_agree(a, b);
+    return is_fixed(b) ? str_glob(a, b, strlen(b)) : ends_agree(a, b);
 }
 
 static bool levels_meet(const struct shape_level *a, const struct shape_level *b)
@@ -202,10 +221,33 @@ static bool levels_meet(const struct shape_level *a, const struct shape_level *b
     return false;
 }
 
+// Can the levels from `first` on, written as one text, fit what `where` says of the capture {name#}?
+static bool rest_fits(const struct shape *shape, size_t first, const struct text_list *globs)
+{
+    AUTO_BUF struct buf rest = {0};
+    buf_text(&rest, "");
+    for (size_t i = first; i < shape->count; i++) {
+        const struct shape_level *level = &shape->levels[i];
+        // No level at all would leave out a '/' too, so next to `multi` there is none.
+        bool joined = i > first && !level->multi && !shape->levels[i - 1].multi;
+        buf_text(&rest, joined ? "/" : "");
+        buf_text(&rest, level->multi || level->globs.count != 1 ? "*" : level->globs.items[0]);
+    }
+    for (size_t i = 0; i < globs->count; i++) {
+        if (globs_meet(rest.data, globs->items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool overlaps_from(const struct shape *a, size_t i, const struct shape *b, size_t k)
 {
     if (i == a->count && k == b->count) {
         return true;
+    }
+    if (k + 1 == b->count && b->levels[k].multi) {
+        return rest_fits(a, i, &b->levels[k].globs);
     }
     if (i < a->count && a->levels[i].multi) {
         return overlaps_from(a, i + 1, b, k) || (k < b->count && overlaps_from(a, i, b, k + 1));
@@ -217,9 +259,9 @@ static bool overlaps_from(const struct shape *a, size_t i, const struct shape *b
            overlaps_from(a, i + 1, b, k + 1);
 }
 
-bool shape_overlaps(const struct shape *a, const struct shape *b)
+bool shape_overlaps(const struct shape *reply, const struct shape *command)
 {
-    return overlaps_from(a, 0, b, 0);
+    return overlaps_from(reply, 0, command, 0);
 }
 
 static bool can_be_written_out(const struct shape_level *level)

@@ -28,9 +28,11 @@ static bool read_decimal(const struct json_object *value, struct decimal *out, c
     return decimal_parse(text, out);
 }
 
+// Whole numbers beyond 64 bits are written as reals, so that nobody reads them as integers and rounds.
 static struct json_object *new_number(const struct decimal *decimal, bool point)
 {
-    AUTO_FREE char *text = decimal_print(decimal, point);
+    bool is_whole = decimal->point >= (long)decimal->count;
+    AUTO_FREE char *text = decimal_print(decimal, point || (is_whole && !decimal_fits_integer(decimal)));
     return json_new_number(text);
 }
 

@@ -52,6 +52,7 @@ struct mqtt_link {
     uint32_t max_packet_size;      // written before LINK_UP
     bool tracing;                  // holds Paho's trace open for the reasons of TLS failures
     // Of the attempt, used by Paho's threads only:
+    bool repeated; // the url in use is tried for the second time
     char tls_error[128];
     int reason;
     char failures[256];
@@ -118,7 +119,7 @@ bool mqtt_message_read(struct message *out, const char *topic, int topic_len, co
 // mqtt_text.c: sentences for people
 void mqtt_text_refused(char *out, size_t size, int version, int code);
 void mqtt_text_reason(char *out, size_t size, int reason, MQTTProperties *properties_or_null);
-void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, int code, const char *message);
+void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, const char *message);
 void mqtt_text_watch_library(void);
 // Paho tells the reason of a failed TLS handshake in its trace only, which costs time: so it is on while one is made.
 void mqtt_text_trace_begin(void);

@@ -164,18 +164,31 @@ static void note_failure(struct mqtt_link *link, int reason, const char *text)
     }
 }
 
+// Paho 1.3.12 lets go of its lock between seeing an error on a descriptor and looking for its client. If the client was
+// closed and a new one got the same descriptor meanwhile, the new one is told this, and for nothing else.
+static bool meant_another(const struct mqtt_link *link, const char *message)
+{
+    return !link->repeated && message != NULL && strcmp(message, "socket error") == 0;
+}
+
 static void url_failed(struct mqtt_link *link, int code, const char *message)
 {
     if (atomic_load(&link->state) != LINK_CONNECTING) {
+        return;
+    }
+    if (meant_another(link, message)) {
+        link->repeated = true;
+        mqtt_link_try(link, atomic_load(&link->url));
         return;
     }
     char text[200];
     if (code > 0) {
         mqtt_text_refused(text, sizeof text, link->mqtt->version, code);
     } else {
-        mqtt_text_unreached(text, sizeof text, link, code, message);
+        mqtt_text_unreached(text, sizeof text, link, message);
     }
     note_failure(link, code, text);
+    link->repeated = false;
     mqtt_link_try(link, atomic_load(&link->url) + 1);
 }
 

@@ -118,17 +118,18 @@ static void tls_text(char *out, size_t size, const struct mqtt_link *link, const
     }
 }
 
-void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, int code, const char *message)
+void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, const char *message)
 {
     const struct mqtt_url *url = &link->mqtt->urls[atomic_load(&link->url)];
-    bool timeout = message != NULL && strstr(message, "timeout") != NULL;
     if (url->tls && (name_failed || last_alert[0] != '\0' || link->tls_error[0] != '\0')) {
         tls_text(out, size, link, url->host);
-    } else if (timeout) {
+    } else if (message == NULL) {
+        // Failed before it waited for the network.
+        snprintf(out, size, "no connection to %s: the name is unknown or there is no route to it", url->host);
+    } else if (strstr(message, "timeout") != NULL) {
         snprintf(out, size, "no answer within %d s", link->mqtt->connect_timeout_s);
     } else {
-        snprintf(out, size, "no connection to %s port %d: refused, unreachable, or the name is unknown (%d)", url->host,
-                 url->port, code);
+        snprintf(out, size, "no connection to %s port %d: refused or cut", url->host, url->port);
     }
     last_alert[0] = '\0';
     name_failed = false;

@@ -35,6 +35,7 @@ from simulator.client import wait_until  # noqa: E402
 DEVICES = 2000
 STARTS = 5
 TIMEOUT_S = 600
+SHOWN_LINES = 3
 ANSWER = {
     "RequestId": "57B144CF-09B2-4916-B272-A62902D5B207",
     "Success": True,
@@ -106,6 +107,7 @@ class Measurement:
     load: dict[str, Any]
     cpu_us: float
     peak_mib: float
+    log: str
 
 
 class Bench:
@@ -160,7 +162,7 @@ class Bench:
         if done.returncode != 0:
             raise RuntimeError(f"{done.stdout}{done.stderr}the bridge's log: {bridge.log[-2000:]}")
         cpu_us = (bridge.cpu_s() - cpu_before) / count * 1e6
-        measurement = Measurement(json.loads(done.stdout), cpu_us, bridge.memory_kib("VmHWM") / 1024)
+        measurement = Measurement(json.loads(done.stdout), cpu_us, bridge.memory_kib("VmHWM") / 1024, bridge.log)
         self.stop_bridge(bridge)
         return measurement
 
@@ -186,6 +188,12 @@ class Bench:
                     f" {load['commands'] - load['good']:>7}",
                     flush=True,
                 )
+                print("".join(f"        {line}\n" for line in unexpected(result)[:SHOWN_LINES]), end="")
+
+
+def unexpected(result: Measurement) -> list[str]:
+    """What the bridge says about commands that did not end well."""
+    return [line for line in result.log.splitlines() if "event=command_ended" in line]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -165,7 +165,7 @@ static void numbers_beyond_64_bits_are_refused(void **state)
     }
     char digits[401];
     memset(digits, '9', 400);
-    memcpy(digits + 398, ".5", 2);
+    digits[398] = '.';
     check_is(digits, 400, ERR_LIMIT, "the number is too large");
 }
 

@@ -176,8 +176,8 @@ static void tags_but_text_are_unknown(void **state)
 static void aliases_must_be_known_and_end(void **state)
 {
     (void)state;
-    refused_as("\xC3\xA9: 1\na: *lamp\n", ERR_SYNTAX, "2:4: unknown alias `*lamp`");
-    refused_as("a: &x [1, *x]\n", ERR_SYNTAX, "1:11: alias `*x` stands inside its own anchor");
+    refused_as("\xC3\xA9: 1\na: *lamp\n", ERR_SYNTAX, "2:4: unknown alias");
+    refused_as("a: &x [1, *x]\n", ERR_SYNTAX, "1:11: the alias stands inside its own anchor");
 }
 
 static void aliases_that_explode_are_refused(void **state)

@@ -1,390 +1,79 @@
-// For test_mqtt.c: a Mosquitto with listeners of all kinds, and a recorder of what a connection tells.
+// For test_mqtt_*.c: the broker that all tests of a program share, and helpers. Tests run with MQTT 5 and 3.1.1.
 #pragma once
 
-#include <glob.h>
-#include <pthread.h>
+#include "fake_broker.h"
+#include "mqtt_party.h"
 
-#include "base/mem.h"
-#include "base/message.h"
-#include "io/mqtt.h"
-#include "support.h"
+static struct broker *broker;
 
-// ---- broker
+// Paho's receive thread takes a new socket into its poll only when something arrives or a second has passed. A third
+// connection on which something arrives all the time makes the tests ten times as fast.
+static struct fake_broker ticker = {.script = "\x20\x02\0\0", .script_len = 4, .tick_ms = 10};
+static struct party *ticked;
 
-struct broker {
-    char *folder;
-    pid_t pid;
-    int output;
-    int plain;
-    int tls;
-    int tls_wrong_name;
-    int tls_expired;
-    int tls_client; // wants a client certificate
-    int ws;
-    int wss;
-};
+static const int version5 = 5;
+static const int version4 = 4;
 
-// The password is "right", hashed with PBKDF2 as Mosquitto's dynamic security plugin stores it. Of the two kinds of
-// access control that Mosquitto has, only this plugin refuses subscriptions.
-static const char broker_security[] =
-    "{\"clients\":[{\"username\":\"bridge\",\"password\":"
-    "\"0I81xKXNtwQDV+SxqaSlyCJ9FdyAytZOxxLGK7Nqk004T9THuwRFJPvXQOUVHi2u8IqKNTpXjX82OkHjPvYp6g==\","
-    "\"salt\":\"dGhpbmdicmlkZ2Uu\",\"iterations\":101,\"roles\":[{\"rolename\":\"bridge\"}]}],"
-    "\"roles\":[{\"rolename\":\"bridge\",\"acls\":["
-    "{\"acltype\":\"publishClientSend\",\"topic\":\"home/#\",\"allow\":true},"
-    "{\"acltype\":\"subscribePattern\",\"topic\":\"home/#\",\"allow\":true}]}],"
-    "\"defaultACLAccess\":{\"publishClientSend\":false,\"publishClientReceive\":true,\"subscribe\":false,"
-    "\"unsubscribe\":true}}";
-
-static inline void broker_plugin(FILE *file, const struct broker *broker)
-{
-    glob_t found;
-    assert_int_equal(glob("/usr/lib/*/mosquitto_dynamic_security.so", 0, NULL, &found), 0);
-    fprintf(file, "plugin %s\nplugin_opt_config_file %s/security.json\n", found.gl_pathv[0], broker->folder);
-    globfree(&found);
-}
-
-static inline void broker_tls_listener(FILE *file, const struct broker *broker, int port, const char *certificate_name,
-                                       const char *more)
-{
-    fprintf(file, "listener %d 127.0.0.1\ncafile %s/ca.pem\ncertfile %s/%s.pem\nkeyfile %s/%s.key\n%s", port,
-            broker->folder, broker->folder, certificate_name, broker->folder, certificate_name, more);
-}
-
-static inline void broker_configure(struct broker *broker)
-{
-    int *const ports[] = {&broker->plain,       &broker->tls,        &broker->tls_wrong_name,
-                          &broker->tls_expired, &broker->tls_client, &broker->ws,
-                          &broker->wss};
-    for (size_t i = 0; i < COUNT_OF(ports); i++) {
-        *ports[i] = port_free();
+#define BOTH(test)                                                                                                     \
+    {#test " with MQTT 5", test, NULL, NULL, (void *)&version5},                                                       \
+    {                                                                                                                  \
+#test " with MQTT 3.1.1", test, NULL, NULL, (void *)&version4                                                  \
     }
-    char *path = path_in(broker->folder, "mosquitto.conf");
-    FILE *file = fopen(path, "we");
-    assert_non_null(file);
-    fprintf(file,
-            "user root\nlog_dest stderr\nlog_type error\nlog_type information\nconnection_messages false\n"
-            "allow_anonymous false\npersistence true\npersistence_location %s/\nmax_packet_size 100000\n"
-            "max_inflight_messages 20\n",
-            broker->folder);
-    broker_plugin(file, broker);
-    fprintf(file, "listener %d 127.0.0.1\n", broker->plain);
-    broker_tls_listener(file, broker, broker->tls, "good", "");
-    broker_tls_listener(file, broker, broker->tls_wrong_name, "wrong-name", "");
-    broker_tls_listener(file, broker, broker->tls_expired, "expired", "");
-    broker_tls_listener(file, broker, broker->tls_client, "good", "require_certificate true\n");
-    fprintf(file, "listener %d 127.0.0.1\nprotocol websockets\n", broker->ws);
-    broker_tls_listener(file, broker, broker->wss, "good", "protocol websockets\n");
-    assert_int_equal(fclose(file), 0);
-    free(path);
+
+static inline int version_of(void **state)
+{
+    return *(const int *)*state;
 }
 
-static inline bool broker_try(struct broker *broker)
+static inline int start_broker(void **state)
 {
-    char *config = path_in(broker->folder, "mosquitto.conf");
-    broker->pid = program_start((const char *const[]){"/usr/sbin/mosquitto", "-c", config, NULL}, &broker->output);
-    free(config);
-    char text[4096];
-    bool running = program_says(broker->output, " running", text, sizeof text);
-    if (!running) {
-        print_error("mosquitto did not start: %s\n", text);
-    }
-    return running;
+    (void)state;
+    setenv("http_proxy", "http://127.0.0.1:9", 1);
+    setenv("https_proxy", "http://127.0.0.1:9", 1);
+    mqtt_library_init();
+    broker = broker_create();
+    fake_start(&ticker);
+    ticked = party_prepare(4);
+    party_address(ticked, ticker.port);
+    party_create(ticked);
+    party_connect(ticked);
+    recorder_wait(ticked->told, MQTT_CONNECTED, 0);
+    return 0;
 }
 
-static inline void broker_stop(struct broker *broker, int signal)
+static inline int stop_broker(void **state)
 {
-    program_end(broker->pid, signal);
-    close(broker->output);
-    broker->pid = 0;
+    (void)state;
+    party_destroy(ticked);
+    fake_stop(&ticker);
+    broker_destroy(broker);
+    return 0;
 }
 
-static inline void broker_restart(struct broker *broker)
+static inline struct mqtt_event failure(struct party *party)
 {
-    assert_true(broker_try(broker));
-}
-
-static inline void broker_start(struct broker *broker)
-{
-    // Another program can take a port between its choice and its use.
-    for (int tries = 0; tries < 5; tries++) {
-        broker_configure(broker);
-        if (broker_try(broker)) {
-            return;
-        }
-        broker_stop(broker, SIGKILL);
-    }
-    fail_msg("no broker");
-}
-
-static inline struct broker *broker_create(void)
-{
-    struct broker *broker = mem_alloc(sizeof *broker);
-    broker->folder = folder_create();
-    certificates_create(broker->folder);
-    file_write(broker->folder, "security.json", broker_security);
-    broker_start(broker);
-    return broker;
-}
-
-static inline void broker_destroy(struct broker *broker)
-{
-    if (broker->pid != 0) {
-        broker_stop(broker, SIGTERM);
-    }
-    folder_remove(broker->folder);
-    free(broker);
-}
-
-// ---- recorder
-
-#define RECORDED_MAX 4096
-
-struct recorder {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    struct mqtt_event events[RECORDED_MAX];
-    size_t event_count;
-    struct message messages[RECORDED_MAX];
-    bool resumed[RECORDED_MAX];
-    size_t message_count;
-    bool hold; // the next messages wait in the handler
-};
-
-static inline void record_event(void *context, const struct mqtt_event *event)
-{
-    struct recorder *recorder = context;
-    pthread_mutex_lock(&recorder->lock);
-    if (recorder->event_count < RECORDED_MAX) {
-        recorder->events[recorder->event_count++] = *event;
-    }
-    pthread_cond_broadcast(&recorder->changed);
-    pthread_mutex_unlock(&recorder->lock);
-}
-
-static inline void record_message(void *context, const struct message *message, bool resumed)
-{
-    struct recorder *recorder = context;
-    pthread_mutex_lock(&recorder->lock);
-    if (recorder->message_count < RECORDED_MAX) {
-        recorder->resumed[recorder->message_count] = resumed;
-        message_copy(&recorder->messages[recorder->message_count++], message);
-    }
-    pthread_cond_broadcast(&recorder->changed);
-    while (recorder->hold) {
-        pthread_cond_wait(&recorder->changed, &recorder->lock);
-    }
-    pthread_mutex_unlock(&recorder->lock);
-}
-
-static inline struct recorder *recorder_create(void)
-{
-    struct recorder *recorder = mem_alloc(sizeof *recorder);
-    pthread_mutex_init(&recorder->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&recorder->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return recorder;
-}
-
-static inline void recorder_destroy(struct recorder *recorder)
-{
-    for (size_t i = 0; i < recorder->message_count; i++) {
-        message_clear(&recorder->messages[i]);
-    }
-    pthread_cond_destroy(&recorder->changed);
-    pthread_mutex_destroy(&recorder->lock);
-    free(recorder);
-}
-
-static inline size_t count_locked(const struct recorder *recorder, enum mqtt_event_kind kind, uint64_t cookie,
-                                  struct mqtt_event *last)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < recorder->event_count; i++) {
-        if (recorder->events[i].kind == kind && recorder->events[i].cookie == cookie) {
-            *last = recorder->events[i];
-            count++;
-        }
-    }
-    return count;
-}
-
-static inline size_t recorder_count(struct recorder *recorder, enum mqtt_event_kind kind, uint64_t cookie)
-{
-    struct mqtt_event last;
-    pthread_mutex_lock(&recorder->lock);
-    size_t count = count_locked(recorder, kind, cookie, &last);
-    pthread_mutex_unlock(&recorder->lock);
-    return count;
-}
-
-static inline struct timespec recorder_limit(void)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += LIMIT_MS / 1000;
-    return until;
-}
-
-static inline void recorder_print_locked(const struct recorder *recorder)
-{
-    for (size_t i = 0; i < recorder->event_count; i++) {
-        const struct mqtt_event *event = &recorder->events[i];
-        print_error("event %d cookie %llu reason %d: %s\n", (int)event->kind, (unsigned long long)event->cookie,
-                    event->reason, event->text);
-    }
-}
-
-// Waits for the `nth` event of this kind with this cookie.
-static inline struct mqtt_event recorder_wait_nth(struct recorder *recorder, enum mqtt_event_kind kind, uint64_t cookie,
-                                                  size_t nth)
-{
-    struct mqtt_event event = {0};
-    struct timespec until = recorder_limit();
-    int rc = 0;
-    pthread_mutex_lock(&recorder->lock);
-    while (count_locked(recorder, kind, cookie, &event) < nth && rc == 0) {
-        rc = pthread_cond_timedwait(&recorder->changed, &recorder->lock, &until);
-    }
-    bool came = count_locked(recorder, kind, cookie, &event) >= nth;
-    if (!came) {
-        recorder_print_locked(recorder);
-    }
-    pthread_mutex_unlock(&recorder->lock);
-    assert_true(came);
+    party_create(party);
+    party_connect(party);
+    struct mqtt_event event = recorder_wait(party->told, MQTT_CONNECT_FAILED, 0);
+    assert_false(mqtt_is_connected(party->mqtt));
+    assert_int_equal(recorder_count(party->told, MQTT_CONNECTED, 0), 0);
+    party_destroy(party);
     return event;
 }
 
-static inline struct mqtt_event recorder_wait(struct recorder *recorder, enum mqtt_event_kind kind, uint64_t cookie)
+static inline void assert_says(const struct mqtt_event *event, const char *part)
 {
-    return recorder_wait_nth(recorder, kind, cookie, 1);
-}
-
-// Waits for the nth message; the result lives as long as the recorder.
-static inline const struct message *recorder_message(struct recorder *recorder, size_t nth)
-{
-    struct timespec until = recorder_limit();
-    int rc = 0;
-    pthread_mutex_lock(&recorder->lock);
-    while (recorder->message_count < nth && rc == 0) {
-        rc = pthread_cond_timedwait(&recorder->changed, &recorder->lock, &until);
-    }
-    bool came = recorder->message_count >= nth;
-    if (!came) {
-        recorder_print_locked(recorder);
-    }
-    pthread_mutex_unlock(&recorder->lock);
-    assert_true(came);
-    return &recorder->messages[nth - 1];
-}
-
-static inline void recorder_hold(struct recorder *recorder, bool hold)
-{
-    pthread_mutex_lock(&recorder->lock);
-    recorder->hold = hold;
-    pthread_cond_broadcast(&recorder->changed);
-    pthread_mutex_unlock(&recorder->lock);
-}
-
-// ---- one connection with its recorder
-
-struct party {
-    struct mqtt *mqtt;
-    struct recorder *told;
-    struct mqtt_options options;
-    char urls[3][128];
-    const char *url_list[3];
-    char client_id[64];
-};
-
-static inline void party_url(struct party *party, const char *scheme, int port, const char *path)
-{
-    size_t i = party->options.url_count++;
-    snprintf(party->urls[i], sizeof party->urls[i], "%s://localhost:%d%s", scheme, port, path);
-    party->url_list[i] = party->urls[i];
-}
-
-// Options that fit most tests; the caller adds urls and changes what it wants, then calls party_create.
-static inline struct party *party_prepare(int version)
-{
-    static int number;
-    struct party *party = mem_alloc(sizeof *party);
-    party->told = recorder_create();
-    snprintf(party->client_id, sizeof party->client_id, "test-%d-%d", (int)getpid(), ++number);
-    party->options = (struct mqtt_options){.urls = party->url_list,
-                                           .client_id = party->client_id,
-                                           .version = version,
-                                           .username = "bridge",
-                                           .password = "right",
-                                           .session_expiry_s = 60,
-                                           .keepalive_s = 20,
-                                           .connect_timeout_s = 10,
-                                           .receive_maximum = 128};
-    return party;
-}
-
-static inline void party_create(struct party *party)
-{
-    struct mqtt_handlers handlers = {party->told, record_message, record_event};
-    struct diag diag = {""};
-    if (mqtt_create(&party->options, &handlers, &party->mqtt, &diag) != ERR_OK) {
-        fail_msg("%s", diag.text);
+    if (strstr(event->text, part) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", event->text, part);
     }
 }
 
-static inline void party_connect(struct party *party)
+static inline struct party *fake_party(struct fake_broker *fake, int version, const char *script, size_t len,
+                                       bool close_after)
 {
-    struct diag diag = {""};
-    if (mqtt_connect(party->mqtt, &diag) != ERR_OK) {
-        fail_msg("%s", diag.text);
-    }
-}
-
-static inline struct party *party_connected(const struct broker *broker, int version)
-{
+    *fake = (struct fake_broker){.script = script, .script_len = len, .close_after = close_after};
+    fake_start(fake);
     struct party *party = party_prepare(version);
-    party_url(party, "mqtt", broker->plain, "");
-    party_create(party);
-    party_connect(party);
-    recorder_wait(party->told, MQTT_CONNECTED, 0);
+    party_address(party, fake->port);
     return party;
-}
-
-static inline void party_disconnect(struct party *party)
-{
-    size_t before = recorder_count(party->told, MQTT_DISCONNECTED, 0);
-    mqtt_disconnect(party->mqtt, 1000);
-    recorder_wait_nth(party->told, MQTT_DISCONNECTED, 0, before + 1);
-}
-
-static inline void party_destroy(struct party *party)
-{
-    mqtt_destroy(party->mqtt);
-    recorder_destroy(party->told);
-    free(party);
-}
-
-static inline void party_subscribe(struct party *party, const char *filter, uint64_t cookie)
-{
-    struct diag diag = {""};
-    assert_int_equal(mqtt_subscribe(party->mqtt, filter, 1, (uint32_t)cookie, cookie, &diag), ERR_OK);
-    recorder_wait(party->told, MQTT_SUBSCRIBED, cookie);
-}
-
-static inline enum err party_publish(struct party *party, const char *topic, const char *payload, uint64_t cookie)
-{
-    struct diag diag = {""};
-    struct mqtt_publication publication = {
-        .topic = topic, .payload = payload, .payload_len = strlen(payload), .qos = 1};
-    return mqtt_publish(party->mqtt, &publication, cookie, &diag);
-}
-
-static inline void party_publish_acknowledged(struct party *party, const char *topic, const char *payload,
-                                              uint64_t cookie)
-{
-    assert_int_equal(party_publish(party, topic, payload, cookie), ERR_OK);
-    recorder_wait(party->told, MQTT_PUBLISHED, cookie);
 }

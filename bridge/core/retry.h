@@ -1,0 +1,16 @@
+// When a refused request may be tried again, as the answer's headers tell. Pure.
+#pragma once
+
+#include <stdint.h>
+
+#define RETRY_AFTER_MAX_MS 3600000 // a server that asks for more is not believed
+
+struct retry_headers {
+    const char *retry_after;         // RFC 9110 section 10.2.3: seconds or an HTTP-date; "" if absent
+    const char *rate_limit_user;     // X-RateLimit-User, as "Limit:500,Remain:0,TimeLeft:123,Reset:..."; TimeLeft in ms
+    const char *rate_limit_user_api; // X-RateLimit-User-API, likewise
+};
+
+// The longest wait that the headers ask for, in milliseconds from now; -1 if they tell nothing that can be read.
+// `now_wall_ms` should be the server's time (its Date header) where an HTTP-date is meant, as our clock may be off.
+int64_t retry_after_ms(const struct retry_headers *headers, int64_t now_wall_ms);

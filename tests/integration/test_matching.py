@@ -1,0 +1,141 @@
+"""Which messages are commands, and that each of them runs once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.home import Home, rule
+
+OVERLAPPING = [
+    rule("one", "a/+/c", "Any", device="hall-lamp-1", args={"rule": "one"}),
+    rule("two", "a/b/+", "Any", device="hall-lamp-1", args={"rule": "two"}),
+]
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_message_runs_once_however_many_filters_overlap(empty_home: Home, version: str):
+    home = empty_home.start({"mqtt": {"version": version}}, OVERLAPPING)
+    reply = home.client.command("a/b/c", {"$id": "both"})
+    assert reply["rule"] == "one", "the first rule wins"
+    home.settle()
+    assert len(home.client.final_replies("both")) == 1
+    assert home.platform.executed("hall-lamp-1") == 1
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_overlapping_filters_still_take_what_only_one_fits(empty_home: Home, version: str):
+    home = empty_home.start({"mqtt": {"version": version}}, OVERLAPPING)
+    assert home.client.command("a/x/c", {})["rule"] == "one"
+    assert home.client.command("a/b/x", {})["rule"] == "two"
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_filter_that_covers_another_brings_no_second_copy(empty_home: Home, version: str):
+    rules = [
+        rule("narrow", "a/b", "Any", device="hall-lamp-1", args={}, reply={"ack": "answers/a", "result": "answers/a"}),
+        rule("wide", "a/#", "Any", device="hall-lamp-2", args={}, reply={"ack": "answers/a", "result": "answers/a"}),
+    ]
+    home = empty_home.start({"mqtt": {"version": version}}, rules)
+    assert home.client.command("a/b", {"$id": "n"})["rule"] == "narrow"
+    assert home.client.command("a/c", {"$id": "w"})["rule"] == "wide"
+    home.settle()
+    assert (home.platform.executed("hall-lamp-1"), home.platform.executed("hall-lamp-2")) == (1, 1)
+
+
+def test_overlapping_commands_kept_by_the_broker_run_once(empty_home: Home):
+    home = empty_home.start({"mqtt": {"session_expiry": "1h"}}, OVERLAPPING)
+    home.stop_bridge()
+    home.client.publish("a/b/c", {"$id": "kept"})
+    home.start()
+    home.client.wait_reply("kept")
+    home.settle()
+    assert len(home.client.final_replies("kept")) == 1
+    assert home.platform.executed("hall-lamp-1") == 1
+
+
+def test_where_chooses_among_captures(empty_home: Home):
+    rules = [
+        rule("lamps", "home/{room}/{device}", "Any", args={}, where={"room": ["hall", "kitchen"], "device": "*-lamp-?"}),
+        rule("rest", "home/cellar/{device}", "Any", args={}),
+    ]
+    home = empty_home.start(rules=rules)
+    assert home.client.command("home/hall/hall-lamp-1", {})["rule"] == "lamps"
+    assert home.client.command("home/cellar/hall-lamp-1", {})["rule"] == "rest"
+    home.client.publish("home/attic/hall-lamp-1", {"$id": "no"})
+    home.client.publish("home/hall/lamp-0001", {"$id": "no"})
+    home.settle()
+    assert home.client.final_replies("no") == []
+    assert len(home.platform.calls(identifier="Any")) == 3, "two commands and the settling one"
+
+
+def test_a_message_without_a_rule_gets_no_reply_and_is_counted(empty_home: Home):
+    home = empty_home.start(rules=[rule("any", "home/{device}/any", "Any", args={}, where={"device": "hall-*"})])
+    home.client.publish("home/kitchen-lamp-1/any", {"$id": "nobody"})
+    home.settle()
+    assert home.client.final_replies("nobody") == []
+    assert "event=no_rule topic=home/kitchen-lamp-1/any" in home.bridge.log
+    home.stop_bridge()
+    assert '"no_rule":1' in home.bridge.log.replace("\\", ""), "it is counted"
+
+
+def test_retained_commands_are_ignored(empty_home: Home):
+    empty_home.broker.start()
+    empty_home.client.publish("home/hall-lamp-1/any", {"$id": "old"}, retain=True)
+    home = empty_home.start()
+    home.settle()
+    assert home.client.final_replies("old") == []
+    assert home.platform.executed("hall-lamp-1") == 0
+    assert "retained_ignored" in home.bridge.log
+
+
+def test_a_rule_can_accept_retained_commands(empty_home: Home):
+    empty_home.broker.start()
+    empty_home.client.publish("home/hall-lamp-1/any", {"$id": "old"}, retain=True)
+    home = empty_home.start(rules=[rule("any", "home/{device}/any", "Any", args={}, retained="accept")])
+    assert home.client.wait_reply("old")["status"] == "accepted"
+
+
+def refused_at_start(home: Home, rules: list[dict[str, Any]]) -> str:
+    home.make_bridge(rules=rules).launch()
+    assert home.bridge.wait() == 78
+    return home.bridge.log
+
+
+def test_rules_whose_replies_would_be_commands_are_refused(empty_home: Home):
+    log = refused_at_start(empty_home, [rule("wide", "home/{path#}", "Any", device="hall-lamp-1", args={})])
+    assert "reply" in log and "wide" in log
+
+
+def test_rules_that_answer_each_other_are_refused(empty_home: Home):
+    rules = [
+        rule("ping", "ping", "Any", device="hall-lamp-1", args={}, reply={"ack": "pong", "result": "pong"}),
+        rule("pong", "pong", "Any", device="hall-lamp-1", args={}, reply={"ack": "ping", "result": "ping"}),
+    ]
+    assert "ping" in refused_at_start(empty_home, rules)
+
+
+def test_rules_for_the_bridges_own_topics_are_refused(empty_home: Home):
+    rules = [rule("own", "thingbridge/bridge/{what}", "Any", device="hall-lamp-1", args={}, reply="none")]
+    assert "thingbridge/bridge" in refused_at_start(empty_home, rules)
+
+
+def test_a_reply_to_a_topic_from_the_payload_is_never_taken_for_a_command(empty_home: Home):
+    reply = {"ack": "${payload.to}", "result": "${payload.to}"}
+    home = empty_home.start(rules=[rule("any", "home/{device}/any", "Any", args={}, reply=reply)])
+    home.client.publish("home/hall-lamp-1/any", {"$id": "loop", "to": "home/hall-lamp-2/any"})
+    home.settle()
+    assert home.platform.executed("hall-lamp-2") == 0
+
+
+def test_a_dropped_rule_is_unsubscribed(empty_home: Home):
+    home = empty_home.start({"mqtt": {"session_expiry": "1h"}}, OVERLAPPING)
+    home.stop_bridge()
+    home.bridge.set_rules(OVERLAPPING[1:] + [rule("settle", "settle", "Any", device="hall-lamp-4", args={})])
+    home.bridge.write()
+    home.start()
+    home.client.publish("a/x/c", {"$id": "gone"})
+    home.settle()
+    assert home.client.final_replies("gone") == []
+    assert home.client.command("a/b/x", {})["rule"] == "two"

@@ -1,0 +1,242 @@
+"""All checks and tests, one step after the other; called by tests/run, which has installed what is needed.
+
+Logs go to build/test-logs/. The last line is `N passed, N failed`; the exit code is 1 if anything failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterable, Sequence
+
+from counting import Count, count_ctest, count_pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LOGS = ROOT / "build/test-logs"
+SHOWN_LINES = 60
+STEP_TIMEOUT_S = 20 * 60
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    run: Callable[[Path], Count]  # gets the log file
+    is_quick: bool = True  # part of --quick
+    is_filtered: bool = False  # it takes --filter itself; other steps are left out unless their name fits
+
+
+def read_options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests/run", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="debug build, format, unit and integration tests only")
+    parser.add_argument("--filter", metavar="X", help="only steps, unit programs and tests whose name contains X")
+    parser.add_argument("--bench", action="store_true", help="the whole benchmark in place of its short form")
+    parser.add_argument("--crash-injections", metavar="N", type=int, help="kills in the crash test (default 10)")
+    parser.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="at a time (default %(default)s)")
+    parser.add_argument("--yes", action="store_true", help="do not ask before packages are installed")
+    return parser.parse_args(arguments)
+
+
+def run_logged(log: Path, *command: str | Path, env: dict[str, str] | None = None) -> int:
+    """Runs a command with its output in the log (added at its end); returns the exit code."""
+    with open(log, "a") as file:
+        file.write(f"$ {' '.join(map(str, command))}\n")
+        file.flush()
+        try:
+            return subprocess.run(
+                [str(word) for word in command], cwd=ROOT, env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL, stdout=file, stderr=file, timeout=STEP_TIMEOUT_S,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            file.write(f"ended after {STEP_TIMEOUT_S} s\n")
+            return 124
+
+
+def verdict(is_good: bool) -> Count:
+    return Count(1, 0) if is_good else Count(0, 1)
+
+
+def sources(*patterns: str) -> list[Path]:
+    return sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+
+
+class Steps:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+
+    def build(self, preset: str, *targets: str) -> Step:
+        def work(log: Path) -> Count:
+            launcher = ["-DCMAKE_C_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+            configure = ["cmake", "--preset", preset, "-DTHINGBRIDGE_WERROR=ON", "-DTHINGBRIDGE_TESTS=ON", *launcher]
+            build = ["cmake", "--build", "--preset", preset, "-j", str(self._options.jobs)]
+            build += ["--target", *targets] if targets else []
+            return verdict(run_logged(log, *configure) == 0 and run_logged(log, *build) == 0)
+
+        return Step(f"build-{preset}", work, is_quick=preset == "dev")
+
+    def format(self) -> Step:
+        def work(log: Path) -> Count:
+            files = sources("bridge/*/*.[ch]", "tests/*/*.[ch]", "tests/unit/*/*.[ch]")
+            return verdict(run_logged(log, "clang-format", "--dry-run", "-Werror", *files) == 0)
+
+        return Step("clang-format", work)
+
+    def shellcheck(self) -> Step:
+        def work(log: Path) -> Count:
+            return verdict(run_logged(log, "shellcheck", "-x", *shell_scripts()) == 0)
+
+        return Step("shellcheck", work)
+
+    def tidy(self) -> Step:
+        def check(file: Path) -> tuple[int, str]:
+            done = subprocess.run(
+                ["clang-tidy", "--quiet", "-p", "build/dev", str(file)], cwd=ROOT, text=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )
+            return done.returncode, done.stdout
+
+        def work(log: Path) -> Count:
+            with ThreadPoolExecutor(self._options.jobs) as pool:
+                results = list(pool.map(check, sources("bridge/*/*.c")))
+            log.write_text("".join(text for code, text in results if code != 0))
+            return verdict(all(code == 0 for code, _ in results))
+
+        return Step("clang-tidy", work, is_quick=False)
+
+    def unit(self, preset: str) -> Step:
+        def work(log: Path) -> Count:
+            result = log.with_suffix(".xml")
+            result.unlink(missing_ok=True)
+            command = ["ctest", "--test-dir", f"build/{preset}", "-j", str(self._options.jobs), "--output-on-failure"]
+            command += ["--output-junit", str(result), "--no-tests=ignore"]
+            command += ["--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000"]
+            command += ["-R", self._options.filter] if self._options.filter else []
+            code = run_logged(log, *fixed_addresses(preset), *command)
+            return count_ctest(result, code)
+
+        return Step(f"unit-{preset}", work, is_quick=preset == "dev", is_filtered=True)
+
+    def pytest(self, name: str, *arguments: str, is_quick: bool = True) -> Step:
+        def work(log: Path) -> Count:
+            result = log.with_suffix(".xml")
+            result.unlink(missing_ok=True)
+            command = ["/usr/bin/python3", "-B", "-m", "pytest", "-c", "tests/pytest.ini", "-p", "no:cacheprovider"]
+            command += [f"--junit-xml={result}", "-v", *arguments]
+            command += ["-k", self._options.filter] if self._options.filter else []
+            return count_pytest(result, run_logged(log, *command))
+
+        return Step(name, work, is_quick, is_filtered=True)
+
+    def bench(self) -> Step:
+        def work(log: Path) -> Count:
+            arguments = [] if self._options.bench else ["--smoke"]
+            code = run_logged(log, "/usr/bin/python3", "-B", "tests/bench/bench.py", *arguments)
+            if self._options.bench:
+                print(log.read_text())
+            return verdict(code == 0)
+
+        return Step("bench", work, is_quick=False)
+
+    def all(self) -> list[Step]:
+        at_a_time = ["-n", str(2 * self._options.jobs)]
+        kills = self._options.crash_injections
+        return [
+            self.build("dev"),
+            self.format(),
+            self.shellcheck(),
+            self.pytest("house", "tests/lib"),
+            self.unit("dev"),
+            self.pytest("simulator", *at_a_time, "tests/simulator"),
+            self.pytest("integration", *at_a_time, "tests/integration"),
+            self.tidy(),
+            self.build("asan"),
+            self.unit("asan"),
+            self.build("tsan"),
+            self.unit("tsan"),
+            self.build("release", "thingbridge", "bench_load"),
+            self.pytest("crash", *([f"--crash-injections={kills}"] if kills else []), "tests/crash", is_quick=False),
+            self.pytest("demo", "tests/demo", is_quick=False),
+            self.bench(),
+        ]
+
+
+def shell_scripts() -> list[Path]:
+    """Files that say they are for a shell: by their first line or shellcheck's own remark."""
+    found = []
+    for path in sources("deploy/*", "deploy/lib/*", "tests/*", "tests/*/*", ".ci/*"):
+        if path.is_file() and path.suffix in ("", ".sh"):
+            first = path.read_bytes()[:64].split(b"\n")[0]
+            if first.startswith(b"#!/bin/") or first.startswith(b"# shellcheck shell="):
+                found.append(path)
+    return found
+
+
+def fixed_addresses(preset: str) -> list[str]:
+    """gcc 12's ThreadSanitizer cannot live with the address randomisation of newer kernels."""
+    command = ["setarch", os.uname().machine, "-R"]
+    if preset == "tsan" and subprocess.run([*command, "true"], capture_output=True).returncode == 0:
+        return command
+    return []
+
+
+def chosen(steps: Iterable[Step], options: argparse.Namespace) -> list[Step]:
+    """With --filter builds stay, as the filtered steps need them."""
+    return [
+        step
+        for step in steps
+        if (step.is_quick or not options.quick)
+        and (
+            not options.filter
+            or step.is_filtered
+            or options.filter in step.name
+            or step.name.startswith("build-")
+        )
+    ]
+
+
+def show_failure(log: Path) -> None:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    print(f"--- end of {log.relative_to(ROOT)}")
+    print("\n".join(lines[-SHOWN_LINES:]))
+    print("---", flush=True)
+
+
+def run_step(step: Step, position: str) -> Count:
+    log = LOGS / f"{step.name}.log"
+    log.unlink(missing_ok=True)
+    print(f"[{position}] {step.name:<14}", end=" ", flush=True)
+    began = time.monotonic()
+    try:
+        count = step.run(log)
+    except (OSError, ValueError) as error:
+        with open(log, "a") as file:
+            file.write(f"{error}\n")
+        count = Count(0, 1)
+    print(f"{count.passed} passed, {count.failed} failed{count.remark}  ({time.monotonic() - began:.0f} s)", flush=True)
+    if count.failed:
+        show_failure(log)
+    return count
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = read_options(arguments)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    steps = chosen(Steps(options).all(), options)
+    total = Count(0, 0)
+    for number, step in enumerate(steps, 1):
+        count = run_step(step, f"{number:2}/{len(steps)}")
+        total += count
+        if step.name == "build-dev" and count.failed:
+            break
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

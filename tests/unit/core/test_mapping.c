@@ -1,0 +1,221 @@
+// Which rule takes a message.
+#include "mapping_checks.h"
+
+#include "core/mapping_internal.h"
+
+#define HEAD "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"
+#define SET  "invoke: {identifier: Set, device: lamp}"
+
+static void assert_match(const struct mapping *mapping, const char *topic, const char *name_or_null)
+{
+    const struct rule *rule = mapping_match(mapping, topic);
+    if (name_or_null == NULL) {
+        assert_null(rule);
+    } else {
+        assert_non_null(rule);
+        assert_string_equal(rule_name(rule), name_or_null);
+    }
+}
+
+static void the_first_rule_that_fits_wins(void **state)
+{
+    (void)state;
+    struct mapping *mapping = load(HEAD "- {name: deep, topic: \"home/{path#}\", where: {path: \"*/set\"}, " SET "}\n"
+                                        "- {name: one, topic: \"home/{room}/set\", " SET "}\n"
+                                        "- {name: hall, topic: home/hall/get, " SET "}\n"
+                                        "- {name: any, topic: \"home/{room}/get\", " SET "}\n");
+    assert_match(mapping, "home/hall/set", "deep");
+    assert_match(mapping, "home/hall/get", "hall");
+    assert_match(mapping, "home/kitchen/get", "any");
+    assert_match(mapping, "home/hall/get/reply", NULL);
+    assert_match(mapping, "garden/hall/get", NULL);
+    mapping_destroy(mapping);
+}
+
+static void where_holds_captures_to_globs_and_the_next_rule_is_tried(void **state)
+{
+    (void)state;
+    struct mapping *mapping = load(
+        HEAD "- {name: lamps, topic: \"home/{room}/{device}\", where: {room: [hall, kit*], device: lamp-?}, " SET "}\n"
+             "- {name: hall, topic: \"home/{room}/+\", where: {room: hall}, " SET "}\n"
+             "- {name: numbers, topic: \"home/{room}/x\", where: {room: 7}, " SET "}\n");
+    assert_match(mapping, "home/hall/lamp-1", "lamps");
+    assert_match(mapping, "home/kitchen/lamp-2", "lamps");
+    assert_match(mapping, "home/hall/lamp-10", "hall");
+    assert_match(mapping, "home/hall/fan", "hall");
+    assert_match(mapping, "home/7/x", "numbers");
+    assert_match(mapping, "home/Hall/fan", NULL);
+    assert_match(mapping, "home/kitchen/fan", NULL);
+    mapping_destroy(mapping);
+}
+
+static void many_values_of_where_are_tried_like_few(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = {0};
+    buf_text(&text, HEAD "- name: many\n  topic: \"{a}/{b}/set\"\n  " SET "\n  where: {a: [");
+    for (int i = 0; i < 100; i++) {
+        buf_printf(&text, "a%d, ", i);
+    }
+    buf_text(&text, "\"a0\", \"x/y\", \"+\"], b: [c, d]}\n");
+    struct mapping *mapping = load(text.data);
+    assert_match(mapping, "a99/d/set", "many");
+    assert_match(mapping, "a0/c/set", "many");
+    assert_match(mapping, "a100/c/set", NULL);
+    assert_match(mapping, "x/y/c/set", NULL);
+    mapping_destroy(mapping);
+}
+
+// All kinds of patterns against the plain definition: the first whose pattern and where fit.
+static void the_index_gives_what_trying_all_rules_would_give(void **state)
+{
+    (void)state;
+    static const char *const levels[] = {"a", "b", "", "+"};
+    static const char *const names[] = {"a", "b", "c"};
+    AUTO_BUF struct buf text = {0};
+    uint32_t random = 99;
+    buf_text(&text, HEAD);
+    for (int i = 0; i < 300; i++) {
+        buf_printf(&text, "- {name: r%d, " SET ", reply: none, topic: \"", i);
+        bool has_x = false;
+        for (int k = 0; k < 3; k++) {
+            random = random * 1664525U + 1013904223U;
+            unsigned level = (random >> 20) % 5;
+            has_x |= level == 2 && k == 0;
+            buf_text(&text, k > 0 ? "/" : "");
+            if (level == 2 || level == 4) {
+                buf_printf(&text, "{%c%d}", level == 2 ? 'x' : 'y', k);
+            } else {
+                buf_text(&text, levels[level]);
+            }
+        }
+        buf_printf(&text, "\"%s}\n", has_x ? ", where: {x0: [b, \"c*\"]}" : "");
+    }
+    struct mapping *mapping = load(text.data);
+    assert_int_equal(mapping_rule_count(mapping), 300);
+    for (int i = 0; i < 27; i++) {
+        char topic[16];
+        struct str captures[TOPIC_MAX_CAPTURES];
+        const struct rule *expected = NULL;
+        snprintf(topic, sizeof topic, "%s/%s/%s", names[i % 3], names[i / 3 % 3], names[i / 9]);
+        for (size_t k = 0; k < 300 && expected == NULL; k++) {
+            const struct rule *rule = mapping_rule_at(mapping, k);
+            expected = rule_takes(rule, topic, captures) ? rule : NULL;
+        }
+        assert_ptr_equal(mapping_match(mapping, topic), expected);
+    }
+    mapping_destroy(mapping);
+}
+
+static void topics_of_the_bridge_itself_are_never_commands(void **state)
+{
+    (void)state;
+    struct mapping *mapping = load(
+        HEAD "- {name: all, topic: \"{all#}\", where: {all: [\"thingbridge*\", \"*set\"]}, " SET ", reply: none}\n");
+    assert_match(mapping, "thingbridge/bridge/request/info", NULL);
+    assert_match(mapping, "thingbridge/x", "all");
+    assert_match(mapping, "x/set", "all");
+    assert_match(mapping, "$SYS/set", NULL);
+    mapping_destroy(mapping);
+}
+
+static void rules_of_several_files_follow_each_other_and_share_groups(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "version: 1\ngroups: {up: [lamp-1, lamp-2]}\n",
+        "version: 1\ndefaults: {product_key: one, expire: 5s}\nrules:\n"
+        "- {name: b, topic: \"x/{a}\", invoke: {identifier: Set, devices: \"${group.up}\"}}\n",
+        "version: 1\nrules:\n- {name: a, topic: x/y, product_key: two, " SET "}\n"};
+    struct mapping_options options = default_options();
+    struct problems problems = {0};
+    struct mapping *mapping = load_texts(texts, 3, &options, &problems);
+    print_problems(&problems);
+    assert_int_equal(problems.count, 0);
+    assert_int_equal(mapping_rule_count(mapping), 2);
+    AUTO_COMMAND struct command *command = map_payload(mapping, "x/y", "{}");
+    assert_string_equal(command->rule, "b");
+    assert_string_equal(command->product_key, "one");
+    assert_int_equal(command->lifetime_ms, 5000);
+    assert_int_equal(command->device_count, 2);
+    mapping_destroy(mapping);
+}
+
+static void filters_of_the_rules_are_told_for_subscribing(void **state)
+{
+    (void)state;
+    struct mapping *mapping = load(HEAD "- {name: a, topic: \"x/{a}/+\", " SET ", retained: accept}\n"
+                                        "- {name: b, topic: \"y/{b#}\", " SET ", reply: none}\n");
+    size_t count = 0;
+    AUTO_FREE const char **filters = mapping_filters(mapping, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(filters[0], "x/+/+");
+    assert_string_equal(filters[1], "y/#");
+    assert_string_equal(rule_filter(mapping_rule_at(mapping, 1)), "y/#");
+    assert_true(rule_accepts_retained(mapping_rule_at(mapping, 0)));
+    assert_false(rule_accepts_retained(mapping_rule_at(mapping, 1)));
+    mapping_destroy(mapping);
+}
+
+static void defaults_give_way_to_a_rule_s_own_keys(void **state)
+{
+    (void)state;
+    struct mapping *mapping =
+        load("version: 1\n"
+             "defaults: {product_key: one, expire: 5s, idempotent: true, order: none, empty: accept,\n"
+             "           reply: {ack: none, result: \"replies/${topic}\", progress: true}, id_from: \"${payload.n}\"}\n"
+             "rules:\n"
+             "- {name: a, topic: x/a, " SET "}\n"
+             "- {name: b, topic: x/b, " SET ", product_key: two, expire: 7s, idempotent: false, order: rule,\n"
+             "   reply: {ack: \"acks/${topic}\"}}\n"
+             "- {name: c, topic: x/c, " SET ", reply: none}\n");
+    AUTO_COMMAND struct command *a = map_payload(mapping, "x/a", "{\"n\":\"i\"}");
+    AUTO_COMMAND struct command *b = map_payload(mapping, "x/b", "{}");
+    AUTO_COMMAND struct command *c = map_payload(mapping, "x/c", NULL);
+    assert_string_equal(a->product_key, "one");
+    assert_string_equal(a->id, "i");
+    assert_true(a->idempotent && a->progress && a->order == ORDER_NONE && a->lifetime_ms == 5000);
+    assert_null(a->ack_topic);
+    assert_string_equal(a->result_topic, "replies/x/a");
+    assert_string_equal(b->product_key, "two");
+    assert_true(!b->idempotent && b->progress && b->order == ORDER_RULE && b->lifetime_ms == 7000);
+    assert_string_equal(b->ack_topic, "acks/x/b");
+    assert_string_equal(b->result_topic, "replies/x/b");
+    assert_null(c->ack_topic);
+    assert_null(c->result_topic);
+    assert_int_equal(c->call_count, 1);
+    mapping_destroy(mapping);
+}
+
+static void ten_thousand_rules_are_loaded_and_matched_and_no_more(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = {0};
+    buf_text(&text, HEAD);
+    for (int i = 0; i < MAPPING_MAX_RULES; i++) {
+        buf_printf(&text, "- {name: r%d, topic: \"home/room%d/{device}/set\", " SET "}\n", i, i);
+    }
+    struct mapping *mapping = load(text.data);
+    assert_match(mapping, "home/room9999/lamp/set", "r9999");
+    assert_match(mapping, "home/room0/lamp/set", "r0");
+    assert_match(mapping, "home/room10000/lamp/set", NULL);
+    mapping_destroy(mapping);
+    buf_text(&text, "- {name: more, topic: x, " SET "}\n");
+    assert_error(text.data, 4, "more than 10000 rules");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_rule_that_fits_wins),
+        cmocka_unit_test(where_holds_captures_to_globs_and_the_next_rule_is_tried),
+        cmocka_unit_test(many_values_of_where_are_tried_like_few),
+        cmocka_unit_test(the_index_gives_what_trying_all_rules_would_give),
+        cmocka_unit_test(topics_of_the_bridge_itself_are_never_commands),
+        cmocka_unit_test(rules_of_several_files_follow_each_other_and_share_groups),
+        cmocka_unit_test(filters_of_the_rules_are_told_for_subscribing),
+        cmocka_unit_test(defaults_give_way_to_a_rule_s_own_keys),
+        cmocka_unit_test(ten_thousand_rules_are_loaded_and_matched_and_no_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

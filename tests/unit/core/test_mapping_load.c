@@ -1,0 +1,279 @@
+// What is wrong in a mapping file is told with its place and what to do.
+#include "mapping_checks.h"
+
+#define HEAD "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"
+#define SET  "invoke: {identifier: Set, device: lamp}"
+
+static void a_file_has_a_version_and_known_keys(void **state)
+{
+    (void)state;
+    assert_error("rules: []\n", 1, "version: 1");
+    assert_error("version: 2\n", 1, "version");
+    assert_error("version: 1\nrule: []\n", 2, "did you mean `rules`");
+    assert_error("- version: 1\n", 1, "keys are expected here");
+    assert_error("version: 1\nrules: {}\n", 2, "`rules` must be a list");
+    assert_error("version: 1\nrules: [a]\n", 2, "`rules` must be a map");
+    assert_error("version: 1\ndefaults: [a]\n", 2, "`defaults` must be a map");
+    assert_error("version: 1\ngroups: [a]\n", 2, "`groups` must be a map");
+    assert_error("version: 1\ntests: {}\n", 2, "`tests` must be a list");
+}
+
+static void an_unknown_key_is_told_at_its_place_with_the_nearest_known_one(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- name: a\n  topic: x\n  " SET "\n  expires: 5s\n", 7, "did you mean `expire`");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifer: Set, device: d}}\n", 4, "did you mean `identifier`");
+    assert_error(HEAD "- {name: a, topic: x, call: {acton: Pub}}\n", 4, "did you mean `action`");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {acks: y}}\n", 4, "did you mean `ack`");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", batch: {windows: 5ms}}\n", 4, "did you mean `window`");
+    assert_error("version: 1\ndefaults: {topic: x}\n", 2, "unknown key `topic`");
+    assert_error("version: 1\ntests: [{topic: a, expects: {}}]\n", 2, "did you mean `expect`");
+}
+
+static void values_out_of_range_are_errors(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- {name: a, topic: x, " SET ", expire: 0s}\n", 4, "expire");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", expire: 90000h}\n", 4, "expire");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", expire: 10}\n", 4, "expire");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", order: devices}\n", 4, "did you mean `device`");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", idempotent: yes}\n", 4, "idempotent");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", retained: keep}\n", 4, "retained");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", response_topic: only}\n", 4, "response_topic");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", empty: ok}\n", 4, "empty");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", rate: 0/s}\n", 4, "rate");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", batch: {max: 101}}\n", 4, "max");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", batch: {max: 1}}\n", 4, "max");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", batch: often}\n", 4, "keys are expected");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", reply: [a]}\n", 4, "`reply` must be none or a map");
+}
+
+static void a_rule_has_a_name_of_its_own_over_all_files(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {HEAD "- {name: a, topic: x, " SET "}\n",
+                                        HEAD "- {name: b, topic: z, " SET "}\n- {name: a, topic: y, " SET "}\n"};
+    struct mapping_options options = default_options();
+    struct problems problems = {0};
+    assert_null(load_texts(texts, 2, &options, &problems));
+    assert_int_equal(problems.count, 1);
+    assert_string_equal(problems.items[0].source, "b.yaml");
+    assert_int_equal(problems.items[0].line, 5);
+    assert_int_equal(problems.items[0].column, 10);
+    assert_non_null(strstr(problems.items[0].text, "a.yaml:4"));
+    problems_clear(&problems);
+    assert_error(HEAD "- {topic: x, " SET "}\n", 4, "no `name`");
+    assert_error(HEAD "- {name: \"\", topic: x, " SET "}\n", 4, "1 to 128 bytes");
+    assert_error(HEAD "- {name: \"a\\n\", topic: x, " SET "}\n", 4, "control characters");
+}
+
+static void a_rule_has_a_topic_that_is_well_formed(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- {name: a, " SET "}\n", 4, "no `topic`");
+    assert_error(HEAD "- name: a\n  topic: \"a/{b\"\n  " SET "\n", 5, "whole level");
+    assert_error(HEAD "- name: a\n  topic: thingbridge/bridge/request/x\n  " SET "\n", 5, "bridge's own");
+}
+
+static void where_names_captures_and_holds_globs(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- name: a\n  topic: \"{room}/x\"\n  where: {rom: hall}\n  " SET "\n", 6, "did you mean `room`");
+    assert_error(HEAD "- name: a\n  topic: \"{room}/x\"\n  where: {device: hall}\n  " SET "\n", 6, "no capture");
+    assert_error(HEAD "- name: a\n  topic: \"{room}/x\"\n  where: {room: []}\n  " SET "\n", 6, "empty");
+    assert_error(HEAD "- name: a\n  topic: \"{room}/x\"\n  where: {room: {a: b}}\n  " SET "\n", 6, "a glob is text");
+    assert_error(HEAD "- name: a\n  topic: \"{room}/x\"\n  where: {room: [~]}\n  " SET "\n", 6, "a glob is text");
+    assert_error(HEAD "- name: a\n  topic: \"{room}/x\"\n  where: room\n  " SET "\n", 6, "`where` must be a map");
+}
+
+static void a_rule_has_either_invoke_or_call(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- {name: a, topic: x}\n", 4, "neither");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", call: {action: Pub}}\n", 4, "not both");
+}
+
+static void invoke_names_one_service_and_one_kind_of_device(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- {name: a, topic: x, invoke: {device: d}}\n", 4, "no `identifier`");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: Set}}\n", 4, "no device");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: Set, device: d, iot_id: i}}\n", 4, "not several");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: Set, device: [d]}}\n", 4, "under `devices`");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: Set, devices: []}}\n", 4, "empty");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: Set, device: d, args: [1]}}\n", 4, "must be a map");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: Set, device: d, args: level}}\n", 4, "must be a map");
+    assert_error(HEAD "- {name: a, topic: x, invoke: Set}\n", 4, "keys are expected");
+    assert_error("version: 1\nrules:\n- {name: a, topic: x, " SET "}\n", 3, "no `product_key`");
+}
+
+static void names_that_never_change_are_checked_at_load(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: \"S e\", device: d}}\n", 4, "identifier \"S e\"");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: \"a:b:c\", device: d}}\n", 4, "module:service");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: Set, device: \"d/1\"}}\n", 4, "device name");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: Set, iot_id: \"a-b\"}}\n", 4, "IotId");
+    assert_error(HEAD "- {name: a, topic: x, invoke: {identifier: Set, devices: [ok, \"d d\"]}}\n", 4, "\"d d\"");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", product_key: \"a-b\"}\n", 4, "product key");
+    struct mapping *mapping =
+        load(HEAD "- {name: a, topic: x, invoke: {identifier: \"m_1:Set\", device: \"a@b.c:d_e-f\"}}\n");
+    mapping_destroy(mapping);
+}
+
+static void a_call_has_literal_names(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- {name: a, topic: x, call: {parameters: {}}}\n", 4, "no `action`");
+    assert_error(HEAD "- {name: a, topic: x, call: {action: \"${topic}\"}}\n", 4, "action");
+    assert_error(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: [a]}}\n", 4, "must be a map");
+    assert_error(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {\"a b\": 1}}}\n", 4, "parameter name");
+    assert_error(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {signature: x}}}\n", 4, "every request");
+    assert_error(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {A: [x], A.1: y}}}\n", 4, "the same");
+}
+
+static void templates_are_compiled_with_their_place(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- name: a\n  topic: \"{room}/x\"\n  invoke:\n    identifier: Set\n    device: \"${rom}\"\n", 8,
+                 "did you mean ${room}");
+    assert_error(HEAD "- name: a\n  topic: x\n  invoke:\n    identifier: Set\n    device: d\n    args:\n"
+                      "      a: \"${payload.a | unknown}\"\n",
+                 10, "no filter");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", id_from: \"${id}\"}\n", 4, "${id} is what id_from gives");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", id_from: [a]}\n", 4, "must be text");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {ack: \"a/+\"}}\n", 4, "no wildcards");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {result: \"\"}}\n", 4, "empty");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {result: \"${x}/a\"}}\n", 4, "no capture");
+}
+
+static void errors_of_defaults_are_told_once(void **state)
+{
+    (void)state;
+    static const char *const text = "version: 1\n"
+                                    "defaults: {product_key: p, order: devices, reply: {acks: x}, batch: {max: 0}}\n"
+                                    "rules:\n- {name: a, topic: x, " SET "}\n- {name: b, topic: y, " SET "}\n";
+    struct mapping_options options = default_options();
+    struct problems problems = {0};
+    assert_null(load_texts(&text, 1, &options, &problems));
+    assert_int_equal(problems.count, 1);
+    problems_clear(&problems);
+    assert_error("version: 1\ndefaults: {reply: {acks: x}}\n", 2, "did you mean `ack`");
+    assert_error("version: 1\ndefaults: {batch: {max: 0}}\n", 2, "max");
+}
+
+static void groups_are_lists_of_device_names_with_names_of_their_own(void **state)
+{
+    (void)state;
+    assert_error("version: 1\ngroups: {a: []}\n", 2, "at least one");
+    assert_error("version: 1\ngroups: {a: lamp}\n", 2, "at least one");
+    assert_error("version: 1\ngroups: {\"a b\": [lamp]}\n", 2, "letters, digits");
+    assert_error("version: 1\ngroups: {a: [\"la mp\"]}\n", 2, "device name");
+    assert_error("version: 1\ngroups: {a: [[lamp]]}\n", 2, "is text");
+    static const char *const texts[] = {"version: 1\ngroups: {a: [x]}\n", "version: 1\ngroups: {a: [y]}\n"};
+    struct mapping_options options = default_options();
+    struct problems problems = {0};
+    assert_null(load_texts(texts, 2, &options, &problems));
+    assert_non_null(strstr(problems.items[0].text, "another group called \"a\", at a.yaml:2"));
+    problems_clear(&problems);
+}
+
+static void a_platform_is_one_that_is_configured(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"home", "office"};
+    struct mapping_options options = default_options();
+    options.platforms = names;
+    options.platform_count = 2;
+    options.default_platform = NULL;
+    assert_problem_with(HEAD "- {name: a, topic: x, " SET ", platform: hom}\n", &options, SEVERITY_ERROR, 4,
+                        "did you mean `home`");
+    assert_problem_with(HEAD "- {name: a, topic: x, " SET "}\n", &options, SEVERITY_ERROR, 4, "several platforms");
+    struct mapping *mapping = load_with(HEAD "- {name: a, topic: x, " SET ", platform: office}\n", &options);
+    AUTO_COMMAND struct command *command = map_payload(mapping, "x", "{}");
+    assert_string_equal(command->platform, "office");
+    mapping_destroy(mapping);
+}
+
+static void entries_of_reply_allow_are_topic_filters(void **state)
+{
+    (void)state;
+    static const char *const allow[] = {"<command topic>/#", "a/#/b"};
+    struct mapping_options options = default_options();
+    options.reply_allow = allow;
+    options.reply_allow_count = 2;
+    assert_problem_with("version: 1\n", &options, SEVERITY_ERROR, 0, "last level");
+}
+
+static void the_shape_of_tests_is_checked(void **state)
+{
+    (void)state;
+    mapping_destroy(
+        load("version: 1\ntests:\n- {name: a, topic: x, payload: {a: 1}, properties: {b: c}, expect: {}}\n"));
+    assert_error("version: 1\ntests: [{topic: x}]\n", 2, "no `expect`");
+    assert_error("version: 1\ntests: [{expect: {}}]\n", 2, "no `topic`");
+    assert_error("version: 1\ntests: [a]\n", 2, "keys are expected");
+}
+
+static void what_is_read_and_has_no_effect_yet_is_warned_about(void **state)
+{
+    (void)state;
+    assert_warning(HEAD "- {name: a, topic: x, " SET ", batch: {window: 50ms, max: 100}}\n", 4, "`batch` is read");
+    assert_warning(HEAD "- {name: a, topic: x, " SET ", latest_only: true}\n", 4, "`latest_only` is read");
+    assert_warning(HEAD "- {name: a, topic: x, " SET ", rate: 20/s}\n", 4, "`rate` is read");
+    assert_warning(HEAD "- {name: a, topic: x, " SET ", model: lamp.json}\n", 4, "`model` is read");
+    mapping_destroy(load(HEAD "- {name: a, topic: x, " SET ", batch: off, latest_only: false}\n"));
+}
+
+static void names_that_anyone_can_choose_are_warned_about(void **state)
+{
+    (void)state;
+    assert_warning(HEAD "- {name: a, topic: \"x/{d}\", invoke: {identifier: Set, device: \"lamp-${d}\"}}\n", 4,
+                   "where: {d:");
+    assert_warning(HEAD "- {name: a, topic: x, invoke: {identifier: \"${payload.s}\", device: d}}\n", 4,
+                   "chooses the service by ${payload.s}");
+    assert_warning(HEAD "- {name: a, topic: x, invoke: {identifier: Set, devices: \"${payload.d}\"}}\n", 4, "device");
+    assert_warning(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {IotId: \"${payload.i}\"}}}\n", 4,
+                   "device");
+    mapping_destroy(load(HEAD "- name: a\n  topic: \"x/{d}/{s}\"\n  where: {d: \"lamp-*\"}\n  reply: none\n"
+                              "  invoke: {identifier: \"${s | map(on=\\\"On\\\")}\", device: \"${d}\"}\n"));
+    mapping_destroy(load(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {Text: \"${payload.i}\"}}}\n"));
+}
+
+static void all_errors_of_all_files_are_told_in_one_go(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {HEAD "- {name: a, topic: x/#/y, " SET "}\n- {name: b, topic: x}\n",
+                                        "version: 3\nrules:\n- {name: c, topic: z, call: {action: P, x: y}, k: 1}\n"};
+    struct mapping_options options = default_options();
+    struct problems problems = {0};
+    assert_null(load_texts(texts, 2, &options, &problems));
+    assert_int_equal(problems.errors, 5);
+    problems_clear(&problems);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_has_a_version_and_known_keys),
+        cmocka_unit_test(an_unknown_key_is_told_at_its_place_with_the_nearest_known_one),
+        cmocka_unit_test(values_out_of_range_are_errors),
+        cmocka_unit_test(a_rule_has_a_name_of_its_own_over_all_files),
+        cmocka_unit_test(a_rule_has_a_topic_that_is_well_formed),
+        cmocka_unit_test(where_names_captures_and_holds_globs),
+        cmocka_unit_test(a_rule_has_either_invoke_or_call),
+        cmocka_unit_test(invoke_names_one_service_and_one_kind_of_device),
+        cmocka_unit_test(names_that_never_change_are_checked_at_load),
+        cmocka_unit_test(a_call_has_literal_names),
+        cmocka_unit_test(templates_are_compiled_with_their_place),
+        cmocka_unit_test(errors_of_defaults_are_told_once),
+        cmocka_unit_test(groups_are_lists_of_device_names_with_names_of_their_own),
+        cmocka_unit_test(a_platform_is_one_that_is_configured),
+        cmocka_unit_test(entries_of_reply_allow_are_topic_filters),
+        cmocka_unit_test(the_shape_of_tests_is_checked),
+        cmocka_unit_test(what_is_read_and_has_no_effect_yet_is_warned_about),
+        cmocka_unit_test(names_that_anyone_can_choose_are_warned_about),
+        cmocka_unit_test(all_errors_of_all_files_are_told_in_one_go),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,98 @@
+// A reply must not be taken for a command.
+#include "mapping_checks.h"
+
+#define HEAD "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"
+#define SET  "invoke: {identifier: Set, device: lamp}"
+
+static void a_default_reply_under_a_rule_for_everything_below_is_an_error(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- name: all\n  topic: \"home/{path#}\"\n  " SET "\n", 5,
+                 "taken for a command by the rule itself");
+    assert_error(HEAD "- {name: a, topic: home/x, " SET "}\n"
+                      "- {name: b, topic: \"home/{p#}\", " SET ", reply: none}\n",
+                 4, "of the rule \"a\" would be taken for a command by the rule \"b\"");
+}
+
+static void a_reply_that_some_rule_could_take_is_an_error(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- {name: a, topic: \"{x}/{y}\", " SET "}\n- {name: b, topic: \"+/+/{z}\", " SET
+                      ", reply: none}\n",
+                 4, "by the rule \"b\"");
+    assert_error(HEAD "- {name: a, topic: \"{x}/set\", " SET ", reply: {result: \"out/${x}\", ack: none}}\n"
+                      "- {name: b, topic: \"out/{z}\", where: {z: [\"1\", \"2\"]}, " SET ", reply: none}\n",
+                 4, "by the rule \"b\"");
+    assert_error(HEAD "- {name: a, topic: \"x\", " SET ", reply: {result: \"out/${id}\", ack: none}}\n"
+                      "- {name: b, topic: \"out/{z}\", " SET ", reply: none}\n",
+                 4, "by the rule \"b\"");
+    assert_error(HEAD "- {name: a, topic: \"c/{p#}\", " SET ", reply: {result: \"s/${p}/r\", ack: \"t\"}}\n"
+                      "- {name: b, topic: \"s/+/x/r\", " SET ", reply: none}\n",
+                 4, "by the rule \"b\"");
+    assert_error(HEAD "- {name: a, topic: \"c/{p#}\", " SET ", reply: {result: \"t\", ack: \"x-${p}\"}}\n"
+                      "- {name: b, topic: \"x-1/y\", " SET ", reply: none}\n",
+                 4, "\"x-${p}\"");
+}
+
+static void what_where_rules_out_is_no_loop(void **state)
+{
+    (void)state;
+    mapping_destroy(load(HEAD "- {name: a, topic: \"{x}/{verb}\", where: {verb: [set, get]}, " SET "}\n"
+                              "- {name: b, topic: \"+/+/{v}\", where: {v: \"s*\"}, " SET "}\n"
+                              "- {name: c, topic: \"home/{p#}\", where: {p: [\"*/set\", \"*/get\"]}, " SET "}\n"));
+    mapping_destroy(load(HEAD "- {name: a, topic: \"{x}/set\", where: {x: [hall]}, " SET
+                              ", reply: {result: \"out/${x}\", ack: \"out/${x}-ack\"}}\n"
+                              "- {name: b, topic: \"out/{z}\", where: {z: [garden, \"*-set\"]}, " SET "}\n"));
+    mapping_destroy(load(HEAD "- {name: a, topic: \"c/{p#}\", " SET ", reply: {result: \"s/${p}/r\", ack: none}}\n"
+                              "- {name: b, topic: \"s/+/set\", " SET "}\n"));
+}
+
+static void two_globs_that_cannot_both_fit_are_no_loop(void **state)
+{
+    (void)state;
+    mapping_destroy(load(HEAD "- {name: a, topic: \"{x}/set\", where: {x: \"in-*\"}, " SET
+                              ", reply: {result: \"${x}\", ack: none}}\n"
+                              "- {name: b, topic: \"{z}\", where: {z: \"out-*\"}, " SET "}\n"));
+    assert_error(HEAD "- {name: a, topic: \"{x}/set\", where: {x: \"in-*\"}, " SET
+                      ", reply: {result: \"${x}\", ack: none}}\n"
+                      "- {name: b, topic: \"{z}\", where: {z: \"*-1\"}, " SET "}\n",
+                 4, "by the rule \"b\"");
+}
+
+static void reply_topics_that_are_never_allowed_are_errors(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {result: \"thingbridge/bridge/request/info\"}}\n", 4,
+                 "cannot reply");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {ack: \"$SYS/x\"}}\n", 4, "cannot reply");
+}
+
+static void what_only_the_message_tells_is_checked_for_each_message(void **state)
+{
+    (void)state;
+    struct mapping *mapping =
+        load(HEAD "- {name: a, topic: \"in/{x}\", " SET
+                  ", reply: {ack: \"${payload.ack}\", result: \"${property.to | default(\\\"out/r\\\")}\"}}\n");
+    AUTO_COMMAND struct command *loops = map_payload(mapping, "in/1", "{\"ack\":\"in/2\"}");
+    assert_null(loops->ack_topic);
+    assert_true(loops->reply_topic_refused);
+    assert_string_equal(loops->result_topic, "out/r");
+    assert_int_equal(loops->call_count, 1);
+    AUTO_COMMAND struct command *fine = map_payload(mapping, "in/1", "{\"ack\":\"out/a\"}");
+    assert_string_equal(fine->ack_topic, "out/a");
+    assert_false(fine->reply_topic_refused);
+    mapping_destroy(mapping);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_default_reply_under_a_rule_for_everything_below_is_an_error),
+        cmocka_unit_test(a_reply_that_some_rule_could_take_is_an_error),
+        cmocka_unit_test(what_where_rules_out_is_no_loop),
+        cmocka_unit_test(two_globs_that_cannot_both_fit_are_no_loop),
+        cmocka_unit_test(reply_topics_that_are_never_allowed_are_errors),
+        cmocka_unit_test(what_only_the_message_tells_is_checked_for_each_message),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,72 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/retry.h"
+
+#define NOW 1794255051000 // 2026-11-09T20:10:51Z
+
+static int64_t wait_for(const char *retry_after, const char *user, const char *api)
+{
+    return retry_after_ms(&(struct retry_headers){retry_after, user, api}, NOW);
+}
+
+static void seconds_and_dates_are_read(void **state)
+{
+    (void)state;
+    assert_int_equal(wait_for("7", "", ""), 7000);
+    assert_int_equal(wait_for("0", "", ""), 0);
+    assert_int_equal(wait_for("Mon, 09 Nov 2026 20:11:01 GMT", "", ""), 10000);
+}
+
+static void a_date_that_has_passed_means_at_once(void **state)
+{
+    (void)state;
+    assert_int_equal(wait_for("Mon, 09 Nov 2026 20:00:00 GMT", "", ""), 0);
+}
+
+static void what_cannot_be_read_tells_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(wait_for("", "", ""), -1);
+    assert_int_equal(wait_for("soon", "Limit:500", "TimeLeft:x"), -1);
+    assert_int_equal(wait_for("-3", "", ""), -1);
+    assert_int_equal(wait_for("1.5", "", ""), -1);
+}
+
+static void the_time_left_of_a_quota_is_in_milliseconds(void **state)
+{
+    (void)state;
+    assert_int_equal(wait_for("", "Limit:500,Remain:0,TimeLeft:123,Reset:1", ""), 123);
+    assert_int_equal(wait_for("", "", "limit:10, remain:0, timeleft: 900"), 900);
+}
+
+static void the_longest_wait_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(wait_for("1", "TimeLeft:2500", "TimeLeft:30"), 2500);
+}
+
+static void no_server_may_ask_for_more_than_an_hour(void **state)
+{
+    (void)state;
+    assert_int_equal(wait_for("999999999", "", ""), RETRY_AFTER_MAX_MS);
+    assert_int_equal(wait_for("", "TimeLeft:99999999999999999999", ""), RETRY_AFTER_MAX_MS);
+    assert_int_equal(wait_for("Mon, 09 Nov 2099 20:11:01 GMT", "", ""), RETRY_AFTER_MAX_MS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(seconds_and_dates_are_read),
+        cmocka_unit_test(a_date_that_has_passed_means_at_once),
+        cmocka_unit_test(what_cannot_be_read_tells_nothing),
+        cmocka_unit_test(the_time_left_of_a_quota_is_in_milliseconds),
+        cmocka_unit_test(the_longest_wait_counts),
+        cmocka_unit_test(no_server_may_ask_for_more_than_an_hour),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
