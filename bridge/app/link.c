@@ -169,16 +169,18 @@ void link_on_commands_event(struct link *link, const struct mqtt_event *event, i
 
 void link_on_replies_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
 {
-    if (!connection_take(&link->replies, event, now_ms)) {
+    if (event->cookie == SUBSCRIBER_FENCE_COOKIE) {
+        subscriber_fence_published(&link->subscriber, event);
+    } else if (!connection_take(&link->replies, event, now_ms)) {
         reply_queue_take(&link->queue, event, now_ms);
     } else if (link->replies.state == CONNECTION_UP) {
         reply_queue_connected(&link->queue, event, link->options.config->mqtt.version == CONFIG_MQTT_5);
     }
 }
 
-void link_on_fence(struct link *link)
+void link_on_fence(struct link *link, int64_t now_ms)
 {
-    if (link->commands.state != CONNECTION_UP || !subscriber_take_fence(&link->subscriber)) {
+    if (link->commands.state != CONNECTION_UP || !subscriber_take_fence(&link->subscriber, now_ms)) {
         return;
     }
     link->commands.failures = 0;
@@ -194,14 +196,14 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-int64_t link_run(struct link *link, int64_t now_ms, bool take_commands)
+int64_t link_run(struct link *link, const struct moment *now, bool take_commands)
 {
-    int64_t wait_ms = connection_run(&link->replies, now_ms);
+    int64_t wait_ms = connection_run(&link->replies, now->boot_ms);
     if (take_commands) {
-        wait_ms = sooner(wait_ms, connection_run(&link->commands, now_ms));
+        wait_ms = sooner(wait_ms, connection_run(&link->commands, now->boot_ms));
     }
-    wait_ms = sooner(wait_ms, subscriber_run(&link->subscriber, now_ms));
-    return sooner(wait_ms, reply_queue_run(&link->queue, now_ms));
+    wait_ms = sooner(wait_ms, subscriber_run(&link->subscriber, now));
+    return sooner(wait_ms, reply_queue_run(&link->queue, now->boot_ms));
 }
 
 bool link_is_online(const struct link *link)
@@ -209,8 +211,11 @@ bool link_is_online(const struct link *link)
     return link->online;
 }
 
-void link_stop_commands(struct link *link)
+void link_stop_commands(struct link *link, const struct moment *now)
 {
+    if (link->commands.state == CONNECTION_UP) {
+        subscriber_note_stop(&link->subscriber, now);
+    }
     publish(&link->commands, link->state_topic, "offline", true);
     link->online = false;
     connection_stop(&link->commands);

@@ -33,14 +33,14 @@ void link_publish_own(struct link *link, const char *topic, const char *payload,
 
 void link_on_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms);
 void link_on_replies_event(struct link *link, const struct mqtt_event *event, int64_t now_ms);
-void link_on_fence(struct link *link);
-// Connects, publishes and watches; returns the milliseconds until it must be called again. `now_ms` is CLOCK_BOOTTIME.
+void link_on_fence(struct link *link, int64_t now_ms);
+// Connects, publishes and watches; returns the milliseconds until it must be called again.
 // Commands are let in (`take_commands`) only while the outbox can take them.
-int64_t link_run(struct link *link, int64_t now_ms, bool take_commands);
+int64_t link_run(struct link *link, const struct moment *now, bool take_commands);
 bool link_is_online(const struct link *link);
 
 // Takes no more commands: publishes offline and disconnects the commands connection.
-void link_stop_commands(struct link *link);
+void link_stop_commands(struct link *link, const struct moment *now);
 bool link_commands_stopped(const struct link *link);
 void link_stop_replies(struct link *link);
 bool link_replies_stopped(const struct link *link);

@@ -243,7 +243,7 @@ static void take_mail(struct loop *loop, const struct moment *now)
             pipeline_accept(loop->pipeline, &item->arrival, now);
             break;
         case APP_MAIL_FENCE:
-            link_on_fence(loop->link);
+            link_on_fence(loop->link, now->boot_ms);
             break;
         case APP_MAIL_COMMANDS:
             link_on_commands_event(loop->link, &item->event, now->boot_ms);
@@ -270,7 +270,7 @@ static void begin_stop(struct loop *loop, const struct moment *now)
         LOG_N("commands", pipeline_count(loop->pipeline)));
     loop->state = LOOP_FINISHING;
     loop->stop_at_ms = now->boot_ms + loop->config->limits.stop_ms;
-    link_stop_commands(loop->link);
+    link_stop_commands(loop->link, now);
     pipeline_stop(loop->pipeline, now);
 }
 
@@ -382,7 +382,7 @@ static void turn(struct loop *loop, int64_t *wait_ms)
     if (commit(loop)) {
         pipeline_release(loop->pipeline, &now);
     }
-    int64_t link_wait_ms = link_run(loop->link, now.boot_ms, can_take_commands(loop));
+    int64_t link_wait_ms = link_run(loop->link, &now, can_take_commands(loop));
     health_run(&loop->health, loop->link, loop->pipeline, &now);
     advance_stop(loop, &now);
     *wait_ms = turn_wait_ms(loop, &now, link_wait_ms);

@@ -20,8 +20,13 @@ struct receiver {
     const struct subscription_set *before; // Paho's thread only, once it runs
     const struct subscription_set *now;
     bool copies_have_ids; // Paho's thread only
+    // What comes before the fence on a resumed session may be as old as our absence. Paho's thread only.
+    int64_t absence_ms;
+    _Atomic bool fenced;
     _Atomic int64_t memory_commands;
-    pthread_mutex_t mutex; // guards nonce
+    pthread_mutex_t mutex; // guards what follows
+    bool has_contact;
+    struct moment contact;
     char nonce[CRYPTO_NONCE_LEN];
 };
 
@@ -44,6 +49,28 @@ void receiver_set_subscriptions(struct receiver *receiver, const struct subscrip
 {
     receiver->before = before;
     receiver->now = now;
+}
+
+void receiver_set_contact(struct receiver *receiver, const struct moment *contact)
+{
+    pthread_mutex_lock(&receiver->mutex);
+    receiver->contact = *contact;
+    receiver->has_contact = true;
+    pthread_mutex_unlock(&receiver->mutex);
+}
+
+bool receiver_contact(struct receiver *receiver, struct moment *contact)
+{
+    pthread_mutex_lock(&receiver->mutex);
+    bool known = receiver->has_contact;
+    *contact = receiver->contact;
+    pthread_mutex_unlock(&receiver->mutex);
+    return known;
+}
+
+void receiver_forgo_fence(struct receiver *receiver)
+{
+    atomic_store(&receiver->fenced, true);
 }
 
 void receiver_expect_fence(struct receiver *receiver, const char *nonce)
@@ -83,7 +110,10 @@ static void take_fence(struct receiver *receiver, const struct message *message)
                 memcmp(message->payload, receiver->nonce, message->payload_len) == 0;
     pthread_mutex_unlock(&receiver->mutex);
     if (ours && message->payload_len > 0) {
+        struct moment now = clock_now();
         receiver->before = receiver->now;
+        atomic_store(&receiver->fenced, true);
+        receiver_set_contact(receiver, &now);
         struct app_mail *mail = mem_alloc(sizeof *mail);
         mail->kind = APP_MAIL_FENCE;
         post(receiver, mail);
@@ -134,6 +164,10 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
     crypto_uuid7(arrived->wall_ms, uuid);
     struct command *command = mapping_command(receiver->options.mapping, rule, message, arrived, uuid, refuse_with);
     command->id_given = strcmp(command->id, uuid) != 0;
+    bool may_be_old = !atomic_load(&receiver->fenced) && !command->age_known;
+    if (may_be_old && receiver->absence_ms > command->lifetime_ms) {
+        command->lifetime_ms = 0;
+    }
     if (command->reply_topic_refused) {
         metrics_add(METRIC_REPLY_TOPICS_REFUSED, 1);
         LOG(LOG_WARN, "reply_topic_refused", LOG_S("id", command->id), LOG_S("rule", command->rule),
@@ -216,6 +250,9 @@ static void take_command(struct receiver *receiver, const struct rule *rule, con
         refuse_with = &too_large;
     }
     metrics_add(METRIC_COMMANDS_RECEIVED, 1);
+    if (atomic_load(&receiver->fenced)) {
+        receiver_set_contact(receiver, &arrived);
+    }
     if (message->qos == 0) {
         keep_in_memory(receiver, rule, message, &arrived, refuse_with);
     } else {
@@ -248,11 +285,26 @@ static void on_message(void *context, const struct message *message, bool resume
     take_command(receiver, rule, message, resumed);
 }
 
+// How long the broker may have kept commands for us; without a record, or with a clock that was set back, it may be any
+// time.
+static int64_t absence_ms(struct receiver *receiver)
+{
+    struct moment contact;
+    struct moment now = clock_now();
+    if (!receiver_contact(receiver, &contact)) {
+        return INT64_MAX;
+    }
+    int64_t elapsed = clock_elapsed_ms(&contact, &now);
+    return elapsed >= 0 ? elapsed : INT64_MAX;
+}
+
 // Before any message of the new connection: a new session has new packet ids, so the record of the old one would lie.
 static void begin_session(struct receiver *receiver, const struct mqtt_event *event)
 {
     struct diag diag;
     receiver->copies_have_ids = event->subscription_ids;
+    receiver->absence_ms = absence_ms(receiver);
+    atomic_store(&receiver->fenced, !event->session_present);
     if (!event->session_present) {
         receiver->before = receiver->now;
     }

@@ -33,6 +33,13 @@ struct mqtt_handlers receiver_reply_handlers(struct receiver *receiver);
 // the fence `now` counts. Both are borrowed and must outlive the receiver. Core thread, before the first connect.
 void receiver_set_subscriptions(struct receiver *receiver, const struct subscription_set *before,
                                 const struct subscription_set *now);
+// When the broker was last heard through both connections, as the outbox remembers it. Core thread, before the first
+// connect.
+void receiver_set_contact(struct receiver *receiver, const struct moment *contact);
+// The same now; false if it is not known. Any thread.
+bool receiver_contact(struct receiver *receiver, struct moment *contact);
+// No fence can come (the broker does not let us read its topic): what arrives is taken for fresh.
+void receiver_forgo_fence(struct receiver *receiver);
 // The payload by which the fence is known; for each connection a new one. Core thread.
 void receiver_expect_fence(struct receiver *receiver, const char *nonce);
 // A QoS 0 command has ended. Core thread.

@@ -1,5 +1,6 @@
 #include "app/subscriber.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,9 +8,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define FENCE_LIMIT_MS 15000
-#define NOTE_IN_FORCE  "subscriptions_in_force"
-#define NOTE_MADE      "subscriptions_made"
+#define FENCE_LIMIT_MS  15000
+#define FENCE_REPEAT_MS 10000
+#define NOTE_BUSY_MS    1000 // with a commit that is due anyway
+#define NOTE_IDLE_MS    10000
+#define NOTE_IN_FORCE   "subscriptions_in_force"
+#define NOTE_MADE       "subscriptions_made"
+#define NOTE_CONTACT    "last_contact"
 
 static void remember(struct subscriber *subscriber)
 {
@@ -23,6 +28,27 @@ static void remember(struct subscriber *subscriber)
     }
 }
 
+static void remember_contact(struct subscriber *subscriber)
+{
+    struct moment contact = {0};
+    long long boot_ms = 0;
+    long long wall_ms = 0;
+    AUTO_FREE char *text = outbox_read_note(subscriber->options.outbox, NOTE_CONTACT);
+    if (text != NULL && sscanf(text, "%36s %lld %lld", contact.boot_id, &boot_ms, &wall_ms) == 3) {
+        contact.boot_ms = boot_ms;
+        contact.wall_ms = wall_ms;
+        receiver_set_contact(subscriber->options.receiver, &contact);
+    }
+}
+
+static void note_contact(struct subscriber *subscriber, const struct moment *contact)
+{
+    AUTO_FREE char *text =
+        mem_printf("%s %lld %lld", contact->boot_id, (long long)contact->boot_ms, (long long)contact->wall_ms);
+    outbox_stage_note(subscriber->options.outbox, NOTE_CONTACT, text);
+    subscriber->noted_contact = *contact;
+}
+
 void subscriber_init(struct subscriber *subscriber, const struct subscriber_options *options)
 {
     *subscriber = (struct subscriber){.options = *options, .wanted = &subscriber->plain};
@@ -31,6 +57,7 @@ void subscriber_init(struct subscriber *subscriber, const struct subscriber_opti
     subscription_set_build(filters, count, false, &subscriber->plain);
     subscription_set_build(filters, count, true, &subscriber->merged);
     remember(subscriber);
+    remember_contact(subscriber);
     receiver_set_subscriptions(options->receiver, &subscriber->before, &subscriber->plain);
 }
 
@@ -125,8 +152,10 @@ static void subscribe_all(struct subscriber *subscriber, bool with_ids)
 void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event *event)
 {
     subscriber->wanted = event->subscription_ids ? &subscriber->plain : &subscriber->merged;
-    subscriber->fence_wanted = true;
+    subscriber->in_force = false;
+    subscriber->fence_readable = false;
     subscriber->fence_sent_ms = 0;
+    subscriber->fence_due_ms = 0;
     if (!event->session_present) {
         subscription_set_free(&subscriber->made);
     }
@@ -140,22 +169,32 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     subscribe_all(subscriber, event->subscription_ids);
 }
 
+static void note_answer(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter,
+                        bool is_fence)
+{
+    if (event->kind == MQTT_SUBSCRIBED) {
+        subscriber->fence_readable = subscriber->fence_readable || is_fence;
+        LOG(LOG_DEBUG, "mqtt_subscribed", LOG_S("filter", filter));
+        return;
+    }
+    subscriber->refused++;
+    LOG(LOG_ERROR, "mqtt_subscribe_refused", LOG_S("filter", filter), LOG_S("error", event->text),
+        LOG_N("reason", event->reason),
+        LOG_S("hint", "the broker's access rules must let this client read the filter"));
+    if (is_fence) {
+        receiver_forgo_fence(subscriber->options.receiver);
+    }
+}
+
 void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event)
 {
     size_t index = (size_t)event->cookie - 1;
-    const char *filter =
-        index < subscriber->wanted->count ? subscriber->wanted->items[index].filter : subscriber->options.fence_topic;
+    bool is_fence = index >= subscriber->wanted->count;
     if (subscriber->answers_due > 0) {
         subscriber->answers_due--;
     }
-    if (event->kind == MQTT_SUBSCRIBE_FAILED) {
-        subscriber->refused++;
-        LOG(LOG_ERROR, "mqtt_subscribe_refused", LOG_S("filter", filter), LOG_S("error", event->text),
-            LOG_N("reason", event->reason),
-            LOG_S("hint", "the broker's access rules must let this client read the filter"));
-    } else {
-        LOG(LOG_DEBUG, "mqtt_subscribed", LOG_S("filter", filter));
-    }
+    note_answer(subscriber, event, is_fence ? subscriber->options.fence_topic : subscriber->wanted->items[index].filter,
+                is_fence);
 }
 
 static void send_fence(struct subscriber *subscriber, int64_t now_ms)
@@ -166,45 +205,92 @@ static void send_fence(struct subscriber *subscriber, int64_t now_ms)
     receiver_expect_fence(subscriber->options.receiver, nonce);
     struct mqtt_publication publication = {
         .topic = subscriber->options.fence_topic, .payload = nonce, .payload_len = strlen(nonce), .qos = 1};
-    if (mqtt_publish(subscriber->options.replies->mqtt, &publication, 0, &diag) == ERR_OK) {
+    if (mqtt_publish(subscriber->options.replies->mqtt, &publication, SUBSCRIBER_FENCE_COOKIE, &diag) == ERR_OK) {
+        subscriber->fence_acked = false;
         subscriber->fence_sent_ms = now_ms;
+        subscriber->fence_due_ms = now_ms + FENCE_REPEAT_MS;
     }
 }
 
-bool subscriber_take_fence(struct subscriber *subscriber)
+void subscriber_fence_published(struct subscriber *subscriber, const struct mqtt_event *event)
 {
+    subscriber->fence_acked = event->kind == MQTT_PUBLISHED;
+    if (event->kind == MQTT_PUBLISH_REFUSED) {
+        LOG(LOG_ERROR, "mqtt_fence_refused", LOG_S("topic", subscriber->options.fence_topic),
+            LOG_S("error", event->text),
+            LOG_S("hint", "the broker's access rules must let this client write the topic"));
+    }
+}
+
+bool subscriber_take_fence(struct subscriber *subscriber, int64_t now_ms)
+{
+    bool first = !subscriber->in_force;
     subscriber->fence_sent_ms = 0;
-    if (!subscriber->fence_wanted) {
-        return false;
+    subscriber->fence_due_ms = now_ms + FENCE_REPEAT_MS;
+    subscriber->in_force = true;
+    if (first) {
+        unsubscribe_stale(subscriber);
     }
-    subscriber->fence_wanted = false;
-    unsubscribe_stale(subscriber);
-    return true;
+    return first && subscriber->refused == 0;
 }
 
-static bool fence_is_lost(const struct subscriber *subscriber, int64_t now_ms)
+// What was published on one connection has not come back on the other. If the broker acknowledged it, it is the
+// commands connection that carries nothing; else it may be either.
+static void renew(struct subscriber *subscriber)
 {
-    return subscriber->fence_sent_ms != 0 && now_ms - subscriber->fence_sent_ms >= FENCE_LIMIT_MS;
+    LOG(LOG_ERROR, "mqtt_fence_lost", LOG_S("topic", subscriber->options.fence_topic),
+        LOG_N("acknowledged", subscriber->fence_acked),
+        LOG_S("hint",
+              "a connection carries nothing, or the client may not write and read this topic; connecting anew"));
+    connection_renew(subscriber->options.commands);
+    if (!subscriber->fence_acked) {
+        connection_renew(subscriber->options.replies);
+    }
+    subscriber->fence_sent_ms = 0;
 }
 
-int64_t subscriber_run(struct subscriber *subscriber, int64_t now_ms)
+static int64_t run_fence(struct subscriber *subscriber, int64_t now_ms)
 {
-    struct connection *commands = subscriber->options.commands;
-    struct connection *replies = subscriber->options.replies;
-    bool both_up = commands->state == CONNECTION_UP && replies->state == CONNECTION_UP;
-    if (!both_up || !subscriber->fence_wanted) {
+    bool both_up =
+        subscriber->options.commands->state == CONNECTION_UP && subscriber->options.replies->state == CONNECTION_UP;
+    if (!both_up || subscriber->answers_due > 0 || !subscriber->fence_readable) {
         subscriber->fence_sent_ms = 0;
         return INT64_MAX;
     }
-    if (subscriber->fence_sent_ms == 0 && subscriber->answers_due == 0 && subscriber->refused == 0) {
+    if (subscriber->fence_sent_ms != 0 && now_ms - subscriber->fence_sent_ms >= FENCE_LIMIT_MS) {
+        renew(subscriber);
+        return 0;
+    }
+    if (subscriber->fence_sent_ms == 0 && now_ms >= subscriber->fence_due_ms) {
         send_fence(subscriber, now_ms);
     }
-    if (fence_is_lost(subscriber, now_ms)) {
-        LOG(LOG_ERROR, "mqtt_fence_lost", LOG_S("topic", subscriber->options.fence_topic),
-            LOG_S("hint", "the client must be allowed to write and read this topic; connecting anew"));
-        subscriber->fence_sent_ms = 0;
-        connection_renew(commands);
-        connection_renew(replies);
+    return subscriber->fence_sent_ms != 0 ? subscriber->fence_sent_ms + FENCE_LIMIT_MS - now_ms
+                                          : subscriber->fence_due_ms - now_ms;
+}
+
+// Not at every contact, as each note costs a commit; but soon when there is one anyway.
+static void run_contact(struct subscriber *subscriber, const struct moment *now)
+{
+    struct moment contact;
+    if (!receiver_contact(subscriber->options.receiver, &contact) ||
+        contact.boot_ms == subscriber->noted_contact.boot_ms) {
+        return;
     }
-    return subscriber->fence_sent_ms != 0 ? FENCE_LIMIT_MS : INT64_MAX;
+    int64_t since_ms = now->boot_ms - subscriber->noted_contact.boot_ms;
+    if (since_ms >= (outbox_has_staged(subscriber->options.outbox) ? NOTE_BUSY_MS : NOTE_IDLE_MS)) {
+        note_contact(subscriber, &contact);
+    }
+}
+
+int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now)
+{
+    run_contact(subscriber, now);
+    return run_fence(subscriber, now->boot_ms);
+}
+
+void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now)
+{
+    if (subscriber->in_force) {
+        note_contact(subscriber, now);
+    }
 }

@@ -35,8 +35,12 @@ struct subscriber {
     struct subscription_set made;   // all that the session may hold
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
-    bool fence_wanted;
+    bool fence_readable;   // the fence's own filter was granted
+    bool in_force;         // the fence has come back on this connection
+    bool fence_acked;      // the broker has it, so the replies connection lives
     int64_t fence_sent_ms; // 0: not under way
+    int64_t fence_due_ms;  // the next one
+    struct moment noted_contact;
 };
 
 // The struct must not move afterwards.
@@ -46,7 +50,13 @@ void subscriber_clear(struct subscriber *subscriber);
 void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event *event);
 // MQTT_SUBSCRIBED or MQTT_SUBSCRIBE_FAILED.
 void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event);
-// The fence came back. True if the subscriptions are in force with it: the bridge is online.
-bool subscriber_take_fence(struct subscriber *subscriber);
-// Sends the fence when all is granted, and watches for it; returns the milliseconds until it must be called again.
-int64_t subscriber_run(struct subscriber *subscriber, int64_t now_ms);
+// The broker's answer to the fence's PUBLISH.
+void subscriber_fence_published(struct subscriber *subscriber, const struct mqtt_event *event);
+// The fence came back. True if with it the subscriptions, all granted, have come into force: the bridge is online.
+bool subscriber_take_fence(struct subscriber *subscriber, int64_t now_ms);
+// Sends the fence and watches for it; returns the milliseconds until it must be called again.
+int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now);
+// Notes the moment of a clean stop.
+void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now);
+
+#define SUBSCRIBER_FENCE_COOKIE 1 // of the fence's PUBLISH, on the replies connection

@@ -38,6 +38,7 @@ struct command {
     char *rule;
     char *topic;
     char *platform;
+    bool age_known;      // its sender told when it was sent (`sent_at`); not stored
     int64_t lifetime_ms; // deadline = arrival + lifetime; may be 0 or less: it came too late
     bool idempotent;
     enum order order;

@@ -226,6 +226,7 @@ static void find_lifetime(struct mapper *mapper)
     }
     if (find_sent_at(mapper, &sent_ms)) {
         lifetime_ms = least(lifetime_ms, sent_ms + expire_ms - mapper->arrived->wall_ms);
+        mapper->command->age_known = true;
     }
     mapper->command->lifetime_ms = lifetime_ms;
 }
