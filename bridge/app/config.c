@@ -98,24 +98,80 @@ static void read_parameters(struct config_platform *platform, struct problems *p
     }
 }
 
-static void check_limits(const struct config_platform *platform, struct problems *problems)
+static void read_limit(struct config_platform *platform, const char *action, const struct yaml_node *value,
+                       struct problems *problems)
 {
-    const struct yaml_node *node = platform->limits_node;
-    if (node == NULL) {
+    double rate = 0;
+    if (value->kind != YAML_SCALAR || str_parse_rate(value->text, &rate) != ERR_OK) {
+        yaml_problem(problems, SEVERITY_ERROR, value, "the limit of %s is not a rate; write it as 500/s or 20/m", action);
         return;
     }
-    if (node->kind != YAML_MAP) {
+    platform->limits = mem_resize(platform->limits, platform->limit_count + 1, sizeof *platform->limits);
+    platform->limits[platform->limit_count++] = (struct schedule_limit){mem_strdup(action), rate};
+}
+
+static bool has_limit(const struct config_platform *platform, const char *action)
+{
+    for (size_t i = 0; i < platform->limit_count; i++) {
+        if (strcmp(platform->limits[i].action, action) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The documented quotas hold for what the configuration does not name.
+static void add_default_limit(struct config_platform *platform, const char *action, double per_second)
+{
+    if (!has_limit(platform, action)) {
+        platform->limits = mem_resize(platform->limits, platform->limit_count + 1, sizeof *platform->limits);
+        platform->limits[platform->limit_count++] = (struct schedule_limit){mem_strdup(action), per_second};
+    }
+}
+
+static void read_limits(struct config_platform *platform, struct problems *problems)
+{
+    const struct yaml_node *node = platform->limits_node;
+    if (node != NULL && node->kind != YAML_MAP) {
         yaml_problem(problems, SEVERITY_ERROR, node,
                      "`limits` is %s; write actions and rates, as {InvokeThingService: 500/s}", yaml_kind_name(node));
         return;
     }
-    for (size_t i = 0; i < node->count; i++) {
-        const struct yaml_node *value = node->items[i];
-        double rate = 0;
-        if (value->kind != YAML_SCALAR || str_parse_rate(value->text, &rate) != ERR_OK) {
-            yaml_problem(problems, SEVERITY_ERROR, value, "the limit of %s is not a rate; write it as 500/s or 20/m",
-                         node->keys[i]->text);
-        }
+    for (size_t i = 0; node != NULL && i < node->count; i++) {
+        read_limit(platform, node->keys[i]->text, node->items[i], problems);
+    }
+    add_default_limit(platform, "InvokeThingService", 500);
+    add_default_limit(platform, "InvokeThingsService", 10);
+}
+
+static void read_error_row(struct config_platform *platform, const struct yaml_node *key, const struct yaml_node *value,
+                           struct problems *problems)
+{
+    enum api_class class;
+    if (key->text[0] == '\0') {
+        yaml_problem(problems, SEVERITY_ERROR, key, "an error code cannot be empty");
+    } else if (value->kind != YAML_SCALAR || !api_class_find(value->text, &class)) {
+        yaml_problem(problems, SEVERITY_ERROR, value,
+                     "%s has to be one of auth, clock, throttled, busy, may_have_run, nonce_used, request, device, "
+                     "device_offline, device_timeout, push_failed, permanent",
+                     key->text);
+    } else {
+        platform->errors = mem_resize(platform->errors, platform->error_count + 1, sizeof *platform->errors);
+        platform->errors[platform->error_count++] =
+            (struct api_row){.prefix = mem_strdup(key->text), .class = class, .code = api_class_code(class)};
+    }
+}
+
+static void read_errors(struct config_platform *platform, struct problems *problems)
+{
+    const struct yaml_node *node = platform->errors_node;
+    if (node != NULL && node->kind != YAML_MAP) {
+        yaml_problem(problems, SEVERITY_ERROR, node, "`errors` is %s; write codes and what they mean, as {iot.vendor.Busy: busy}",
+                     yaml_kind_name(node));
+        return;
+    }
+    for (size_t i = 0; node != NULL && i < node->count; i++) {
+        read_error_row(platform, node->keys[i], node->items[i], problems);
     }
 }
 
@@ -147,7 +203,8 @@ static void read_platform(const char *name, const struct yaml_node *node, struct
                 "`access_key_secret` (as {file: /etc/thingbridge/secret})", problems);
     }
     read_parameters(platform, problems);
-    check_limits(platform, problems);
+    read_limits(platform, problems);
+    read_errors(platform, problems);
 }
 
 static void read_platforms(struct config *config, const struct yaml_node *root, struct problems *problems)
@@ -241,6 +298,14 @@ void config_clear(struct config *config)
         struct config_platform *platform = &config->platforms[i];
         free(platform->name);
         parameters_clear(&platform->parameters);
+        for (size_t k = 0; k < platform->limit_count; k++) {
+            free((char *)platform->limits[k].action);
+        }
+        free(platform->limits);
+        for (size_t k = 0; k < platform->error_count; k++) {
+            free((char *)platform->errors[k].prefix);
+        }
+        free(platform->errors);
         keys_free(config_platform_keys, platform);
     }
     free(config->platforms);

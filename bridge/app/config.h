@@ -8,8 +8,10 @@
 #include "base/err.h"
 #include "base/keys.h"
 #include "base/yaml.h"
+#include "core/api.h"
 #include "core/command.h"
 #include "core/mapping.h"
+#include "core/schedule.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/thingbridge/thingbridge.yaml"
 
@@ -47,6 +49,11 @@ struct config_platform {
     int64_t timeout_ms;
     int64_t connections;
     const struct yaml_node *limits_node;
+    struct schedule_limit *limits; // actions owned
+    size_t limit_count;
+    const struct yaml_node *errors_node;
+    struct api_row *errors; // rows put before the table of answers; prefixes owned
+    size_t error_count;
     char *proxy;
     struct config_tls tls;
 };

@@ -67,6 +67,8 @@ const struct key config_platform_keys[] = {
      .help = "most calls at the same time"},
     {.name = "limits", .type = KEY_NODE, .offset = PLATFORM(limits_node),
      .help = "quota per action, as {InvokeThingService: 500/s}"},
+    {.name = "errors", .type = KEY_NODE, .offset = PLATFORM(errors_node),
+     .help = "what further error codes mean, as {iot.vendor.Busy: busy}; the longest prefix wins"},
     {.name = "proxy", .type = KEY_TEXT, .offset = PLATFORM(proxy),
      .help = "proxy URL; empty: none; default: HTTPS_PROXY and NO_PROXY of the environment"},
     {.name = "tls", .type = KEY_GROUP, .offset = PLATFORM(tls), .members = tls_keys, .help = "for https"},

@@ -22,6 +22,7 @@ void entry_free(struct entry *entry)
         call_outcome_clear(&entry->calls[i].outcome);
     }
     free(entry->calls);
+    free(entry->scheduled_calls);
     free(entry->outgoing);
     reply_record_clear(&entry->record);
     command_free(entry->command);

@@ -14,6 +14,10 @@
 struct entry_call {
     enum outbox_state state; // QUEUED: has not left; SENT: is under way or may have run; DONE: has its outcome
     bool may_have_run;       // an earlier attempt left, and what came of it is not known
+    int tries;               // of this process, for the backoff
+    bool time_corrected;     // tried again with the platform's time
+    bool secret_read_again;  // tried again with another secret
+    struct failure last;     // of the last attempt, if it was not the end
     struct call_outcome outcome;
 };
 
@@ -33,6 +37,9 @@ struct entry {
     int attempts;
     size_t calls_done;
     struct entry_call *calls;
+    size_t *scheduled_calls;  // the scheduler's number of a call -> ours: calls that had ended are not entered
+    struct entry *next_watch; // in the list of those whose sender wants to hear of a wait
+    bool watched;
 
     struct reply_record record;
     struct outgoing *outgoing; // progress first, then each delivery

@@ -5,12 +5,15 @@
 #include "app/pipeline.h"
 #include "core/schedule.h"
 
-// A request of one call, from the scheduler's word to its answer.
+// A request, from the scheduler's word to the platform's answer.
 struct attempt {
     struct attempt *next;
     struct attempt *previous;
-    struct entry *entry;
-    size_t call;
+    const struct schedule_release *release; // the scheduler's, until it is told the end
+    struct entry **entries;                 // one, or those that are folded
+    size_t count;
+    size_t call;          // of the one entry; 0 if folded
+    struct call *folded;  // the call for all devices, or NULL
     char *string_to_sign; // to compare with the one that a signature error echoes
 };
 
@@ -22,10 +25,13 @@ struct pipeline {
     struct entry *last;
     size_t count;
     size_t replies_due;
-    struct attempt *staged;  // may leave after the commit
+    struct attempt *staged; // may leave after the commit, in order
+    struct attempt **staged_end;
     struct attempt *running; // the HTTP client has them
     struct entry *replied;   // replies may leave after the commit
     struct entry **replied_end;
+    struct entry *watched; // want to hear of a wait, in order of arrival
+    struct entry **watched_end;
     bool stopping;
 };
 
@@ -46,10 +52,18 @@ void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t ca
 // All replies are acknowledged: DONE or gone. Frees the entry.
 void pipeline_forget(struct pipeline *pipeline, struct entry *entry);
 
+
 // pipeline_send.c
-void attempts_free(struct attempt *list);
+void pipeline_attempts_free(struct attempt *list);
+void pipeline_attempt_ended(struct pipeline *pipeline, struct attempt *attempt); // frees it
+
+// pipeline_retry.c: what is said while a command waits
+void pipeline_watch(struct pipeline *pipeline, struct entry *entry);
+void pipeline_unwatch(struct pipeline *pipeline, struct entry *entry);
+void pipeline_tell_waiting(struct pipeline *pipeline, const struct moment *now);
 
 // pipeline.c
 void pipeline_add(struct pipeline *pipeline, struct entry *entry);
 void pipeline_remove(struct pipeline *pipeline, struct entry *entry); // frees it
 void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
+struct entry *pipeline_scheduled_entry(uint64_t id); // what the scheduler knows by this id

@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "app/secret.h"
+#include "base/clock.h"
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define CONNECT_TIMEOUT_MS 3000
+#define CLOCK_STEP_MS      1000 // a Date header has whole seconds
 
-static enum err make_key(struct platform *platform, struct diag *diag)
+static enum err make_key(const struct platform *platform, struct crypto_mac_key **key, struct diag *diag)
 {
     const struct config_platform *config = platform->config;
     struct diag reason;
@@ -23,7 +26,7 @@ static enum err make_key(struct platform *platform, struct diag *diag)
         LOG(LOG_WARN, "secret_readable", LOG_S("platform", config->name), LOG_S("file", config->access_key_secret.file),
             LOG_S("hint", "others can read this file: chmod 600"));
     }
-    platform->key = sign_key_create(config_algorithm_name(config), secret);
+    *key = sign_key_create(config_algorithm_name(config), secret);
     secret_free(secret);
     return ERR_OK;
 }
@@ -50,7 +53,7 @@ static enum err prepare(struct platform *platform, const struct config *config, 
                         struct diag *diag)
 {
     platform->config = own;
-    enum err err = make_key(platform, diag);
+    enum err err = make_key(platform, &platform->key, diag);
     if (err != ERR_OK) {
         return err;
     }
@@ -97,4 +100,50 @@ struct platform *platform_find(const struct platform_set *set, const char *name)
         }
     }
     return NULL;
+}
+
+// Two keys are compared by what they make of the same text, as neither can be read back.
+static bool same_key(struct crypto_mac_key *a, struct crypto_mac_key *b)
+{
+    static const char text[] = "the same text for both";
+    unsigned char of_a[CRYPTO_MAC_MAX] = {0};
+    unsigned char of_b[CRYPTO_MAC_MAX] = {0};
+    crypto_mac_compute(a, text, sizeof text, of_a);
+    crypto_mac_compute(b, text, sizeof text, of_b);
+    return memcmp(of_a, of_b, sizeof of_a) == 0;
+}
+
+bool platform_read_secret_again(struct platform *platform)
+{
+    struct crypto_mac_key *key = NULL;
+    struct diag diag;
+    if (make_key(platform, &key, &diag) != ERR_OK) {
+        LOG(LOG_ERROR, "secret_unreadable", LOG_S("platform", platform->config->name), LOG_S("error", diag.text));
+        return false;
+    }
+    bool changed = !same_key(platform->key, key);
+    crypto_mac_destroy(changed ? platform->key : key);
+    if (changed) {
+        platform->key = key;
+        platform->account.key = key;
+        LOG(LOG_INFO, "secret_changed", LOG_S("platform", platform->config->name));
+    }
+    return changed;
+}
+
+bool platform_learn_clock(struct platform *platform, const char *date, int64_t now_wall_ms)
+{
+    int64_t server_ms = 0;
+    if (!clock_parse_http_date(date, &server_ms)) {
+        return false;
+    }
+    int64_t offset_ms = server_ms - now_wall_ms;
+    int64_t change_ms = offset_ms - platform->clock_offset_ms;
+    if (change_ms > -CLOCK_STEP_MS && change_ms < CLOCK_STEP_MS) {
+        return false;
+    }
+    platform->clock_offset_ms = offset_ms;
+    LOG(LOG_WARN, "clock_offset", LOG_S("platform", platform->config->name), LOG_N("offset_ms", offset_ms),
+        LOG_S("hint", "this machine's clock differs from the platform's: set it (NTP)"));
+    return true;
 }

@@ -13,6 +13,8 @@ struct platform {
     struct http_target *target;
     struct crypto_mac_key *key;
     struct sign_account account;
+    size_t schedule_account;  // its number in the scheduler
+    int64_t clock_offset_ms;  // the platform's time minus ours, learned from an answer
 };
 
 struct platform_set {
@@ -27,3 +29,8 @@ enum err platform_set_create(const struct config *config, struct platform_set *o
 void platform_set_clear(struct platform_set *set);
 // The platform of that name, or NULL.
 struct platform *platform_find(const struct platform_set *set, const char *name);
+
+// Reads the secret again; true if it is another than the one in use, which it then replaces.
+bool platform_read_secret_again(struct platform *platform);
+// Learns the offset from an answer's Date header; true if it differs by more than a second from the one in use.
+bool platform_learn_clock(struct platform *platform, const char *date, int64_t now_wall_ms);

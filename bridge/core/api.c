@@ -28,6 +28,38 @@ const char *api_class_name(enum api_class class)
     return class_names[class];
 }
 
+bool api_class_find(const char *name, enum api_class *class)
+{
+    for (size_t i = API_AUTH; i < COUNT_OF(class_names); i++) {
+        if (strcmp(class_names[i], name) == 0) {
+            *class = (enum api_class)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *api_class_code(enum api_class class)
+{
+    static const char *const codes[] = {
+        [API_SUCCESS] = NULL,
+        [API_DEVICE_FAILED] = "device_error",
+        [API_AUTH] = "credentials_refused",
+        [API_CLOCK] = "clock_wrong",
+        [API_THROTTLED] = "throttled",
+        [API_BUSY] = "platform_busy",
+        [API_MAY_HAVE_RUN] = "platform_error",
+        [API_NONCE_USED] = "nonce_used",
+        [API_REQUEST] = "request_refused",
+        [API_DEVICE] = "device_refused",
+        [API_DEVICE_OFFLINE] = "device_offline",
+        [API_DEVICE_TIMEOUT] = "device_timeout",
+        [API_PUSH_FAILED] = "push_failed",
+        [API_PERMANENT] = "platform_refused",
+    };
+    return codes[class];
+}
+
 void api_answer_clear(struct api_answer *answer)
 {
     free(answer->message_id);

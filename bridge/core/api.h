@@ -26,6 +26,10 @@ enum api_class {
     API_PERMANENT,      // any other code
 };
 const char *api_class_name(enum api_class class);
+// The class of an error by its name, for rows of the configuration; false if there is none of that name.
+bool api_class_find(const char *name, enum api_class *class);
+// The error code that a reply carries for a class of error where a row says no other.
+const char *api_class_code(enum api_class class);
 
 // One row of the table: longest prefix wins, case does not count. The table is data; a configuration can put rows
 // before it: of an extra row and one of the table with equally long prefixes the extra one wins.

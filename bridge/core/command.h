@@ -41,6 +41,9 @@ struct command {
     bool age_known;      // its sender told when it was sent (`sent_at`); not stored
     int64_t lifetime_ms; // deadline = arrival + lifetime; may be 0 or less: it came too late
     bool idempotent;
+    bool latest_only;        // a newer command of the rule for the same target replaces it while it waits
+    int64_t batch_window_ms; // 0: not folded with others
+    int64_t batch_max;
     enum order order;
     // target, for the reply; members may be NULL
     char *product_key;

@@ -82,6 +82,7 @@ static void put_correlation(const struct command *command, struct json_object *m
     X(id_is_integer)                                                                                                   \
     X(id_given)                                                                                                        \
     X(idempotent)                                                                                                      \
+    X(latest_only)                                                                                                     \
     X(reply_topic_refused)                                                                                             \
     X(progress)
 
@@ -95,6 +96,8 @@ char *command_encode(const struct command *command)
     FLAGS(PUT_FLAG)
 #undef PUT_FLAG
     json_put(map, "lifetime_ms", json_new_int(command->lifetime_ms));
+    json_put(map, "batch_window_ms", json_new_int(command->batch_window_ms));
+    json_put(map, "batch_max", json_new_int(command->batch_max));
     json_put_text(map, "order", order_names[command->order]);
     json_put(map, "device_names", list_of_texts(command->device_names, command->device_count));
     json_put(map, "calls", encode_calls(command));
@@ -274,6 +277,8 @@ static void read_command(struct reader *reader, struct command *command)
     FLAGS(READ_FLAG)
 #undef READ_FLAG
     command->lifetime_ms = read_int(reader, "lifetime_ms");
+    command->batch_window_ms = read_int(reader, "batch_window_ms");
+    command->batch_max = read_int(reader, "batch_max");
     command->order = read_order(reader);
     read_texts(reader, "device_names", &command->device_names, &command->device_count);
     read_calls(reader, command);

@@ -49,6 +49,11 @@ const char *rule_filter(const struct rule *rule)
     return rule->pattern->filter;
 }
 
+double rule_rate(const struct rule *rule)
+{
+    return rule->keys.rate;
+}
+
 bool rule_accepts_retained(const struct rule *rule)
 {
     return rule->keys.retained == RETAINED_ACCEPT;

@@ -52,6 +52,7 @@ size_t mapping_rule_count(const struct mapping *mapping);
 const struct rule *mapping_rule_at(const struct mapping *mapping, size_t index);
 const char *rule_name(const struct rule *rule);
 const char *rule_filter(const struct rule *rule);
+double rule_rate(const struct rule *rule); // calls per second; 0: no limit
 bool rule_accepts_retained(const struct rule *rule);
 // Filters of all rules, for subscription_set_build: an array of borrowed texts that the caller frees.
 const char **mapping_filters(const struct mapping *mapping, size_t *count);

@@ -241,6 +241,9 @@ static void prepare(struct mapper *mapper)
     command->platform =
         mem_strdup(rule->keys.platform != NULL ? rule->keys.platform : mapper->mapping->default_platform);
     command->idempotent = rule->keys.idempotent;
+    command->latest_only = rule->keys.latest_only;
+    command->batch_window_ms = rule->batch.window_ms;
+    command->batch_max = rule->batch.max;
     command->order = (enum order)rule->keys.order;
     rule_takes(rule, message->topic, mapper->captures);
     payload_read(mapper->mapping, rule, message, &mapper->payload);

@@ -1,7 +1,10 @@
-// When a refused request may be tried again, as the answer's headers tell. Pure.
+// Whether a call is tried again, and when. Pure.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "core/api.h"
 
 #define RETRY_AFTER_MAX_MS 3600000 // a server that asks for more is not believed
 
@@ -14,3 +17,15 @@ struct retry_headers {
 // The longest wait that the headers ask for, in milliseconds from now; -1 if they tell nothing that can be read.
 // `now_wall_ms` should be the server's time (its Date header) where an HTTP-date is meant, as our clock may be off.
 int64_t retry_after_ms(const struct retry_headers *headers, int64_t now_wall_ms);
+
+// What an attempt that did not succeed means for the next (PLATFORM.md, What to do with an error).
+enum retry_advice {
+    RETRY_NEVER,         // the answer is final
+    RETRY_SAFE,          // it surely did not run: again, until the deadline
+    RETRY_IF_IDEMPOTENT, // it may have run
+    RETRY_NEW_TIME,      // once, with the platform's time
+    RETRY_NEW_SECRET,    // once, if the secret that is read anew is another
+};
+enum retry_advice retry_advice(enum api_class class);
+// True for a refusal of a folded call that may be due to one of its devices: each command is then tried alone.
+bool retry_each_alone(enum api_class class);
