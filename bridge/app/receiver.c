@@ -133,7 +133,6 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
     char uuid[CRYPTO_UUID_LEN];
     crypto_uuid7(arrived->wall_ms, uuid);
     struct command *command = mapping_command(receiver->options.mapping, rule, message, arrived, uuid, refuse_with);
-    command->id_given = strcmp(command->id, uuid) != 0;
     if (command->reply_topic_refused) {
         metrics_add(METRIC_REPLY_TOPICS_REFUSED, 1);
         LOG(LOG_WARN, "reply_topic_refused", LOG_S("id", command->id), LOG_S("rule", command->rule),

@@ -135,6 +135,17 @@ static uint32_t number(MQTTProperties *properties, enum MQTTPropertyCodes id, ui
                                                       : fallback;
 }
 
+// Paho does not heed the Server Keep Alive (MQTT 5 section 3.2.2.3.14), so the broker will end this connection; the
+// next one asks for no more than it allows.
+static void heed_keepalive(struct mqtt *mqtt, MQTTProperties *said)
+{
+    uint32_t allowed = number(said, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE, 0);
+    if (allowed > 0 && (int)allowed < atomic_load(&mqtt->keepalive_s)) {
+        LOG(LOG_INFO, "mqtt_keepalive_lowered", LOG_S("client_id", mqtt->client_id), LOG_N("seconds", allowed));
+        atomic_store(&mqtt->keepalive_s, (int)allowed);
+    }
+}
+
 // Defaults of the CONNACK's properties: MQTT 5 section 3.2.2.3.
 static void on_connected5(void *context, MQTTAsync_successData5 *data)
 {
@@ -150,6 +161,7 @@ static void on_connected5(void *context, MQTTAsync_successData5 *data)
         .max_qos = (int)number(said, MQTTPROPERTY_CODE_MAXIMUM_QOS, 2),
     };
     snprintf(event.url, sizeof event.url, "%s", current_url(link));
+    heed_keepalive(link->mqtt, said);
     link_is_up(link, &event);
 }
 
