@@ -9,6 +9,7 @@
     X(COMMANDS_RETAINED, "retained_ignored", "retained messages ignored")                                              \
     X(COMMANDS_REDELIVERED, "redelivered", "redeliveries by the broker that were not run again")                       \
     X(COMMANDS_DUPLICATE, "duplicates", "commands answered with the reply of the first with the same id")              \
+    X(MESSAGES_INVALID, "messages_invalid", "messages with text that is not valid UTF-8 without NUL")                  \
     X(COPIES_IGNORED, "copies_ignored", "copies of one message for overlapping subscriptions")                         \
     X(REPLIES_OK, "replies_ok", "final replies ok")                                                                    \
     X(REPLIES_ACCEPTED, "replies_accepted", "final replies accepted")                                                  \

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "io/mqtt_internal.h"
 
 static const char *const state_names[LINK_STATE_COUNT] = {"CONNECTING", "UP", "CLOSING", "DOWN"};
@@ -99,6 +100,7 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
         link->mqtt->handlers.on_message(link->mqtt->handlers.context, &message, link->session_present);
         message_clear(&message);
     } else {
+        metrics_add(METRIC_MESSAGES_INVALID, 1);
         LOG(LOG_WARN, "mqtt_message_refused", LOG_S("client_id", link->mqtt->client_id), LOG_S("reason", why),
             LOG_N("payload_bytes", raw->payloadlen));
     }
