@@ -103,7 +103,8 @@ static void read_limit(struct config_platform *platform, const char *action, con
 {
     double rate = 0;
     if (value->kind != YAML_SCALAR || str_parse_rate(value->text, &rate) != ERR_OK) {
-        yaml_problem(problems, SEVERITY_ERROR, value, "the limit of %s is not a rate; write it as 500/s or 20/m", action);
+        yaml_problem(problems, SEVERITY_ERROR, value, "the limit of %s is not a rate; write it as 500/s or 20/m",
+                     action);
         return;
     }
     platform->limits = mem_resize(platform->limits, platform->limit_count + 1, sizeof *platform->limits);
@@ -166,7 +167,8 @@ static void read_errors(struct config_platform *platform, struct problems *probl
 {
     const struct yaml_node *node = platform->errors_node;
     if (node != NULL && node->kind != YAML_MAP) {
-        yaml_problem(problems, SEVERITY_ERROR, node, "`errors` is %s; write codes and what they mean, as {iot.vendor.Busy: busy}",
+        yaml_problem(problems, SEVERITY_ERROR, node,
+                     "`errors` is %s; write codes and what they mean, as {iot.vendor.Busy: busy}",
                      yaml_kind_name(node));
         return;
     }

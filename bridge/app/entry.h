@@ -39,6 +39,7 @@ struct entry {
     struct entry_call *calls;
     size_t *scheduled_calls;  // the scheduler's number of a call -> ours: calls that had ended are not entered
     struct entry *next_watch; // in the list of those whose sender wants to hear of a wait
+    struct entry *previous_watch;
     bool watched;
 
     struct reply_record record;

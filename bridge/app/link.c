@@ -178,10 +178,10 @@ void link_on_replies_event(struct link *link, const struct mqtt_event *event, in
     }
 }
 
-void link_on_fence(struct link *link, int64_t now_ms)
+bool link_on_fence(struct link *link, int64_t now_ms)
 {
     if (link->commands.state != CONNECTION_UP || !subscriber_take_fence(&link->subscriber, now_ms)) {
-        return;
+        return false;
     }
     link->commands.failures = 0;
     link->commands.yields = 0;
@@ -189,6 +189,7 @@ void link_on_fence(struct link *link, int64_t now_ms)
     link->online = true;
     publish(&link->commands, link->state_topic, "online", true);
     LOG(LOG_INFO, "online", LOG_N("subscriptions", link->subscriber.wanted->count));
+    return true;
 }
 
 static int64_t sooner(int64_t a, int64_t b)

@@ -103,6 +103,7 @@ static enum err open_link(struct loop *loop, struct diag *diag)
     loop->receiver = receiver_create(&receiver);
     struct pipeline_options pipeline = {
         .config = loop->config,
+        .mapping = loop->mapping,
         .platforms = &loop->platforms,
         .http = loop->http,
         .outbox = loop->outbox,
@@ -243,7 +244,9 @@ static void take_mail(struct loop *loop, const struct moment *now)
             pipeline_accept(loop->pipeline, &item->arrival, now);
             break;
         case APP_MAIL_FENCE:
-            link_on_fence(loop->link, now->boot_ms);
+            if (link_on_fence(loop->link, now->boot_ms)) {
+                pipeline_publish_platform(loop->pipeline);
+            }
             break;
         case APP_MAIL_COMMANDS:
             link_on_commands_event(loop->link, &item->event, now->boot_ms);

@@ -1,7 +1,10 @@
 #include "app/pipeline_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/buf.h"
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -107,21 +110,97 @@ static bool answer_duplicate(struct pipeline *pipeline, struct entry *entry, con
     return true;
 }
 
-static void enter_schedule(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+struct entry *pipeline_scheduled_entry(uint64_t id)
+{
+    return (struct entry *)(uintptr_t)id; // NOLINT(performance-no-int-to-ptr): made by enter_schedule
+}
+
+// All in which commands must be equal to be folded, but for platform and action, which the scheduler knows.
+static char *fold_key(const struct command *command)
+{
+    struct buf key = {0};
+    const struct parameters *parameters = &command->calls[0].parameters;
+    buf_text(&key, command->idempotent ? "again" : "once");
+    for (size_t i = 0; i < parameters->count; i++) {
+        if (strcmp(parameters->items[i].name, "DeviceName") != 0) {
+            buf_printf(&key, "\n%s=%s", parameters->items[i].name, parameters->items[i].value);
+        }
+    }
+    return buf_steal(&key);
+}
+
+static bool can_fold(const struct command *command)
+{
+    return command->batch_window_ms > 0 && command->batch_max > 1 && command->call_count == 1 &&
+           command->device_count == 1 && strcmp(command->calls[0].action, SINGLE_ACTION) == 0;
+}
+
+// A newer command with the same key replaces an older one that waits.
+static char *latest_key(const struct command *command)
+{
+    struct buf key = {0};
+    buf_printf(&key, "%s\n%s\n%s\n%s", command->rule, command->product_key != NULL ? command->product_key : "",
+               command->iot_id != NULL ? command->iot_id : "", command->identifier != NULL ? command->identifier : "");
+    for (size_t i = 0; i < command->device_count; i++) {
+        buf_printf(&key, "\n%s", command->device_names[i]);
+    }
+    return buf_steal(&key);
+}
+
+static struct schedule_call *waiting_calls(struct entry *entry, size_t *count)
+{
+    size_t all = entry->command->call_count;
+    struct schedule_call *calls = mem_alloc(all * sizeof *calls);
+    entry->scheduled_calls = mem_alloc(all * sizeof *entry->scheduled_calls);
+    *count = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (entry->calls[i].state == OUTBOX_QUEUED) {
+            entry->scheduled_calls[*count] = i;
+            calls[(*count)++].action = entry->command->calls[i].action;
+        }
+    }
+    return calls;
+}
+
+static void enter_schedule(struct pipeline *pipeline, struct entry *entry, size_t account, const struct moment *now)
 {
     const struct command *command = entry->command;
+    size_t count = 0;
+    AUTO_FREE struct schedule_call *calls = waiting_calls(entry, &count);
+    AUTO_FREE char *key = can_fold(command) ? fold_key(command) : NULL;
+    AUTO_FREE char *latest = command->latest_only ? latest_key(command) : NULL;
+    struct schedule_fold fold = {.key = key,
+                                 .device = key != NULL ? command->device_names[0] : NULL,
+                                 .action = FOLDED_ACTION,
+                                 .window_ms = command->batch_window_ms,
+                                 .max = (size_t)command->batch_max};
+    struct schedule_command entered = {
+        .id = (uint64_t)(uintptr_t)entry,
+        .account = account,
+        .rule = command->rule,
+        .lanes = (const char *const *)command->lanes,
+        .lane_count = command->lane_count,
+        .deadline_ms = entry_deadline_ms(entry, now),
+        .calls = calls,
+        .call_count = count,
+        .latest = latest,
+        .fold = key != NULL ? &fold : NULL,
+    };
     entry->scheduled = true;
-    schedule_enter(pipeline->schedule, (uint64_t)(uintptr_t)entry, (const char *const *)command->lanes,
-                   command->lane_count, entry_deadline_ms(entry, now), (int)(command->call_count - entry->calls_done));
+    schedule_enter(pipeline->schedule, &entered);
 }
 
 void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
-    if (platform_find(pipeline->options.platforms, entry->command->platform) == NULL) {
+    const struct platform *platform = platform_find(pipeline->options.platforms, entry->command->platform);
+    if (platform == NULL) {
         pipeline_reject(pipeline, entry, "platform_unknown", "the configuration has no such platform", now);
         return;
     }
-    enter_schedule(pipeline, entry, now);
+    enter_schedule(pipeline, entry, platform->schedule_account, now);
+    if (entry->command->progress && entry->command->ack_topic != NULL) {
+        pipeline_watch(pipeline, entry);
+    }
 }
 
 // What lives in memory only cannot wait for the next start.
@@ -148,13 +227,34 @@ void pipeline_accept(struct pipeline *pipeline, struct arrival *arrival, const s
     pipeline_admit(pipeline, entry, now);
 }
 
+static void make_schedule(struct pipeline *pipeline)
+{
+    uint64_t seed = 0;
+    crypto_random(&seed, sizeof seed);
+    pipeline->schedule = schedule_create(seed);
+    for (size_t i = 0; i < pipeline->options.platforms->count; i++) {
+        struct platform *platform = &pipeline->options.platforms->items[i];
+        struct schedule_account_options account = {.connections = (int)platform->config->connections,
+                                                   .limits = platform->config->limits,
+                                                   .limit_count = platform->config->limit_count};
+        platform->schedule_account = schedule_add_account(pipeline->schedule, &account);
+    }
+    const struct mapping *mapping = pipeline->options.mapping;
+    for (size_t i = 0; i < mapping_rule_count(mapping); i++) {
+        const struct rule *rule = mapping_rule_at(mapping, i);
+        if (rule_rate(rule) > 0) {
+            schedule_set_rate(pipeline->schedule, rule_name(rule), rule_rate(rule));
+        }
+    }
+}
+
 struct pipeline *pipeline_create(const struct pipeline_options *options)
 {
     struct pipeline *pipeline = mem_alloc(sizeof *pipeline);
-    struct schedule_options schedule = {.max_in_flight = options->platforms->max_connections};
     pipeline->options = *options;
     pipeline->replied_end = &pipeline->replied;
-    pipeline->schedule = schedule_create(&schedule);
+    pipeline->staged_end = &pipeline->staged;
+    make_schedule(pipeline);
     return pipeline;
 }
 
@@ -165,8 +265,8 @@ void pipeline_set_link(struct pipeline *pipeline, struct link *link)
 
 void pipeline_destroy(struct pipeline *pipeline)
 {
-    attempts_free(pipeline->staged);
-    attempts_free(pipeline->running);
+    pipeline_attempts_free(pipeline->staged);
+    pipeline_attempts_free(pipeline->running);
     while (pipeline->entries != NULL) {
         struct entry *next = pipeline->entries->next;
         entry_free(pipeline->entries);
@@ -210,5 +310,13 @@ size_t pipeline_count(const struct pipeline *pipeline)
 
 int64_t pipeline_wait_ms(const struct pipeline *pipeline, const struct moment *now)
 {
-    return pipeline->stopping ? -1 : schedule_wait_ms(pipeline->schedule, now->boot_ms);
+    if (pipeline->stopping) {
+        return -1;
+    }
+    int64_t wait_ms = schedule_wait_ms(pipeline->schedule, now->boot_ms);
+    int64_t watch_ms = pipeline->watched == NULL ? -1 : pipeline->watch_at_ms - now->boot_ms;
+    if (watch_ms < 0) {
+        return pipeline->watched == NULL ? wait_ms : 0;
+    }
+    return wait_ms >= 0 && wait_ms < watch_ms ? wait_ms : watch_ms;
 }

@@ -20,7 +20,8 @@ struct pipeline;
 
 struct pipeline_options {
     const struct config *config;
-    const struct platform_set *platforms;
+    const struct mapping *mapping;
+    struct platform_set *platforms;
     struct http *http;
     struct outbox *outbox;
     struct receiver *receiver;
@@ -46,6 +47,8 @@ void pipeline_reply_done(void *context, struct outgoing *outgoing);
 
 // No further request leaves; what waits stays in the outbox. QoS 0 commands that wait are rejected.
 void pipeline_stop(struct pipeline *pipeline, const struct moment *now);
+// BASE/bridge/platform as it is now; for a broker that has just been connected.
+void pipeline_publish_platform(struct pipeline *pipeline);
 size_t pipeline_in_flight(const struct pipeline *pipeline);
 size_t pipeline_replies_due(const struct pipeline *pipeline); // not yet acknowledged by the broker
 size_t pipeline_count(const struct pipeline *pipeline);

@@ -69,6 +69,7 @@ void pipeline_set_reply(struct pipeline *pipeline, struct entry *entry, char *re
 {
     reply_record_build(entry->command, reply, progress, &entry->record);
     entry->state = OUTBOX_REPLIED;
+    pipeline_unwatch(pipeline, entry);
     if (entry->row_id != 0) {
         AUTO_FREE char *record = reply_record_encode(&entry->record);
         outbox_stage_reply(pipeline->options.outbox, entry->row_id, record);
@@ -144,6 +145,33 @@ void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t ca
     }
 }
 
+static void end_waiting_calls(struct pipeline *pipeline, struct entry *entry, enum status status,
+                              const struct failure *failure, const struct moment *now)
+{
+    size_t count = entry->command->call_count;
+    for (size_t i = 0; i < count && entry->record.reply == NULL; i++) {
+        struct entry_call *call = &entry->calls[i];
+        struct call_outcome outcome = {.status = status, .failure = call->last.code != NULL ? call->last : *failure};
+        if (call->state == OUTBOX_QUEUED) {
+            pipeline_end_call(pipeline, entry, i, &outcome, now);
+        }
+    }
+}
+
+void pipeline_expire(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+{
+    struct failure failure;
+    failure_set(&failure, "deadline_passed", "it waited for its turn until its deadline passed; nothing was sent");
+    end_waiting_calls(pipeline, entry, STATUS_EXPIRED, &failure, now);
+}
+
+void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+{
+    struct failure failure;
+    failure_set(&failure, "superseded", "a newer command of the rule for the same target came before it could be sent");
+    end_waiting_calls(pipeline, entry, STATUS_SUPERSEDED, &failure, now);
+}
+
 static void end_rejected(struct pipeline *pipeline, struct entry *entry, const struct failure *failure,
                          const struct moment *now)
 {
@@ -168,6 +196,10 @@ void pipeline_reply_done(void *context, struct outgoing *outgoing)
 {
     struct pipeline *pipeline = context;
     struct entry *entry = outgoing->owner;
+    if (pipeline_is_notice(outgoing)) {
+        pipeline_notice_done(outgoing);
+        return;
+    }
     pipeline->replies_due--;
     if (--entry->replies_due == 0) {
         pipeline_forget(pipeline, entry);

@@ -13,9 +13,12 @@ struct attempt {
     struct entry **entries;                 // one, or those that are folded
     size_t count;
     size_t call;          // of the one entry; 0 if folded
-    struct call *folded;  // the call for all devices, or NULL
+    struct call folded;   // the call for all devices; without action if there is but one command
     char *string_to_sign; // to compare with the one that a signature error echoes
 };
+
+#define FOLDED_ACTION "InvokeThingsService"
+#define SINGLE_ACTION "InvokeThingService"
 
 struct pipeline {
     struct pipeline_options options;
@@ -30,8 +33,8 @@ struct pipeline {
     struct attempt *running; // the HTTP client has them
     struct entry *replied;   // replies may leave after the commit
     struct entry **replied_end;
-    struct entry *watched; // want to hear of a wait, in order of arrival
-    struct entry **watched_end;
+    struct entry *watched; // their senders want to hear of a wait
+    int64_t watch_at_ms;   // when to look at them
     bool stopping;
 };
 
@@ -52,15 +55,21 @@ void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t ca
 // All replies are acknowledged: DONE or gone. Frees the entry.
 void pipeline_forget(struct pipeline *pipeline, struct entry *entry);
 
+// Ends the calls of a command that have not left: its deadline has passed, or a newer one took its place.
+void pipeline_expire(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
+void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 
 // pipeline_send.c
 void pipeline_attempts_free(struct attempt *list);
 void pipeline_attempt_ended(struct pipeline *pipeline, struct attempt *attempt); // frees it
 
-// pipeline_retry.c: what is said while a command waits
+// pipeline_tell.c: what is said while commands wait
 void pipeline_watch(struct pipeline *pipeline, struct entry *entry);
 void pipeline_unwatch(struct pipeline *pipeline, struct entry *entry);
 void pipeline_tell_waiting(struct pipeline *pipeline, const struct moment *now);
+void pipeline_tell_platforms(struct pipeline *pipeline, const struct moment *now);
+bool pipeline_is_notice(const struct outgoing *outgoing);
+void pipeline_notice_done(struct outgoing *outgoing); // frees it
 
 // pipeline.c
 void pipeline_add(struct pipeline *pipeline, struct entry *entry);

@@ -13,8 +13,8 @@ struct platform {
     struct http_target *target;
     struct crypto_mac_key *key;
     struct sign_account account;
-    size_t schedule_account;  // its number in the scheduler
-    int64_t clock_offset_ms;  // the platform's time minus ours, learned from an answer
+    size_t schedule_account; // its number in the scheduler
+    int64_t clock_offset_ms; // the platform's time minus ours, learned from an answer
 };
 
 struct platform_set {

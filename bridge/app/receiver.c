@@ -163,7 +163,6 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
     char uuid[CRYPTO_UUID_LEN];
     crypto_uuid7(arrived->wall_ms, uuid);
     struct command *command = mapping_command(receiver->options.mapping, rule, message, arrived, uuid, refuse_with);
-    command->id_given = strcmp(command->id, uuid) != 0;
     bool may_be_old = !atomic_load(&receiver->fenced) && !command->age_known;
     if (may_be_old && receiver->absence_ms > command->lifetime_ms) {
         command->lifetime_ms = 0;

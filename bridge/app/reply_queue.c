@@ -57,11 +57,18 @@ static bool too_large(const struct reply_queue *queue, const struct outgoing *ou
     return queue->max_packet_size > 0 && size > queue->max_packet_size;
 }
 
-static void publish_reply(struct reply_queue *queue, struct outgoing *outgoing)
+// The broker will never have it: that ends the reply.
+static void give_up(struct reply_queue *queue, struct outgoing *outgoing, const char *why, int reason)
+{
+    metrics_add(METRIC_REPLIES_REFUSED, 1);
+    LOG(LOG_WARN, "reply_refused", LOG_S("topic", outgoing->topic), LOG_S("error", why), LOG_N("reason", reason));
+    queue->done(queue->context, outgoing);
+}
+
+static enum err hand_over(struct reply_queue *queue, struct outgoing *outgoing, struct diag *diag)
 {
     AUTO_FREE char *cut = too_large(queue, outgoing) ? reply_cut(outgoing->payload) : NULL;
     const char *payload = cut != NULL ? cut : outgoing->payload;
-    struct diag diag;
     struct mqtt_publication publication = {
         .topic = outgoing->topic,
         .payload = payload,
@@ -71,14 +78,26 @@ static void publish_reply(struct reply_queue *queue, struct outgoing *outgoing)
         .correlation_len = outgoing->correlation_len,
         .content_type = "application/json",
     };
+    return mqtt_publish(queue->connection->mqtt, &publication, (uint64_t)(uintptr_t)outgoing, diag);
+}
+
+static void publish_reply(struct reply_queue *queue, struct outgoing *outgoing)
+{
+    struct diag diag;
     queue->in_flight++;
-    if (mqtt_publish(queue->connection->mqtt, &publication, (uint64_t)(uintptr_t)outgoing, &diag) != ERR_OK) {
-        queue->in_flight--;
-        put_back(queue, outgoing);
-        queue->window = 0; // until the next connect
-        connection_renew(queue->connection);
-        LOG(LOG_WARN, "reply_not_sent", LOG_S("error", diag.text));
+    enum err err = hand_over(queue, outgoing, &diag);
+    if (err == ERR_OK) {
+        return;
     }
+    queue->in_flight--;
+    if (err == ERR_LIMIT || err == ERR_REFUSED) {
+        give_up(queue, outgoing, diag.text, 0);
+        return;
+    }
+    put_back(queue, outgoing);
+    queue->window = 0; // until the next connect
+    connection_renew(queue->connection);
+    LOG(LOG_WARN, "reply_not_sent", LOG_S("error", diag.text));
 }
 
 int64_t reply_queue_run(struct reply_queue *queue, int64_t now_ms)
@@ -113,9 +132,8 @@ void reply_queue_take(struct reply_queue *queue, const struct mqtt_event *event,
         return;
     }
     if (event->kind == MQTT_PUBLISH_REFUSED) {
-        metrics_add(METRIC_REPLIES_REFUSED, 1);
-        LOG(LOG_WARN, "reply_refused", LOG_S("topic", outgoing->topic), LOG_S("error", event->text),
-            LOG_N("reason", event->reason));
+        give_up(queue, outgoing, event->text, event->reason);
+        return;
     }
     queue->done(queue->context, outgoing);
 }

@@ -9,6 +9,7 @@
     X(COMMANDS_RETAINED, "retained_ignored", "retained messages ignored")                                              \
     X(COMMANDS_REDELIVERED, "redelivered", "redeliveries by the broker that were not run again")                       \
     X(COMMANDS_DUPLICATE, "duplicates", "commands answered with the reply of the first with the same id")              \
+    X(MESSAGES_INVALID, "messages_invalid", "messages with text that is not valid UTF-8 without NUL")                  \
     X(COPIES_IGNORED, "copies_ignored", "copies of one message for overlapping subscriptions")                         \
     X(REPLIES_OK, "replies_ok", "final replies ok")                                                                    \
     X(REPLIES_ACCEPTED, "replies_accepted", "final replies accepted")                                                  \
@@ -21,6 +22,8 @@
     X(REPLIES_REFUSED, "replies_refused", "replies that the broker refused")                                           \
     X(REPLY_TOPICS_REFUSED, "reply_topics_refused", "reply topics that were not allowed")                              \
     X(REQUESTS_SENT, "requests_sent", "requests handed to the HTTP client")                                            \
+    X(RETRIES, "retries", "calls that were tried again")                                                               \
+    X(REQUESTS_FOLDED, "requests_folded", "requests for the commands of several senders")                              \
     X(REQUESTS_UNANSWERED, "requests_unanswered", "requests that ended without an answer")                             \
     X(MQTT_CONNECTS, "mqtt_connects", "connections made to the broker")                                                \
     X(MQTT_LOSSES, "mqtt_losses", "connections to the broker lost")

@@ -42,12 +42,18 @@ struct command *command_create(void)
     return command;
 }
 
+void call_clear(struct call *call)
+{
+    free(call->action);
+    parameters_clear(&call->parameters);
+    free_texts(call->device_names, call->device_count);
+    *call = (struct call){0};
+}
+
 void command_clear_target(struct command *command)
 {
     for (size_t i = 0; i < command->call_count; i++) {
-        free(command->calls[i].action);
-        parameters_clear(&command->calls[i].parameters);
-        free_texts(command->calls[i].device_names, command->calls[i].device_count);
+        call_clear(&command->calls[i]);
     }
     free(command->calls);
     free_texts(command->device_names, command->device_count);

@@ -29,6 +29,8 @@ struct call {
     size_t device_count;
 };
 
+void call_clear(struct call *call);
+
 enum order { ORDER_DEVICE, ORDER_RULE, ORDER_NONE };
 
 struct command {

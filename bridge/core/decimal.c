@@ -94,8 +94,9 @@ bool decimal_parse(const char *text, struct decimal *out)
 void decimal_from_double(double value, struct decimal *out)
 {
     char text[40];
-    for (int precision = 0; precision < 17; precision++) {
-        snprintf(text, sizeof text, "%.*e", precision, value);
+    // Up to 15 digits a decimal survives the way through a double, so shorter ones show as zeros at the end.
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*e", digits - 1, value);
         if (strtod(text, NULL) == value) {
             break;
         }

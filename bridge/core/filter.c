@@ -83,8 +83,8 @@ char *topic_filter_union(const char *a, const char *b)
 {
     AUTO_BUF struct buf out = {0};
     for (bool first = true;; first = false) {
-        struct str level_a;
-        struct str level_b;
+        struct str level_a = {0};
+        struct str level_b = {0};
         bool has_a = level_next(&a, &level_a);
         bool has_b = level_next(&b, &level_b);
         if (!has_a && !has_b) {

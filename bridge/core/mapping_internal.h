@@ -7,8 +7,8 @@
 #include "core/mapping.h"
 #include "core/template.h"
 
-#define MAPPING_MAX_DEVICES    10000        // of one command
-#define MAPPING_MAX_REQUEST    (256 * 1024) // bytes of all parameters of one command
+#define MAPPING_MAX_DEVICES    10000  // of one command
+#define MAPPING_MAX_REQUEST    262144 // bytes of all parameters of one command
 #define MAPPING_MAX_LIFETIME   (10LL * 365 * 24 * 60 * 60 * 1000)
 #define MAPPING_CALL_DEVICES   100 // of one InvokeThingsService call (platform document)
 #define MAPPING_MAX_NAME_BYTES 128 // of a rule's name
@@ -150,12 +150,19 @@ struct rule_source {
 struct rule *rule_load(const struct loader *loader, const struct rule_source *source);
 // Loads `invoke` or `call`; what is wrong is in the problems. `scope` belongs to the rule's topic.
 void rule_load_target(const struct loader *loader, const struct template_scope *scope, struct rule *rule);
+void rule_load_reply(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
+                     struct rule *rule);
+void rule_load_batch(const struct loader *loader, const struct rule_source *source, struct rule *rule);
+// Nothing for a NULL node; *out stays NULL if it does not compile.
+void rule_load_template(const struct loader *loader, const struct yaml_node *node, const struct template_scope *scope,
+                        struct template **out);
 // Node of a key, in the rule or else in the defaults; the rule itself if it is in neither.
 const struct yaml_node *rule_place(const struct rule_source *source, const char *key);
 // Tells a key of a map that has to be a map. False and a problem if it is something else.
 bool expect_map(const struct yaml_node *node, const char *what, struct problems *problems);
 // Checks `defaults` once, so that their errors are told once and not for each rule.
 void rule_check_defaults(const struct yaml_node *defaults, struct problems *problems);
+void rule_check_default_parts(const struct rule_keys *defaults, struct problems *problems);
 
 // Names as the platform allows them (PLATFORM.md, Names). The diag names the value and what is allowed.
 enum name_kind { NAME_PRODUCT_KEY, NAME_IOT_ID, NAME_DEVICE, NAME_IDENTIFIER, NAME_ACTION, NAME_PARAMETER };
@@ -185,6 +192,9 @@ void mapping_check_loops(const struct mapping *mapping, const struct rule_source
 
 // Below BASE/bridge/: the bridge's own topics.
 bool mapping_is_own_topic(const struct mapping *mapping, const char *topic);
+// Topics, or beginnings of topics, to which nobody may reply whatever the rules are: those that begin with '$', our
+// own, and Home Assistant's discovery topics.
+bool mapping_is_closed_topic(const struct mapping *mapping, const char *topic);
 // A reply may be published there: a valid name, not one of ours, not one that a rule takes.
 bool mapping_reply_possible(const struct mapping *mapping, const char *topic);
 // And a requester may name it.

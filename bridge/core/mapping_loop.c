@@ -40,13 +40,9 @@ static const struct rule *find_loop(const struct mapping *mapping, const struct 
     return search.found != SIZE_MAX ? mapping->rules[search.found] : NULL;
 }
 
-// The topic of the bridge's own control, and names that begin with '$', which no broker takes from clients.
-static bool is_never_allowed(const struct mapping *mapping, const struct template *tmpl)
+static bool is_closed(const struct mapping *mapping, const struct template *tmpl)
 {
-    if (tmpl->count == 0 || tmpl->parts[0].text == NULL) {
-        return false;
-    }
-    return tmpl->parts[0].text[0] == '$' || mapping_is_own_topic(mapping, tmpl->parts[0].text);
+    return tmpl->count > 0 && tmpl->parts[0].text != NULL && mapping_is_closed_topic(mapping, tmpl->parts[0].text);
 }
 
 static const struct yaml_node *place_of_reply(const struct rule_source *source, const char *key)
@@ -66,9 +62,10 @@ static void check_reply(const struct mapping *mapping, const struct rule *rule, 
     if (tmpl == NULL) {
         return;
     }
-    if (is_never_allowed(mapping, tmpl)) {
+    if (is_closed(mapping, tmpl)) {
         yaml_problem(problems, SEVERITY_ERROR, node,
-                     "the rule %s cannot reply to %s: topics that begin with $ or %s/bridge/ are not for replies",
+                     "the rule %s cannot reply to %s: topics that begin with $ or %s/bridge/, and Home Assistant's "
+                     "discovery topics, are not for replies",
                      show_text(rule->keys.name).text, show_text(tmpl->text).text, mapping->base_topic);
         return;
     }

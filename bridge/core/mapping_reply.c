@@ -11,10 +11,15 @@ static bool is_below(const char *prefix_or_null, const char *topic)
     return len > 0 && strncmp(topic, prefix_or_null, len) == 0 && (topic[len] == '/' || topic[len] == '\0');
 }
 
+bool mapping_is_closed_topic(const struct mapping *mapping, const char *topic)
+{
+    return topic[0] == '$' || mapping_is_own_topic(mapping, topic) || is_below(mapping->discovery_prefix, topic);
+}
+
 bool mapping_reply_possible(const struct mapping *mapping, const char *topic)
 {
-    return topic_name_valid(topic, strlen(topic)) && topic[0] != '$' && !is_below(mapping->discovery_prefix, topic) &&
-           !mapping_is_own_topic(mapping, topic) && mapping_match(mapping, topic) == NULL;
+    return topic_name_valid(topic, strlen(topic)) && !mapping_is_closed_topic(mapping, topic) &&
+           mapping_match(mapping, topic) == NULL;
 }
 
 static const char *after_word(const char *filter, const char *word)

@@ -7,8 +7,6 @@
 #include "core/show.h"
 #include "core/template_internal.h"
 
-#define DEFAULT_REPLY "${topic}/reply"
-
 bool expect_map(const struct yaml_node *node, const char *what, struct problems *problems)
 {
     if (node->kind == YAML_MAP) {
@@ -16,11 +14,6 @@ bool expect_map(const struct yaml_node *node, const char *what, struct problems 
     }
     yaml_problem(problems, SEVERITY_ERROR, node, "`%s` must be a map, not %s", what, yaml_kind_name(node));
     return false;
-}
-
-static bool is_word(const struct yaml_node *node, const char *word)
-{
-    return node->kind == YAML_SCALAR && strcmp(node->text, word) == 0;
 }
 
 const struct yaml_node *rule_place(const struct rule_source *source, const char *key)
@@ -119,8 +112,8 @@ static void load_where(const struct loader *loader, struct rule *rule)
     }
 }
 
-static void load_optional_template(const struct loader *loader, const struct yaml_node *node,
-                                   const struct template_scope *scope, struct template **out)
+void rule_load_template(const struct loader *loader, const struct yaml_node *node, const struct template_scope *scope,
+                        struct template **out)
 {
     if (node != NULL && template_compile(node, scope, out, loader->problems) != ERR_OK) {
         *out = NULL;
@@ -140,105 +133,12 @@ static bool uses_id(const struct template *tmpl)
 static void load_id(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
                     struct rule *rule)
 {
-    load_optional_template(loader, rule->keys.id_from, scope, &rule->id_from);
-    load_optional_template(loader, rule->keys.sent_at, scope, &rule->sent_at);
+    rule_load_template(loader, rule->keys.id_from, scope, &rule->id_from);
+    rule_load_template(loader, rule->keys.sent_at, scope, &rule->sent_at);
     if (rule->id_from != NULL && uses_id(rule->id_from)) {
         yaml_problem(loader->problems, SEVERITY_ERROR, rule_place(source, "id_from"),
                      "${id} is what id_from gives; take a member of the payload, as ${payload.id}");
     }
-}
-
-// True if `reply` is the word none; a map is read into *out.
-static bool read_reply(const struct yaml_node *node, struct reply_keys *out, struct problems *problems)
-{
-    if (node == NULL) {
-        return false;
-    }
-    if (is_word(node, "none")) {
-        return true;
-    }
-    if (node->kind != YAML_MAP) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "`reply` must be none or a map such as {ack: ..., result: ...}, not %s", yaml_kind_name(node));
-        return false;
-    }
-    // What keys_read finds is in `problems`, and that is all that matters.
-    enum err err = keys_read(mapping_reply_keys, node, out, problems);
-    (void)err;
-    return false;
-}
-
-static void check_reply_text(const struct loader *loader, const struct yaml_node *node, const struct template *tmpl)
-{
-    for (size_t i = 0; i < tmpl->count; i++) {
-        const char *text = tmpl->parts[i].text;
-        if (text != NULL && (strpbrk(text, "+#") != NULL || str_has_control(text, strlen(text)))) {
-            yaml_problem(loader->problems, SEVERITY_ERROR, node,
-                         "a reply topic has no wildcards (+ #) and no control characters");
-            return;
-        }
-    }
-    if (tmpl->count == 0) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node, "the reply topic is empty; `none` publishes nothing");
-    }
-}
-
-static void load_reply_topic(const struct loader *loader, const struct yaml_node *node,
-                             const struct template_scope *scope, struct template **out)
-{
-    struct diag diag;
-    if (node == NULL) {
-        if (template_compile_text(DEFAULT_REPLY, scope, out, &diag) != ERR_OK) {
-            *out = NULL;
-        }
-        return;
-    }
-    if (is_word(node, "none")) {
-        return;
-    }
-    load_optional_template(loader, node, scope, out);
-    if (*out != NULL) {
-        check_reply_text(loader, node, *out);
-    }
-}
-
-static void load_reply(const struct loader *loader, const struct rule_source *source,
-                       const struct template_scope *scope, struct rule *rule)
-{
-    struct reply_keys keys = {0};
-    struct problems told_before = {0};
-    const struct yaml_node *own = yaml_get(source->rule, "reply");
-    const struct yaml_node *shared = source->defaults != NULL ? yaml_get(source->defaults, "reply") : NULL;
-    bool none = read_reply(shared, &keys, &told_before);
-    problems_clear(&told_before);
-    if (own != NULL) {
-        none = read_reply(own, &keys, loader->problems);
-    }
-    rule->progress = keys.progress;
-    if (!none) {
-        load_reply_topic(loader, keys.ack, scope, &rule->ack);
-        load_reply_topic(loader, keys.result, scope, &rule->result);
-    }
-}
-
-static void read_batch(const struct yaml_node *node, struct batch_keys *out, struct problems *problems)
-{
-    if (node == NULL || is_word(node, "off")) {
-        return;
-    }
-    struct batch_keys keys = {0};
-    keys_defaults(mapping_batch_keys, &keys);
-    if (keys_read(mapping_batch_keys, node, &keys, problems) == ERR_OK) {
-        *out = keys;
-    }
-}
-
-static void load_batch(const struct loader *loader, const struct rule_source *source, struct rule *rule)
-{
-    struct problems told_before = {0};
-    bool own = yaml_get(source->rule, "batch") != NULL;
-    read_batch(rule->keys.batch, &rule->batch, own ? loader->problems : &told_before);
-    problems_clear(&told_before);
 }
 
 static void load_platform(const struct loader *loader, const struct rule_source *source, struct rule *rule)
@@ -347,9 +247,9 @@ struct rule *rule_load(const struct loader *loader, const struct rule_source *so
         struct template_scope scope = {rule->pattern, loader->groups, loader->group_count};
         load_target(loader, source, &scope, rule);
         load_id(loader, source, &scope, rule);
-        load_reply(loader, source, &scope, rule);
+        rule_load_reply(loader, source, &scope, rule);
     }
-    load_batch(loader, source, rule);
+    rule_load_batch(loader, source, rule);
     load_platform(loader, source, rule);
     load_product(loader, source, rule);
     warn_unused(loader, source, rule);
@@ -364,11 +264,8 @@ struct rule *rule_load(const struct loader *loader, const struct rule_source *so
 void rule_check_defaults(const struct yaml_node *defaults, struct problems *problems)
 {
     struct rule_keys keys = {0};
-    struct reply_keys reply = {0};
-    struct batch_keys batch = {0};
     if (keys_read(mapping_default_keys, defaults, &keys, problems) == ERR_OK) {
-        read_reply(keys.reply, &reply, problems);
-        read_batch(keys.batch, &batch, problems);
+        rule_check_default_parts(&keys, problems);
     }
     keys_free(mapping_default_keys, &keys);
 }

@@ -12,8 +12,8 @@
 #include "core/code.h"
 #include "core/topic.h"
 
-#define TEMPLATE_MAX_LEN   (64 * 1024)  // bytes of one template as written
-#define TEMPLATE_MAX_VALUE (256 * 1024) // bytes of the text that one template gives
+#define TEMPLATE_MAX_LEN   65536  // bytes of one template as written
+#define TEMPLATE_MAX_VALUE 262144 // bytes of the text that one template gives
 
 struct template;      // one text
 struct template_tree; // JSON-like value whose texts are templates (args, parameters)

@@ -275,7 +275,7 @@ static enum err read_arg(const char **at, struct filter *filter, struct diag *di
     if (filter->count == filter->row->max_args) {
         return diag_set(diag, ERR_LIMIT, filter->count == 0 ? "it takes no arguments" : "it has too many arguments");
     }
-    filter->args = mem_resize(filter->args, filter->count + 1, sizeof *filter->args);
+    filter->args = mem_resize(filter->args, filter->count + 1, sizeof(struct json_object *));
     filter->names = mem_resize(filter->names, filter->count + 1, sizeof *filter->names);
     char **name = &filter->names[filter->count];
     *name = NULL;

@@ -296,6 +296,9 @@ enum err template_parse(const char *text, const struct template_scope *scope, st
         return diag_set(diag, ERR_LIMIT, "the text has %zu bytes; at most %d are allowed", strlen(text),
                         TEMPLATE_MAX_LEN);
     }
+    if (!str_utf8_valid(text, strlen(text))) {
+        return diag_set(diag, ERR_SYNTAX, "the text is not valid UTF-8");
+    }
     struct template *tmpl = mem_alloc(sizeof *tmpl);
     tmpl->text = mem_strdup(text);
     enum err err = read_parts(tmpl, scope, diag);

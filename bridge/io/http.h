@@ -19,7 +19,7 @@ struct http_target_options {
     const char *ca_file;  // NULL: the system's
     const char *cert_file;
     const char *key_file;
-    const char *proxy;          // NULL: as libcurl reads the environment; "": none
+    const char *proxy;          // NULL: as libcurl reads the environment; "": none. Plain http:// never uses one
     int64_t timeout_ms;         // whole request
     int64_t connect_timeout_ms; // 3000
     size_t max_answer;          // bytes of the body
@@ -36,7 +36,7 @@ struct http_request {
 enum http_outcome {
     HTTP_ANSWERED,  // status and body are whole
     HTTP_NOT_SENT,  // failed before the first byte of the request: name, connection, TLS, proxy
-    HTTP_TOO_LATE,  // not_after passed before the first byte: nothing was sent
+    HTTP_TOO_LATE,  // not_after passed before the first byte: nothing was sent. The trouble says what it waited for
     HTTP_NO_ANSWER, // it left (or may have), and no whole answer came: time-out, reset, cut or too large an answer
 };
 
@@ -72,7 +72,8 @@ void http_answer_clear(struct http_answer *answer);
 enum err http_create(size_t max_connections, struct http **out, struct diag *diag) MUST_CHECK;
 void http_destroy(struct http *http); // running requests are cut
 
-// Checks the endpoint and that the files can be read. Must outlive its requests.
+// Checks the endpoint (no user name, query or fragment) and that the files can be read. Must outlive its requests.
+// ERR_SYNTAX, ERR_REFUSED or ERR_IO.
 enum err http_target_create(const struct http_target_options *options, struct http_target **out,
                             struct diag *diag) MUST_CHECK;
 void http_target_destroy(struct http_target *target);

@@ -28,10 +28,12 @@ struct http_transfer {
     const struct http_target *target;
     void *context;
     int64_t not_after_boot_ms;
-    char *url;      // with the query of a GET
-    char *form;     // body of a POST, or NULL
-    int sends;      // how often libcurl was about to send: a second time would be a repetition of its own
-    bool too_large; // we stopped the answer
+    char *url;        // with the query of a GET
+    char *form;       // body of a POST, or NULL
+    int sends;        // how often libcurl was about to send: a second time would be a repetition of its own
+    bool tls_begun;   // the connection stands and the handshake has begun
+    bool headers_end; // the empty line after the headers came
+    bool too_large;   // we stopped the answer
     size_t header_len;
     struct buf body;
     struct http_answer answer;

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "io/http_internal.h"
 
-#define MAX_HEADERS (64 * 1024)
+#define MAX_HEADERS ((size_t)64 * 1024)
 
 // ---- what libcurl calls
 
@@ -27,6 +27,15 @@ static int before_send(void *context, char *remote_ip, char *local_ip, int remot
     }
     transfer->sends++;
     return CURL_PREREQFUNC_OK;
+}
+
+static CURLcode before_handshake(CURL *easy, void *tls_context, void *context)
+{
+    (void)easy;
+    (void)tls_context;
+    struct http_transfer *transfer = context;
+    transfer->tls_begun = true;
+    return CURLE_OK;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *context)
@@ -103,8 +112,14 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
     // The headers of an interim answer (1xx) are not those of the answer.
     if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
         forget_headers(&transfer->answer);
+        transfer->headers_end = false;
         return len;
     }
+    // What follows the body of a chunked answer comes here too.
+    if (transfer->headers_end) {
+        return len;
+    }
+    transfer->headers_end = data[0] == '\r' || data[0] == '\n';
     const char *colon = memchr(data, ':', len);
     if (colon != NULL) {
         size_t name_len = (size_t)(colon - data);
@@ -196,6 +211,9 @@ static CURLcode configure(struct http_transfer *transfer, const struct http *htt
     SET(CURLOPT_ERRORBUFFER, transfer->error);
     SET(CURLOPT_PREREQFUNCTION, before_send);
     SET(CURLOPT_PREREQDATA, transfer);
+    // Only tells time-outs apart, so a libcurl that cannot do it will do.
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, before_handshake);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, transfer);
     SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -273,19 +291,12 @@ static enum http_trouble find_cause(CURLcode code)
     return HTTP_OTHER;
 }
 
-static bool reached(CURL *easy, CURLINFO moment)
-{
-    curl_off_t microseconds = 0;
-    return curl_easy_getinfo(easy, moment, &microseconds) == CURLE_OK && microseconds > 0;
-}
-
-static enum http_trouble trouble_before_send(CURL *easy, CURLcode code)
+static enum http_trouble trouble_before_send(const struct http_transfer *transfer, CURLcode code)
 {
     if (code == CURLE_OPERATION_TIMEDOUT) {
-        if (reached(easy, CURLINFO_CONNECT_TIME_T)) {
-            return HTTP_TLS;
-        }
-        return reached(easy, CURLINFO_NAMELOOKUP_TIME_T) ? HTTP_CONNECT : HTTP_RESOLVE;
+        curl_off_t resolved_us = 0;
+        curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us);
+        return transfer->tls_begun ? HTTP_TLS : resolved_us > 0 ? HTTP_CONNECT : HTTP_RESOLVE;
     }
     // As a proxy's refusal, or a reset while connecting.
     if (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING) {
@@ -304,17 +315,24 @@ static enum http_trouble trouble_after_send(const struct http_transfer *transfer
         return HTTP_TIMEOUT;
     }
     if (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING ||
-        code == CURLE_PARTIAL_FILE || code == CURLE_ABORTED_BY_CALLBACK) {
+        code == CURLE_PARTIAL_FILE || code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_OK) {
         return HTTP_RESET;
     }
-    return HTTP_OTHER;
+    // A kept connection died, and libcurl could not make another for the repetition, which we would have stopped.
+    return find_cause(code) == HTTP_OTHER ? HTTP_OTHER : HTTP_RESET;
+}
+
+// libcurl is content with an answer whose headers are cut.
+static bool is_whole(const struct http_transfer *transfer, CURLcode code)
+{
+    return code == CURLE_OK && transfer->headers_end && transfer->answer.status >= 200;
 }
 
 static void judge(struct http_transfer *transfer, CURLcode code, int64_t now_boot_ms)
 {
     struct http_answer *answer = &transfer->answer;
     bool stopped = code == CURLE_ABORTED_BY_CALLBACK;
-    if (code == CURLE_OK) {
+    if (is_whole(transfer, code)) {
         answer->outcome = HTTP_ANSWERED;
         answer->trouble = HTTP_FINE;
     } else if (transfer->sends > 0) {
@@ -322,10 +340,10 @@ static void judge(struct http_transfer *transfer, CURLcode code, int64_t now_boo
         answer->trouble = trouble_after_send(transfer, code);
     } else if (stopped || now_boot_ms > transfer->not_after_boot_ms) {
         answer->outcome = HTTP_TOO_LATE;
-        answer->trouble = stopped ? HTTP_FINE : trouble_before_send(transfer->easy, code);
+        answer->trouble = stopped ? HTTP_FINE : trouble_before_send(transfer, code);
     } else {
         answer->outcome = HTTP_NOT_SENT;
-        answer->trouble = trouble_before_send(transfer->easy, code);
+        answer->trouble = trouble_before_send(transfer, code);
     }
 }
 
@@ -339,6 +357,8 @@ static void tell(struct http_transfer *transfer, CURLcode code)
         text = "the answer is larger than allowed";
     } else if (answer->outcome == HTTP_TOO_LATE && code == CURLE_ABORTED_BY_CALLBACK) {
         text = "the deadline passed before the request could be sent";
+    } else if (code == CURLE_OK) {
+        text = "the connection ended within the headers of the answer";
     } else if (code == CURLE_ABORTED_BY_CALLBACK) {
         text = "the connection ended before the answer; the request was not sent again";
     }
@@ -349,13 +369,16 @@ void http_transfer_finish(struct http_transfer *transfer, CURLcode code, int64_t
 {
     struct http_answer *answer = &transfer->answer;
     answer->context = transfer->context;
+    if (code == CURLE_OK) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer->status);
+    }
     judge(transfer, code, now_boot_ms);
     tell(transfer, code);
     if (answer->outcome == HTTP_ANSWERED) {
-        curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer->status);
         answer->body_len = transfer->body.len;
         answer->body = buf_steal(&transfer->body);
     } else {
+        answer->status = 0;
         forget_headers(answer);
     }
     // Without a URL it was never started, and libcurl would tell the time of the handle's last request.
@@ -375,6 +398,8 @@ void http_transfer_recycle(struct http_transfer *transfer)
     transfer->form = NULL;
     transfer->target = NULL;
     transfer->sends = 0;
+    transfer->tls_begun = false;
+    transfer->headers_end = false;
     transfer->too_large = false;
     transfer->header_len = 0;
     transfer->answer = (struct http_answer){0};

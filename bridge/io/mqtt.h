@@ -1,8 +1,10 @@
 // One connection to an MQTT broker (Eclipse Paho MQTTAsync), MQTT 5 or 3.1.1.
 //
-// It makes no decision about reconnecting: it tells what happened, and its owner calls mqtt_connect again. Handlers run
-// on Paho's threads with Paho's lock held: they must return quickly and may not call functions of this module. All
-// mqtt_ functions must be called from one thread (the core); none of them waits for the network.
+// A message whose topic, Response Topic or user property is not valid UTF-8 without NUL is logged, acknowledged and not
+// handed over. The module makes no decision about reconnecting: it tells what happened, and its owner calls
+// mqtt_connect again. Handlers run on Paho's threads with Paho's lock held: they must return quickly and may not call
+// functions of this module. All mqtt_ functions must be called from one thread (the core); none of them waits for the
+// network.
 #pragma once
 
 #include <stdbool.h>
@@ -42,8 +44,9 @@ enum mqtt_event_kind {
     MQTT_CONNECTED,
     MQTT_CONNECT_FAILED,
     MQTT_LOST,       // the connection ended
-    MQTT_TAKEN_OVER, // DISCONNECT 0x8E: another client has our client id (MQTT section 3.14.2.1)
-    MQTT_SUBSCRIBED, // granted
+    MQTT_TAKEN_OVER, // in place of MQTT_LOST. DISCONNECT 0x8E: another client has our client id (MQTT section
+                     // 3.14.2.1). Mosquitto 2.0.11 and MQTT 3.1.1 do not say it: there it is MQTT_LOST
+    MQTT_SUBSCRIBED, // granted; reason is the QoS, and the text says so if it is lower than asked for
     MQTT_SUBSCRIBE_FAILED,
     MQTT_UNSUBSCRIBED,
     MQTT_PUBLISHED,       // PUBACK with reason < 0x80, or a QoS 0 message was written
@@ -57,7 +60,8 @@ struct mqtt_event {
     uint64_t cookie; // of the subscribe, unsubscribe or publish
     int reason;      // MQTT 5 reason code, 3.1.1 return code, or a negative Paho code; 0 if none
     char text[256];  // for people, never with a password
-    // of MQTT_CONNECTED:
+    // of MQTT_CONNECTED; with 3.1.1, which tells nothing of it, the values that forbid nothing, but no
+    // subscription_ids, which it does not have:
     bool session_present;
     uint16_t receive_maximum; // the broker's; 65535 if it sent none
     uint32_t max_packet_size; // the broker's; 0: no limit
@@ -85,15 +89,18 @@ enum err mqtt_create(const struct mqtt_options *options, const struct mqtt_handl
 void mqtt_destroy(struct mqtt *mqtt);
 
 // Starts one attempt, trying the urls in order; MQTT_CONNECTED or MQTT_CONNECT_FAILED follows. TLS checks chain and
-// host name.
+// host name. The text of a failure tells the reason for each url; `reason` is what the first broker that answered said.
+// ERR_REFUSED while connected or connecting.
 enum err mqtt_connect(struct mqtt *mqtt, struct diag *diag) MUST_CHECK;
-// Sends DISCONNECT when what is in flight has finished or timeout_ms passed; MQTT_DISCONNECTED follows. The session is
-// kept.
+// Sends DISCONNECT when what is in flight has finished or timeout_ms passed (Paho looks every 3 s only, so after 3 s at
+// the latest); MQTT_DISCONNECTED follows, on the calling thread if there was no connection. An attempt under way is
+// given up without another event. The session is kept.
 void mqtt_disconnect(struct mqtt *mqtt, int timeout_ms);
 bool mqtt_is_connected(const struct mqtt *mqtt);
 
 // One filter per call (several in one are reported as success even if all were refused). `subscription_id` 0: none.
-// Retain Handling 1 on MQTT 5: retained messages are sent only for a new subscription.
+// Retain Handling 1 on MQTT 5: retained messages are sent only for a new subscription. What is unanswered when the
+// connection ends gets no event of its own: MQTT_LOST tells it. The same holds for unsubscribing.
 enum err mqtt_subscribe(struct mqtt *mqtt, const char *filter, int qos, uint32_t subscription_id, uint64_t cookie,
                         struct diag *diag) MUST_CHECK;
 enum err mqtt_unsubscribe(struct mqtt *mqtt, const char *filter, uint64_t cookie, struct diag *diag) MUST_CHECK;
@@ -109,8 +116,10 @@ struct mqtt_publication {
     const char *content_type; // MQTT 5; or NULL
 };
 // Hands the message to Paho, which copies it; MQTT_PUBLISHED, _REFUSED or _LOST with the cookie follows, possibly
-// before this returns. ERR_UNAVAILABLE when not connected: nothing follows. The caller keeps a window of its own (Paho
-// stalls when its own is full).
+// before this returns, and exactly once: what a connection leaves unacknowledged is lost with it, never resent by Paho.
+// ERR_UNAVAILABLE when not connected, ERR_LIMIT when the packet is larger than the broker takes, ERR_REFUSED for a
+// topic that nobody can publish to: nothing follows. The caller keeps a window of its own (Paho stalls when its own is
+// full).
 enum err mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publication, uint64_t cookie,
                       struct diag *diag) MUST_CHECK;
 // Paho can miss a wake-up of its send thread: call it when a publish is unanswered for 300 ms.

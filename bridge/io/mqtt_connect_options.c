@@ -62,7 +62,7 @@ void mqtt_connect_set_fill(struct mqtt_connect_set *set, struct mqtt_link *link)
     const struct mqtt *mqtt = link->mqtt;
     *set = (struct mqtt_connect_set){.properties = MQTTProperties_initializer};
     fill_version(set, mqtt);
-    set->options.keepAliveInterval = mqtt->keepalive_s;
+    set->options.keepAliveInterval = atomic_load(&mqtt->keepalive_s);
     set->options.connectTimeout = mqtt->connect_timeout_s;
     set->options.maxInflight = 65535;
     set->options.automaticReconnect = 0;

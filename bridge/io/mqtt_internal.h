@@ -70,7 +70,7 @@ struct mqtt {
     char *key_file;
     uint32_t session_expiry_s;
     bool clean_start;
-    int keepalive_s;
+    atomic_int keepalive_s; // lowered to what the broker said last: Paho does not heed it, but the next connect can
     int connect_timeout_s;
     uint16_t receive_maximum;
     uint32_t max_packet_size;
@@ -107,6 +107,16 @@ void mqtt_connect_set_fill(struct mqtt_connect_set *set, struct mqtt_link *link)
 void mqtt_connect_set_clear(struct mqtt_connect_set *set);
 
 // mqtt_request.c
+// NULL unless the link is up.
+struct mqtt_request *mqtt_request_open(struct mqtt *mqtt, enum request_kind kind, uint64_t cookie);
+// What to return after Paho was asked with `request` as context, with Paho's code. If the link ended meanwhile, the
+// request's event has been sent and the caller may not think that nothing follows.
+enum err mqtt_request_asked(struct mqtt_request *request, int rc, struct diag *diag) MUST_CHECK;
+// Paho called back with the request as context: sends its one event, if it has none yet, and frees it.
+void mqtt_request_answer(void *request, enum mqtt_event_kind kind, int reason, const char *text);
+// The same without an event.
+void mqtt_request_drop(struct mqtt_request *request);
+enum err mqtt_not_connected(struct diag *diag);
 // Settles all requests of an ended link: MQTT_PUBLISH_LOST for each publish without an outcome.
 void mqtt_requests_lose(struct mqtt_link *link);
 void mqtt_requests_free(struct mqtt_link *link);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "io/mqtt_internal.h"
 
 static const char *const state_names[LINK_STATE_COUNT] = {"CONNECTING", "UP", "CLOSING", "DOWN"};
@@ -99,6 +100,7 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
         link->mqtt->handlers.on_message(link->mqtt->handlers.context, &message, link->session_present);
         message_clear(&message);
     } else {
+        metrics_add(METRIC_MESSAGES_INVALID, 1);
         LOG(LOG_WARN, "mqtt_message_refused", LOG_S("client_id", link->mqtt->client_id), LOG_S("reason", why),
             LOG_N("payload_bytes", raw->payloadlen));
     }
@@ -135,6 +137,17 @@ static uint32_t number(MQTTProperties *properties, enum MQTTPropertyCodes id, ui
                                                       : fallback;
 }
 
+// Paho does not heed the Server Keep Alive (MQTT 5 section 3.2.2.3.14), so the broker will end this connection; the
+// next one asks for no more than it allows.
+static void heed_keepalive(struct mqtt *mqtt, MQTTProperties *said)
+{
+    uint32_t allowed = number(said, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE, 0);
+    if (allowed > 0 && (int)allowed < atomic_load(&mqtt->keepalive_s)) {
+        LOG(LOG_INFO, "mqtt_keepalive_lowered", LOG_S("client_id", mqtt->client_id), LOG_N("seconds", allowed));
+        atomic_store(&mqtt->keepalive_s, (int)allowed);
+    }
+}
+
 // Defaults of the CONNACK's properties: MQTT 5 section 3.2.2.3.
 static void on_connected5(void *context, MQTTAsync_successData5 *data)
 {
@@ -150,6 +163,7 @@ static void on_connected5(void *context, MQTTAsync_successData5 *data)
         .max_qos = (int)number(said, MQTTPROPERTY_CODE_MAXIMUM_QOS, 2),
     };
     snprintf(event.url, sizeof event.url, "%s", current_url(link));
+    heed_keepalive(link->mqtt, said);
     link_is_up(link, &event);
 }
 

@@ -17,7 +17,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Callable, NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/lib")]
@@ -25,13 +25,15 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/lib")]
 from harness.bridge import Bridge, platform_settings  # noqa: E402
 from harness.broker import Broker  # noqa: E402
 from harness.program import Program  # noqa: E402
-from simulator.client import Entry, SimulatorError, SimulatorProcess, wait_until  # noqa: E402
+from simulator.client import Entry, SimulatorProcess, wait_until  # noqa: E402
 
 MAPPING = ROOT / "mappings/demo.yaml"
 TIMEOUT_S = 20.0
 WATCH_S = 0.5
+LOG_SHOWN = 2000  # characters
 
 Message = tuple[str, str]
+Reply = tuple[str, str, dict[str, Any]]  # topic, text, content
 
 
 class DemoError(RuntimeError):
@@ -74,15 +76,11 @@ class Listener:
             topic, _, payload = line.rstrip("\n").partition("\t")
             self.messages.append((topic, payload))
 
-    def wait_replies(self, command_id: str) -> list[tuple[str, str, dict[str, Any]]]:
-        """Topic, text and content of all replies with this id up to the final one."""
-
-        def find() -> list[tuple[str, str, dict[str, Any]]] | None:
-            parsed = [(topic, text, as_reply(text, command_id)) for topic, text in list(self.messages)]
-            replies = [(topic, text, reply) for topic, text, reply in parsed if reply]
-            return replies if any(reply["final"] for _, _, reply in replies) else None
-
-        return wait_until(find, TIMEOUT_S, f"the reply to {command_id}")
+    def replies(self, command_id: str) -> list[Reply]:
+        """All replies with this id up to the final one; empty as long as that is missing."""
+        parsed = [(topic, text, as_reply(text, command_id)) for topic, text in list(self.messages)]
+        found = [(topic, text, reply) for topic, text, reply in parsed if reply]
+        return found if any(reply["final"] for _, _, reply in found) else []
 
     def close(self) -> None:
         self._process.terminate()
@@ -117,10 +115,19 @@ class Demo:
     def _wait_online(self) -> None:
         def is_online() -> bool:
             if not self.bridge.is_running:
-                raise DemoError(f"the bridge does not start; the end of its log:\n{self.bridge.log[-2000:]}")
+                raise DemoError(f"the bridge does not start; {self.log_end()}")
             return ("thingbridge/bridge/state", "online") in self.listener.messages
 
-        wait_until(is_online, TIMEOUT_S, "the bridge's `online`")
+        self._wait(is_online, "the bridge's `online`")
+
+    def _wait(self, condition: Callable[[], Any], what: str) -> Any:
+        try:
+            return wait_until(condition, TIMEOUT_S, what)
+        except AssertionError as error:
+            raise DemoError(f"{error}; {self.log_end()}") from None
+
+    def log_end(self) -> str:
+        return f"the end of the bridge's log ({self.bridge.log_file.name}):\n{self.bridge.log[-LOG_SHOWN:]}"
 
     def _stop_bridge(self) -> None:
         if self.bridge.is_running:
@@ -137,14 +144,14 @@ class Demo:
         print(f"   published   {topic}  {text}")
         mark = self.simulator.last_seq()
         publish(self.broker.port, topic, text)
-        replies = self.listener.wait_replies(command["$id"])
+        replies = self._wait(lambda: self.listener.replies(command["$id"]), f"the reply to {command['$id']}")
         for entry in self.simulator.journal(mark):
             print(f"   signed call {describe_call(entry)}")
         for reply_topic, reply_text, _ in replies:
             print(f"   came back   {reply_topic}  {reply_text}", flush=True)
         got = next(reply["status"] for _, _, reply in replies if reply["final"])
         if got != status:
-            raise DemoError(f"the reply's status is {got}, and {status} was expected; the bridge's log: {self.bridge.log}")
+            raise DemoError(f"the reply's status is {got}, and {status} was expected; {self.log_end()}")
 
     def show_all(self) -> None:
         self.show("A synchronous service: the device's answer comes back", "home/hall/lamp-1/toggle", {}, "ok")
@@ -179,7 +186,7 @@ class Demo:
             time.sleep(WATCH_S)
             for program in programs:
                 if not program.is_running:
-                    raise DemoError(f"{program.name} has ended; the end of its log:\n{program.log[-2000:]}")
+                    raise DemoError(f"{program.name} has ended; the end of its log:\n{program.log[-LOG_SHOWN:]}")
 
 
 def publish(port: int, topic: str, text: str) -> None:
@@ -233,7 +240,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nended")
         return 0
-    except (DemoError, SimulatorError, AssertionError, OSError, subprocess.SubprocessError) as error:
+    except (RuntimeError, AssertionError, OSError, subprocess.SubprocessError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 70
 

@@ -45,6 +45,14 @@ def count_ctest(junit_file: Path, exit_code: int) -> Count:
     return total if exit_code == 0 or total.failed else total + Count(0, 1)
 
 
+def failed_outputs(junit_file: Path) -> str:
+    """What the test programs that failed have printed."""
+    if not junit_file.exists():
+        return ""
+    failed = [case for case in xml.parse(junit_file).getroot().iter("testcase") if case.get("status") != "run"]
+    return "".join(f"\n{case.get('name')}:\n{case.findtext('system-out') or ''}" for case in failed)
+
+
 def count_pytest(junit_file: Path, exit_code: int) -> Count:
     if exit_code == PYTEST_NO_TESTS:
         return Count(0, 0)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterable, Sequence
 
-from counting import Count, count_ctest, count_pytest
+from counting import Count, count_ctest, count_pytest, failed_outputs
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / "build/test-logs"
@@ -56,6 +56,11 @@ def run_logged(log: Path, *command: str | Path, env: dict[str, str] | None = Non
         except subprocess.TimeoutExpired:
             file.write(f"ended after {STEP_TIMEOUT_S} s\n")
             return 124
+
+
+def append(log: Path, text: str) -> None:
+    with open(log, "a") as file:
+        file.write(text)
 
 
 def verdict(is_good: bool) -> Count:
@@ -104,7 +109,9 @@ class Steps:
         def work(log: Path) -> Count:
             with ThreadPoolExecutor(self._options.jobs) as pool:
                 results = list(pool.map(check, sources("bridge/*/*.c")))
-            log.write_text("".join(text for code, text in results if code != 0))
+            append(log, "".join(text for code, text in results if code != 0))
+            # Once more without the explanations, as only the end of the log is shown.
+            append(log, "\n".join(sorted({line for _, text in results for line in text.splitlines() if ": error: " in line})))
             return verdict(all(code == 0 for code, _ in results))
 
         return Step("clang-tidy", work, is_quick=False)
@@ -118,18 +125,20 @@ class Steps:
             command += ["--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000"]
             command += ["-R", self._options.filter] if self._options.filter else []
             code = run_logged(log, *fixed_addresses(preset), *command)
+            append(log, failed_outputs(result))
             return count_ctest(result, code)
 
         return Step(f"unit-{preset}", work, is_quick=preset == "dev", is_filtered=True)
 
-    def pytest(self, name: str, *arguments: str, is_quick: bool = True) -> Step:
+    def pytest(self, name: str, *arguments: str, is_quick: bool = True, preset: str = "dev") -> Step:
         def work(log: Path) -> Count:
             result = log.with_suffix(".xml")
             result.unlink(missing_ok=True)
             command = ["/usr/bin/python3", "-B", "-m", "pytest", "-c", "tests/pytest.ini", "-p", "no:cacheprovider"]
             command += [f"--junit-xml={result}", "-v", *arguments]
             command += ["-k", self._options.filter] if self._options.filter else []
-            return count_pytest(result, run_logged(log, *command))
+            program = {"THINGBRIDGE_BINARY": str(ROOT / f"build/{preset}/thingbridge")}
+            return count_pytest(result, run_logged(log, *fixed_addresses(preset), *command, env=program))
 
         return Step(name, work, is_quick, is_filtered=True)
 
@@ -157,8 +166,10 @@ class Steps:
             self.tidy(),
             self.build("asan"),
             self.unit("asan"),
+            self.pytest("integration-asan", *at_a_time, "tests/integration", is_quick=False, preset="asan"),
             self.build("tsan"),
             self.unit("tsan"),
+            self.pytest("integration-tsan", *at_a_time, "tests/integration", is_quick=False, preset="tsan"),
             self.build("release", "thingbridge", "bench_load"),
             self.pytest("crash", *([f"--crash-injections={kills}"] if kills else []), "tests/crash", is_quick=False),
             self.pytest("demo", "tests/demo", is_quick=False),
@@ -210,13 +221,12 @@ def show_failure(log: Path) -> None:
 def run_step(step: Step, position: str) -> Count:
     log = LOGS / f"{step.name}.log"
     log.unlink(missing_ok=True)
-    print(f"[{position}] {step.name:<14}", end=" ", flush=True)
+    print(f"[{position}] {step.name:<16}", end=" ", flush=True)
     began = time.monotonic()
     try:
         count = step.run(log)
     except (OSError, ValueError) as error:
-        with open(log, "a") as file:
-            file.write(f"{error}\n")
+        append(log, f"{error}\n")
         count = Count(0, 1)
     print(f"{count.passed} passed, {count.failed} failed{count.remark}  ({time.monotonic() - began:.0f} s)", flush=True)
     if count.failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from counting import Count, count_ctest, count_program, count_pytest
+from counting import Count, count_ctest, count_program, count_pytest, failed_outputs
 
 PASSED = "[ RUN      ] a\n[       OK ] a\n[ RUN      ] b\n[       OK ] b\n[  PASSED  ] 2 test(s).\n"
 FAILED = "[ RUN      ] a\n[       OK ] a\n[ RUN      ] b\n[  FAILED  ] b\n[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] b\n"
@@ -42,6 +42,7 @@ def test_ctest_programs_are_summed(tmp_path: Path):
     cases += f'<testcase status="fail"><system-out>{FAILED}</system-out></testcase>'
     junit.write_text(f"<testsuite>{cases}</testsuite>")
     assert count_ctest(junit, 8) == Count(3, 1)
+    assert FAILED in failed_outputs(junit) and PASSED not in failed_outputs(junit)
 
 
 def test_a_tool_that_left_no_result_is_a_failure(tmp_path: Path):

@@ -103,5 +103,5 @@ class Broker(Program):
 
     @property
     def url(self) -> str:
-        scheme = "mqtts" if "certfile" in self._listener else "mqtt"
-        return f"{scheme}://localhost:{self.port}"
+        """By name with TLS, as that is what the certificate is for."""
+        return f"mqtts://localhost:{self.port}" if "certfile" in self._listener else f"mqtt://127.0.0.1:{self.port}"

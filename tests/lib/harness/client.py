@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import ssl
 import threading
 from dataclasses import dataclass
 from typing import Any, Callable, Iterable
@@ -99,7 +100,7 @@ class Client:
             self._paho.username_pw_set(username, password)
         if ca_file is not None:
             pair = [str(client_certificate.cert_file), str(client_certificate.key_file)] if client_certificate else []
-            self._paho.tls_set(ca_file, *pair)
+            self._paho.tls_set(ca_file, *pair, tls_version=ssl.PROTOCOL_TLS_CLIENT)
         self._paho.connect("localhost" if ca_file else "127.0.0.1", port, keepalive=30)
         self._paho.loop_start()
         self.wait_ready()

@@ -20,7 +20,7 @@ static void a_reply_that_some_rule_could_take_is_an_error(void **state)
     assert_error(HEAD "- {name: a, topic: \"{x}/{y}\", " SET "}\n- {name: b, topic: \"+/+/{z}\", " SET
                       ", reply: none}\n",
                  4, "by the rule \"b\"");
-    assert_error(HEAD "- {name: a, topic: \"{x}/set\", " SET ", reply: {result: \"out/${x}\", ack: none}}\n"
+    assert_error(HEAD "- {name: a, topic: \"in/{x}/set\", " SET ", reply: {result: \"out/${x}\", ack: none}}\n"
                       "- {name: b, topic: \"out/{z}\", where: {z: [\"1\", \"2\"]}, " SET ", reply: none}\n",
                  4, "by the rule \"b\"");
     assert_error(HEAD "- {name: a, topic: \"x\", " SET ", reply: {result: \"out/${id}\", ack: none}}\n"
@@ -65,6 +65,7 @@ static void reply_topics_that_are_never_allowed_are_errors(void **state)
     assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {result: \"thingbridge/bridge/request/info\"}}\n", 4,
                  "cannot reply");
     assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {ack: \"$SYS/x\"}}\n", 4, "cannot reply");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {ack: \"homeassistant/${id}\"}}\n", 4, "cannot reply");
 }
 
 static void what_only_the_message_tells_is_checked_for_each_message(void **state)

@@ -97,9 +97,9 @@ static void a_missing_value_in_a_text_is_told_by_name_and_reason(void **state)
 static void text_of_a_template_is_bounded(void **state)
 {
     (void)state;
-    AUTO_FREE char *payload = mem_alloc(200 * 1024 + 1);
-    memset(payload, 'x', 200 * 1024);
-    payload[0] = payload[200 * 1024 - 1] = '"';
+    AUTO_FREE char *payload = mem_alloc(204801);
+    memset(payload, 'x', 204800);
+    payload[0] = payload[204800 - 1] = '"';
     assert_value_of(payload, "${payload}${payload}", "request_too_large");
 }
 
@@ -107,6 +107,7 @@ static void a_malformed_expression_is_refused_with_its_reason(void **state)
 {
     (void)state;
     assert_no_template("${room", "without its }");
+    assert_no_template("\xFF${room}", "UTF-8");
     assert_no_template("${}", "name is missing");
     assert_no_template("${room x}", "expected '|' or '}'");
     assert_no_template("${rom}", "did you mean ${room}");

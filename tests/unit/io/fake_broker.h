@@ -13,6 +13,7 @@ struct fake_broker {
     const char *script; // sent when the CONNECT came
     size_t script_len;
     bool close_after; // ends the connection after the script
+    char connect[64]; // the start of the last CONNECT; read after fake_stop
     int tick_ms;      // 0, or how often an unasked PINGRESP is sent
 };
 
@@ -24,12 +25,13 @@ static inline bool fake_goes_on(const struct fake_broker *fake, int also, int li
     return wait[0].revents == 0;
 }
 
-static inline void fake_serve(const struct fake_broker *fake, int fd)
+static inline void fake_serve(struct fake_broker *fake, int fd)
 {
-    char bytes[4096];
+    char bytes[4096] = {0};
     if (!fake_goes_on(fake, fd, -1) || recv(fd, bytes, sizeof bytes, 0) <= 0) {
         return;
     }
+    memcpy(fake->connect, bytes, sizeof fake->connect);
     (void)send(fd, fake->script, fake->script_len, MSG_NOSIGNAL);
     if (fake->close_after) {
         return;
@@ -45,7 +47,7 @@ static inline void fake_serve(const struct fake_broker *fake, int fd)
 
 static inline void *fake_run(void *context)
 {
-    const struct fake_broker *fake = context;
+    struct fake_broker *fake = context;
     while (fake_goes_on(fake, fake->listener, -1)) {
         int fd = accept4(fake->listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0) {

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "io/http.h"
 #include "support.h"
@@ -120,6 +121,9 @@ static inline void *server_run(void *context)
     struct server *server = context;
     while (server_waits(server, server->listener)) {
         int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0) {
+            return NULL;
+        }
         pthread_mutex_lock(&server->lock);
         size_t connection = server->connections++;
         pthread_mutex_unlock(&server->lock);

@@ -285,9 +285,9 @@ static void http_proxies_of_the_environment_are_not_used(void **state)
 
 struct refusal {
     int version;
-    const char *connack;
-    size_t len;
     int reason;
+    size_t len;
+    const char *connack;
     const char *says;
 };
 
@@ -295,17 +295,17 @@ static void each_refusal_of_the_broker_is_told_plainly(void **state)
 {
     (void)state;
     static const struct refusal refusals[] = {
-        {4, "\x20\x02\0\x01", 4, 1, "does not speak MQTT 3.1.1"},
-        {4, "\x20\x02\0\x02", 4, 2, "client id"},
-        {4, "\x20\x02\0\x03", 4, 3, "unavailable"},
-        {4, "\x20\x02\0\x04", 4, 4, "user name or password"},
-        {4, "\x20\x02\0\x05", 4, 5, "not authorised"},
-        {5, "\x20\x03\0\x84\0", 5, 0x84, "does not speak MQTT 5"},
-        {5, "\x20\x03\0\x85\0", 5, 0x85, "client id"},
-        {5, "\x20\x03\0\x86\0", 5, 0x86, "user name or password"},
-        {5, "\x20\x03\0\x87\0", 5, 0x87, "not authorised"},
-        {5, "\x20\x03\0\x89\0", 5, 0x89, "busy"},
-        {5, "\x20\x03\0\x9F\0", 5, 0x9F, "Connection rate exceeded"},
+        {4, 1, 4, "\x20\x02\0\x01", "does not speak MQTT 3.1.1"},
+        {4, 2, 4, "\x20\x02\0\x02", "client id"},
+        {4, 3, 4, "\x20\x02\0\x03", "unavailable"},
+        {4, 4, 4, "\x20\x02\0\x04", "user name or password"},
+        {4, 5, 4, "\x20\x02\0\x05", "not authorised"},
+        {5, 0x84, 5, "\x20\x03\0\x84\0", "does not speak MQTT 5"},
+        {5, 0x85, 5, "\x20\x03\0\x85\0", "client id"},
+        {5, 0x86, 5, "\x20\x03\0\x86\0", "user name or password"},
+        {5, 0x87, 5, "\x20\x03\0\x87\0", "not authorised"},
+        {5, 0x89, 5, "\x20\x03\0\x89\0", "busy"},
+        {5, 0x9F, 5, "\x20\x03\0\x9F\0", "Connection rate exceeded"},
     };
     for (size_t i = 0; i < COUNT_OF(refusals); i++) {
         struct fake_broker fake;

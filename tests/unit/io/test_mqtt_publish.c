@@ -198,6 +198,23 @@ static void another_disconnect_is_told_as_lost_with_its_reason(void **state)
     party_destroy(party);
 }
 
+static void a_shorter_keepalive_of_the_broker_counts_from_the_next_connect_on(void **state)
+{
+    (void)state;
+    static const char script[] = "\x20\x06\0\0\x03\x13\0\x07"; // CONNACK, Server Keep Alive 7
+    struct fake_broker fake;
+    struct party *party = fake_party(&fake, 5, script, sizeof script - 1, true);
+    party_create(party);
+    for (size_t i = 1; i <= 2; i++) {
+        party_connect(party);
+        recorder_wait_nth(party->told, MQTT_LOST, 0, i);
+    }
+    fake_stop(&fake);
+    // After type, length, "MQTT", version and flags.
+    assert_memory_equal(fake.connect + 10, "\0\x07", 2);
+    party_destroy(party);
+}
+
 static void the_will_is_published_and_kept_when_the_client_is_lost(void **state)
 {
     int version = version_of(state);
@@ -262,6 +279,7 @@ int main(void)
         BOTH(with_clean_start_no_session_is_kept),
         BOTH(a_connection_lost_to_another_client_with_our_id_is_told_once),
         cmocka_unit_test(disconnect_8e_is_told_as_taken_over_and_as_nothing_else),
+        cmocka_unit_test(a_shorter_keepalive_of_the_broker_counts_from_the_next_connect_on),
         cmocka_unit_test(another_disconnect_is_told_as_lost_with_its_reason),
         BOTH(the_will_is_published_and_kept_when_the_client_is_lost),
         BOTH(destroying_with_publishes_in_flight_is_clean),

@@ -1,0 +1,222 @@
+// What an attempt came to: the end of its calls, or another try.
+#include "app/pipeline_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "core/api.h"
+#include "core/retry.h"
+
+// Everything that one attempt tells.
+struct verdict {
+    enum retry_advice advice;
+    bool each_alone; // a folded call that one device may have spoilt
+    struct call_outcome outcome;
+    struct schedule_report report;
+    bool new_time;   // the platform's time was learned from this answer
+    bool new_secret; // the secret was read again and is another
+};
+
+// How long the platform asks to wait; an HTTP-date is meant in the platform's time.
+static int64_t asked_wait_ms(const struct http_answer *answer, const struct moment *now)
+{
+    struct retry_headers headers = {answer->retry_after, answer->rate_limit_user, answer->rate_limit_user_api};
+    int64_t server_ms = now->wall_ms;
+    (void)clock_parse_http_date(answer->date, &server_ms);
+    return retry_after_ms(&headers, server_ms);
+}
+
+static enum schedule_outcome platform_outcome(enum api_class class, long http_status)
+{
+    if (class == API_THROTTLED) {
+        return SCHEDULE_THROTTLED;
+    }
+    if (class == API_BUSY) {
+        return SCHEDULE_BUSY;
+    }
+    return class == API_MAY_HAVE_RUN && http_status >= 500 ? SCHEDULE_SERVER_ERROR : SCHEDULE_ANSWERED;
+}
+
+static void judge_answer(struct platform *platform, const struct attempt *attempt, const struct http_answer *answer,
+                         const struct moment *now, struct verdict *verdict)
+{
+    struct api_input input = {.http_status = answer->status,
+                              .body = answer->body,
+                              .body_len = answer->body_len,
+                              .string_to_sign = attempt->string_to_sign};
+    struct api_answer parsed = {0};
+    api_classify(&input, platform->config->errors, platform->config->error_count, &parsed);
+    if (parsed.class == API_THROTTLED || parsed.class == API_BUSY) {
+        verdict->report.wait_ms = asked_wait_ms(answer, now);
+        parsed.failure.retry_after_ms = (long)verdict->report.wait_ms;
+    }
+    verdict->advice = retry_advice(parsed.class);
+    verdict->each_alone = attempt->folded.action != NULL && retry_each_alone(parsed.class);
+    verdict->report.outcome = platform_outcome(parsed.class, answer->status);
+    verdict->new_time = parsed.class == API_CLOCK && platform_learn_clock(platform, answer->date, now->wall_ms);
+    verdict->new_secret = parsed.class == API_AUTH && platform_read_secret_again(platform);
+    verdict->outcome = (struct call_outcome){
+        .status = api_status(&parsed),
+        .message_id = parsed.message_id,
+        .request_id = parsed.request_id,
+        .result = parsed.result,
+        .has_result = parsed.has_result,
+        .failure = parsed.failure,
+    };
+}
+
+static void judge_not_sent(const struct http_answer *answer, struct verdict *verdict)
+{
+    static const char *const codes[] = {
+        [HTTP_FINE] = "connect_failed",      [HTTP_RESOLVE] = "resolve_failed", [HTTP_CONNECT] = "connect_failed",
+        [HTTP_TLS] = "tls_failed",           [HTTP_TIMEOUT] = "connect_failed", [HTTP_RESET] = "connect_failed",
+        [HTTP_TOO_LARGE] = "connect_failed", [HTTP_OTHER] = "connect_failed",
+    };
+    verdict->advice = RETRY_SAFE;
+    verdict->report.outcome = SCHEDULE_NOT_CONNECTED;
+    verdict->outcome.status = STATUS_FAILED;
+    failure_set(&verdict->outcome.failure, codes[answer->trouble], "nothing was sent: %s", answer->error);
+}
+
+static void judge_no_answer(const struct http_answer *answer, struct verdict *verdict)
+{
+    const char *code = answer->trouble == HTTP_TOO_LARGE ? "answer_unreadable" : "no_answer";
+    verdict->advice = RETRY_IF_IDEMPOTENT;
+    verdict->report.outcome = SCHEDULE_NO_ANSWER;
+    verdict->outcome.status = STATUS_UNKNOWN;
+    failure_set(&verdict->outcome.failure, code, "the request was sent, and then: %s", answer->error);
+    metrics_add(METRIC_REQUESTS_UNANSWERED, 1);
+}
+
+static void judge(struct platform *platform, const struct attempt *attempt, const struct http_answer *answer,
+                  const struct moment *now, struct verdict *verdict)
+{
+    const struct command *first = attempt->entries[0]->command;
+    *verdict = (struct verdict){.report = {.wait_ms = -1}};
+    verdict->report.device = first->device_count > 0 ? first->device_names[0] : first->iot_id;
+    switch (answer->outcome) {
+    case HTTP_ANSWERED:
+        judge_answer(platform, attempt, answer, now, verdict);
+        break;
+    case HTTP_TOO_LATE:
+        // Its own deadline ends a command; the others of a folded call go on.
+        verdict->advice = RETRY_SAFE;
+        verdict->report.outcome = SCHEDULE_NOT_TRIED;
+        break;
+    case HTTP_NOT_SENT:
+        judge_not_sent(answer, verdict);
+        break;
+    case HTTP_NO_ANSWER:
+        judge_no_answer(answer, verdict);
+        break;
+    }
+}
+
+// May this call be tried again after this?
+static bool may_retry(const struct entry *entry, struct entry_call *call, const struct verdict *verdict)
+{
+    switch (verdict->advice) {
+    case RETRY_SAFE:
+        return true;
+    case RETRY_IF_IDEMPOTENT:
+        return entry->command->idempotent;
+    case RETRY_NEW_TIME:
+        if (call->time_corrected) {
+            return false;
+        }
+        call->time_corrected = true;
+        return verdict->new_time;
+    case RETRY_NEW_SECRET:
+        if (call->secret_read_again) {
+            return false;
+        }
+        call->secret_read_again = true;
+        return verdict->new_secret;
+    case RETRY_NEVER:
+        break;
+    }
+    return verdict->each_alone;
+}
+
+static int64_t retry_delay_ms(const struct entry_call *call, const struct verdict *verdict)
+{
+    uint64_t random = 0;
+    if (verdict->each_alone || verdict->new_time || verdict->new_secret ||
+        verdict->report.outcome == SCHEDULE_NOT_TRIED) {
+        return 0;
+    }
+    crypto_random(&random, sizeof random);
+    int64_t delay = retry_backoff_ms(call->tries - 1, random);
+    return delay > verdict->report.wait_ms ? delay : verdict->report.wait_ms;
+}
+
+// SENT becomes QUEUED again only if no attempt at all may have run.
+static void stage_waiting(struct pipeline *pipeline, struct entry *entry, size_t call)
+{
+    pipeline_set_call_state(pipeline, entry, call, OUTBOX_QUEUED);
+    if (entry->command->call_count == 1 && !entry->calls[call].may_have_run) {
+        pipeline_set_state(pipeline, entry, OUTBOX_QUEUED);
+    }
+}
+
+static void retry(struct pipeline *pipeline, struct entry *entry, size_t call, size_t scheduled_call,
+                  const struct verdict *verdict, const struct moment *now)
+{
+    struct entry_call *mine = &entry->calls[call];
+    int64_t delay_ms = retry_delay_ms(mine, verdict);
+    mine->may_have_run = mine->may_have_run || verdict->advice == RETRY_IF_IDEMPOTENT;
+    if (verdict->outcome.failure.code != NULL) {
+        mine->last = verdict->outcome.failure;
+    }
+    stage_waiting(pipeline, entry, call);
+    metrics_add(METRIC_RETRIES, 1);
+    LOG(LOG_INFO, "command_retry", LOG_S("id", entry->command->id), LOG_S("rule", entry->command->rule),
+        LOG_S("code", mine->last.code == NULL ? "" : mine->last.code->code), LOG_N("attempts", entry->attempts),
+        LOG_N("delay_ms", delay_ms));
+    struct schedule_retry again = {
+        .not_before_ms = now->boot_ms + delay_ms, .may_have_run = mine->may_have_run, .alone = verdict->each_alone};
+    schedule_call_retry(pipeline->schedule, (uint64_t)(uintptr_t)entry, scheduled_call, &again);
+}
+
+// Each command of a folded call gets its own copy.
+static struct call_outcome copy_outcome(const struct call_outcome *outcome)
+{
+    struct call_outcome copy = *outcome;
+    copy.message_id = mem_strdup_or_null(outcome->message_id);
+    copy.request_id = mem_strdup_or_null(outcome->request_id);
+    copy.result = json_ref(outcome->result);
+    return copy;
+}
+
+static void conclude(struct pipeline *pipeline, const struct attempt *attempt, struct entry *entry,
+                     size_t scheduled_call, struct verdict *verdict, const struct moment *now)
+{
+    bool can_wait = !pipeline->stopping || entry->row_id != 0;
+    if (can_wait && may_retry(entry, &entry->calls[attempt->call], verdict)) {
+        retry(pipeline, entry, attempt->call, scheduled_call, verdict, now);
+        return;
+    }
+    struct call_outcome outcome = copy_outcome(&verdict->outcome);
+    schedule_call_done(pipeline->schedule, (uint64_t)(uintptr_t)entry, scheduled_call);
+    pipeline_end_call(pipeline, entry, attempt->call, &outcome, now);
+}
+
+void pipeline_answered(struct pipeline *pipeline, struct http_answer *answer, const struct moment *now)
+{
+    struct attempt *attempt = answer->context;
+    struct platform *platform = platform_find(pipeline->options.platforms, attempt->entries[0]->command->platform);
+    size_t scheduled_call = attempt->release->call;
+    struct verdict verdict;
+    judge(platform, attempt, answer, now, &verdict);
+    schedule_ended(pipeline->schedule, attempt->release, &verdict.report, now->boot_ms);
+    for (size_t i = 0; i < attempt->count; i++) {
+        conclude(pipeline, attempt, attempt->entries[i], scheduled_call, &verdict, now);
+    }
+    call_outcome_clear(&verdict.outcome);
+    http_answer_clear(answer);
+    pipeline_attempt_ended(pipeline, attempt);
+}
