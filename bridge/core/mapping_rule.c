@@ -195,20 +195,9 @@ static void load_target(const struct loader *loader, const struct rule_source *s
 // What is read and has no effect must not look as if it had.
 static void warn_unused(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
 {
-    const struct {
-        const char *key;
-        bool set;
-    } rows[] = {
-        {"batch", rule->batch.window_ms > 0},
-        {"latest_only", rule->keys.latest_only},
-        {"rate", rule->keys.rate > 0},
-        {"model", rule->keys.model != NULL},
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if (rows[i].set) {
-            yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, rows[i].key),
-                         "`%s` is read, and does nothing in this version", rows[i].key);
-        }
+    if (rule->keys.model != NULL) {
+        yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "model"),
+                     "`model` is read, and does nothing in this version");
     }
 }
 
