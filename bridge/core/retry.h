@@ -1,4 +1,4 @@
-// When a refused request may be tried again, as the answer's headers tell. Pure.
+// When a refused request may be tried again: as the answer's headers tell, and otherwise by chance. Pure.
 #pragma once
 
 #include <stdint.h>
@@ -14,3 +14,7 @@ struct retry_headers {
 // The longest wait that the headers ask for, in milliseconds from now; -1 if they tell nothing that can be read.
 // `now_wall_ms` should be the server's time (its Date header) where an HTTP-date is meant, as our clock may be off.
 int64_t retry_after_ms(const struct retry_headers *headers, int64_t now_wall_ms);
+
+// Full jitter: evenly spread over 0 to 500 ms doubled `attempt` times (0 for the first retry), at most 30 s. `random`
+// is 64 random bits.
+int64_t retry_backoff_ms(int attempt, uint64_t random);
