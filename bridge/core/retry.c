@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+enum { FIRST_BACKOFF_MS = 500, LONGEST_BACKOFF_MS = 30000 };
+
 static int64_t bounded(int64_t ms)
 {
     return ms < 0 ? 0 : ms > RETRY_AFTER_MAX_MS ? RETRY_AFTER_MAX_MS : ms;
@@ -74,4 +76,14 @@ enum retry_advice retry_advice(enum api_class class)
 bool retry_each_alone(enum api_class class)
 {
     return class == API_REQUEST || class == API_DEVICE || class == API_DEVICE_OFFLINE || class == API_PERMANENT;
+}
+
+int64_t retry_backoff_ms(int attempt, uint64_t random)
+{
+    int64_t longest = FIRST_BACKOFF_MS;
+    for (int i = 0; i < attempt && longest < LONGEST_BACKOFF_MS; i++) {
+        longest *= 2;
+    }
+    longest = longest < LONGEST_BACKOFF_MS ? longest : LONGEST_BACKOFF_MS;
+    return (int64_t)(random % (uint64_t)(longest + 1));
 }

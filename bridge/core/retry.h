@@ -1,4 +1,4 @@
-// Whether a call is tried again, and when. Pure.
+// Whether a call is tried again, and when: as the answer's headers tell, and otherwise by chance. Pure.
 #pragma once
 
 #include <stdbool.h>
@@ -29,3 +29,7 @@ enum retry_advice {
 enum retry_advice retry_advice(enum api_class class);
 // True for a refusal of a folded call that may be due to one of its devices: each command is then tried alone.
 bool retry_each_alone(enum api_class class);
+
+// Full jitter: evenly spread over 0 to 500 ms doubled `attempt` times (0 for the first retry), at most 30 s. `random`
+// is 64 random bits.
+int64_t retry_backoff_ms(int attempt, uint64_t random);

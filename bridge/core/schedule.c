@@ -1,61 +1,17 @@
-#include "core/schedule.h"
-
 #include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/schedule_parts.h"
+#include "core/schedule_internal.h"
 
-// A command's place in the queue of one lane.
-struct place {
-    struct entry *entry;
-    struct lane *lane;
-    struct place *previous;
-    struct place *next;
-};
-
-struct lane {
-    struct table_node node; // in lanes, by name
-    struct place *first;
-    struct place *last;
-    char name[];
-};
-
-// A command. It is waiting (in the heap of deadlines, and of ready ones once nothing is before it in its lanes), then
-// leaving (some calls have left), then out (all have).
-struct entry {
-    struct table_node node;    // in entries, by id
-    struct heap_node deadline; // while no call has left
-    struct heap_node ready;    // key: order of entering
-    uint64_t id;
-    int calls;
-    int left;      // calls that have left
-    int in_flight; // of these, calls that have not ended
-    size_t behind; // lanes in which another command is first
-    size_t place_count;
-    struct place places[];
-};
-
-struct schedule {
-    size_t max_in_flight;
-    size_t in_flight;
-    uint64_t entered; // commands so far: the order of entering
-    struct table entries;
-    struct table lanes;
-    struct heap deadlines;
-    struct heap ready;
-    struct entry *leaving; // some of its calls have left, and the others are next; or NULL
-};
-
-struct schedule *schedule_create(const struct schedule_options *options)
+struct schedule *schedule_create(uint64_t seed)
 {
-    assert(options->max_in_flight > 0);
     struct schedule *schedule = mem_alloc(sizeof *schedule);
-    schedule->max_in_flight = (size_t)options->max_in_flight;
+    schedule->random = seed;
     return schedule;
 }
 
-static struct entry *find_entry(const struct schedule *schedule, uint64_t id)
+struct entry *find_entry(const struct schedule *schedule, uint64_t id)
 {
     struct table_node *node = table_first(&schedule->entries, table_hash_number(id));
     while (node != NULL && OWNER_OF(node, struct entry, node)->id != id) {
@@ -64,171 +20,203 @@ static struct entry *find_entry(const struct schedule *schedule, uint64_t id)
     return node == NULL ? NULL : OWNER_OF(node, struct entry, node);
 }
 
-// ---- lanes
+// ---- latest_only
 
-static struct lane *open_lane(struct schedule *schedule, const char *name)
+static struct entry *find_newest(const struct schedule *schedule, const char *key)
 {
-    uint64_t hash = table_hash_text(name);
-    for (struct table_node *node = table_first(&schedule->lanes, hash); node != NULL; node = table_next(node)) {
-        struct lane *lane = OWNER_OF(node, struct lane, node);
-        if (strcmp(lane->name, name) == 0) {
-            return lane;
+    struct table_node *node = table_first(&schedule->latest, table_hash_text(key));
+    while (node != NULL && strcmp(OWNER_OF(node, struct entry, latest_node)->latest, key) != 0) {
+        node = table_next(node);
+    }
+    return node == NULL ? NULL : OWNER_OF(node, struct entry, latest_node);
+}
+
+static void stop_being_newest(struct schedule *schedule, struct entry *entry)
+{
+    if (entry->is_newest) {
+        entry->is_newest = false;
+        table_remove(&schedule->latest, &entry->latest_node);
+    }
+}
+
+static void become_newest(struct schedule *schedule, struct entry *entry)
+{
+    struct entry *before = find_newest(schedule, entry->latest);
+    if (before != NULL) {
+        stop_being_newest(schedule, before);
+        before->outdated = true;
+        if (entry_is_replaceable(before)) {
+            entry_supersede(schedule, before);
         }
     }
-    size_t size = strlen(name) + 1;
-    struct lane *lane = mem_alloc(sizeof *lane + size);
-    memcpy(lane->name, name, size);
-    table_add(&schedule->lanes, &lane->node, hash);
-    return lane;
+    entry->is_newest = true;
+    table_add(&schedule->latest, &entry->latest_node, table_hash_text(entry->latest));
 }
 
-static void join_lane(struct entry *entry, struct lane *lane)
+// ---- entering and leaving
+
+static struct fold *create_fold(struct account *account, const struct schedule_fold *given)
 {
-    if (lane->last != NULL && lane->last->entry == entry) {
-        return; // named twice: it would wait for itself
-    }
-    struct place *place = &entry->places[entry->place_count++];
-    *place = (struct place){.entry = entry, .lane = lane, .previous = lane->last};
-    if (lane->last == NULL) {
-        lane->first = place;
-    } else {
-        lane->last->next = place;
-        entry->behind++;
-    }
-    lane->last = place;
+    assert(given->max > 1);
+    size_t size = strlen(given->key) + 1;
+    struct fold *fold = mem_alloc(sizeof *fold + size);
+    memcpy(fold->key, given->key, size);
+    fold->action = action_open(account, given->action);
+    fold->window_ms = given->window_ms;
+    fold->max = given->max;
+    fold->device = table_hash_text(given->device);
+    return fold;
 }
 
-static void become_ready(struct schedule *schedule, struct entry *entry)
+static void create_calls(struct entry *entry, const struct schedule_command *command)
 {
-    if (entry->behind == 0 && entry->left == 0) {
-        heap_add(&schedule->ready, &entry->ready);
-    }
-}
-
-static void close_lane(struct schedule *schedule, struct lane *lane)
-{
-    table_remove(&schedule->lanes, &lane->node);
-    free(lane);
-}
-
-static void leave_lane(struct schedule *schedule, struct place *place)
-{
-    struct lane *lane = place->lane;
-    *(place->previous != NULL ? &place->previous->next : &lane->first) = place->next;
-    *(place->next != NULL ? &place->next->previous : &lane->last) = place->previous;
-    if (lane->first == NULL) {
-        close_lane(schedule, lane);
-    } else if (place->previous == NULL) {
-        lane->first->entry->behind--;
-        become_ready(schedule, lane->first->entry);
+    entry->call_count = command->call_count;
+    entry->calls = mem_alloc(command->call_count * sizeof *entry->calls);
+    for (size_t i = 0; i < command->call_count; i++) {
+        entry->calls[i].entry = entry;
+        entry->calls[i].action = action_open(entry->account, command->calls[i].action);
+        entry->calls[i].devices = command->calls[i].devices;
+        entry->calls[i].state = CALL_WITHDRAWN;
     }
 }
 
-// ---- commands
-
-void schedule_enter(struct schedule *schedule, uint64_t id, const char *const *lanes, size_t lane_count,
-                    int64_t deadline_ms, int calls)
+static struct entry *create_entry(struct schedule *schedule, const struct schedule_command *command)
 {
-    assert(calls > 0 && find_entry(schedule, id) == NULL);
-    struct entry *entry = mem_alloc(sizeof *entry + lane_count * sizeof(struct place));
-    uint64_t order = schedule->entered++;
-    entry->id = id;
-    entry->calls = calls;
-    entry->deadline = (struct heap_node){.key = deadline_ms, .order = order};
-    entry->ready = (struct heap_node){.order = order};
-    for (size_t i = 0; i < lane_count; i++) {
-        join_lane(entry, open_lane(schedule, lanes[i]));
-    }
-    table_add(&schedule->entries, &entry->node, table_hash_number(id));
-    heap_add(&schedule->deadlines, &entry->deadline);
-    become_ready(schedule, entry);
+    assert(command->account < schedule->account_count && command->call_count > 0);
+    assert(command->fold == NULL || command->call_count == 1);
+    struct entry *entry = mem_alloc(sizeof *entry + command->lane_count * sizeof(struct place));
+    entry->id = command->id;
+    entry->order = schedule->entered++;
+    entry->account = schedule->accounts[command->account];
+    entry->rule = rule_open(schedule, command->rule);
+    entry->deadline = (struct heap_node){.key = command->deadline_ms, .order = entry->order};
+    entry->latest = mem_strdup_or_null(command->latest);
+    entry->fold = command->fold == NULL ? NULL : create_fold(entry->account, command->fold);
+    create_calls(entry, command);
+    return entry;
 }
 
-// The first ready command whose deadline has not passed. One whose deadline has passed can only expire: it is taken
-// out, so that it is looked at once.
-static struct entry *first_ready(struct schedule *schedule, int64_t now_ms)
+void schedule_enter(struct schedule *schedule, const struct schedule_command *command)
 {
-    for (struct heap_node *node = heap_first(&schedule->ready); node != NULL; node = heap_first(&schedule->ready)) {
-        struct entry *entry = OWNER_OF(node, struct entry, ready);
-        if (entry->deadline.key > now_ms) {
-            return entry;
+    assert(find_entry(schedule, command->id) == NULL);
+    struct entry *entry = create_entry(schedule, command);
+    table_add(&schedule->entries, &entry->node, table_hash_number(entry->id));
+    for (size_t i = 0; i < command->lane_count; i++) {
+        lane_join(schedule, entry, command->lanes[i]);
+    }
+    for (size_t i = 0; i < entry->call_count; i++) {
+        call_wait(schedule, &entry->calls[i], INT64_MIN);
+    }
+    if (entry->latest != NULL) {
+        become_newest(schedule, entry);
+    }
+}
+
+static void free_entry(struct entry *entry)
+{
+    free(entry->latest);
+    free(entry->fold);
+    free(entry->calls);
+    free(entry);
+}
+
+static void leave_superseded(struct schedule *schedule, struct entry *entry)
+{
+    *(entry->before_superseded != NULL ? &entry->before_superseded->next_superseded : &schedule->superseded_first) =
+        entry->next_superseded;
+    *(entry->next_superseded != NULL ? &entry->next_superseded->before_superseded : &schedule->superseded_last) =
+        entry->before_superseded;
+}
+
+static bool has_call_in_flight(const struct entry *entry)
+{
+    for (size_t i = 0; i < entry->call_count; i++) {
+        if (entry->calls[i].state == CALL_IN_FLIGHT) {
+            return true;
         }
-        heap_remove(&schedule->ready, node);
     }
-    return NULL;
-}
-
-static void begin_leaving(struct schedule *schedule, struct entry *entry)
-{
-    heap_remove(&schedule->ready, &entry->ready);
-    heap_remove(&schedule->deadlines, &entry->deadline);
-    schedule->leaving = entry;
-}
-
-bool schedule_next(struct schedule *schedule, int64_t now_ms, uint64_t *id, int *call)
-{
-    if (schedule->in_flight >= schedule->max_in_flight) {
-        return false;
-    }
-    if (schedule->leaving == NULL) {
-        struct entry *entry = first_ready(schedule, now_ms);
-        if (entry == NULL) {
-            return false;
-        }
-        begin_leaving(schedule, entry);
-    }
-    struct entry *entry = schedule->leaving;
-    *id = entry->id;
-    *call = entry->left++;
-    entry->in_flight++;
-    schedule->in_flight++;
-    if (entry->left == entry->calls) {
-        schedule->leaving = NULL;
-    }
-    return true;
-}
-
-void schedule_call_done(struct schedule *schedule, uint64_t id)
-{
-    struct entry *entry = find_entry(schedule, id);
-    assert(entry != NULL && entry->in_flight > 0);
-    entry->in_flight--;
-    schedule->in_flight--;
+    return false;
 }
 
 void schedule_leave(struct schedule *schedule, uint64_t id)
 {
     struct entry *entry = find_entry(schedule, id);
-    assert(entry != NULL && entry->in_flight == 0);
-    heap_remove(&schedule->ready, &entry->ready);
-    heap_remove(&schedule->deadlines, &entry->deadline);
-    if (schedule->leaving == entry) {
-        schedule->leaving = NULL;
+    assert(entry != NULL && !has_call_in_flight(entry));
+    entry_withdraw(schedule, entry);
+    if (entry->late) {
+        heap_remove(&schedule->expired, &entry->deadline);
     }
+    if (entry->superseded) {
+        leave_superseded(schedule, entry);
+    }
+    stop_being_newest(schedule, entry);
     for (size_t i = 0; i < entry->place_count; i++) {
-        leave_lane(schedule, &entry->places[i]);
+        lane_leave(schedule, &entry->places[i]);
     }
     table_remove(&schedule->entries, &entry->node);
-    free(entry);
+    rule_close(schedule, entry->rule);
+    free_entry(entry);
 }
 
 bool schedule_expired(struct schedule *schedule, int64_t now_ms, uint64_t *id)
 {
-    const struct heap_node *node = heap_first(&schedule->deadlines);
-    if (node == NULL || node->key > now_ms) {
+    schedule_advance(schedule, now_ms);
+    const struct heap_node *node = heap_first(&schedule->expired);
+    if (node == NULL) {
         return false;
     }
     *id = OWNER_OF(node, struct entry, deadline)->id;
     return true;
 }
 
+bool schedule_superseded(const struct schedule *schedule, uint64_t *id)
+{
+    if (schedule->superseded_first == NULL) {
+        return false;
+    }
+    *id = schedule->superseded_first->id;
+    return true;
+}
+
+bool schedule_retry_now(struct schedule *schedule, uint64_t id)
+{
+    struct entry *entry = find_entry(schedule, id);
+    for (size_t i = 0; entry != NULL && i < entry->call_count; i++) {
+        struct call *call = &entry->calls[i];
+        if (call->state == CALL_DELAYED) {
+            heap_remove(&schedule->delayed, &call->delay);
+            call->delay.key = INT64_MIN;
+            heap_add(&schedule->delayed, &call->delay);
+        }
+    }
+    return entry != NULL;
+}
+
+// ---- for the loop
+
+static int64_t earlier_of(const struct heap *heap, int64_t at_ms)
+{
+    const struct heap_node *node = heap_first(heap);
+    return node != NULL && node->key < at_ms ? node->key : at_ms;
+}
+
 int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms)
 {
-    const struct heap_node *node = heap_first(&schedule->deadlines);
-    if (node == NULL) {
+    if (schedule->expired.count > 0 || schedule->superseded_first != NULL) {
+        return 0;
+    }
+    int64_t at_ms = earlier_of(&schedule->deadlines, INT64_MAX);
+    at_ms = earlier_of(&schedule->delayed, at_ms);
+    at_ms = earlier_of(&schedule->windows, at_ms);
+    at_ms = earlier_of(&schedule->limited, at_ms);
+    for (size_t i = 0; i < schedule->account_count; i++) {
+        int64_t wake_ms = account_wake_ms(schedule->accounts[i]);
+        at_ms = wake_ms < at_ms ? wake_ms : at_ms;
+    }
+    if (at_ms == INT64_MAX) {
         return -1;
     }
-    return node->key > now_ms ? node->key - now_ms : 0;
+    return at_ms > now_ms ? at_ms - now_ms : 0;
 }
 
 size_t schedule_count(const struct schedule *schedule)
@@ -241,14 +229,36 @@ size_t schedule_in_flight(const struct schedule *schedule)
     return schedule->in_flight;
 }
 
-static void free_entry(struct table_node *node)
+// ---- the end
+
+static void free_entry_node(struct table_node *node)
 {
-    free(OWNER_OF(node, struct entry, node));
+    free_entry(OWNER_OF(node, struct entry, node));
 }
 
-static void free_lane(struct table_node *node)
+static void free_lane_node(struct table_node *node)
 {
     free(OWNER_OF(node, struct lane, node));
+}
+
+static void free_rule_node(struct table_node *node)
+{
+    rule_free(OWNER_OF(node, struct rule, node));
+}
+
+static void keep_owner(struct table_node *node)
+{
+    (void)node; // freed with the entries
+}
+
+// A group ends with its last member.
+static void withdraw_all(struct schedule *schedule)
+{
+    for (size_t i = 0; i < schedule->entries.slot_count; i++) {
+        for (struct table_node *node = schedule->entries.slots[i]; node != NULL; node = node->next) {
+            entry_withdraw(schedule, OWNER_OF(node, struct entry, node));
+        }
+    }
 }
 
 void schedule_destroy(struct schedule *schedule)
@@ -256,9 +266,23 @@ void schedule_destroy(struct schedule *schedule)
     if (schedule == NULL) {
         return;
     }
-    table_free(&schedule->entries, free_entry);
-    table_free(&schedule->lanes, free_lane);
+    withdraw_all(schedule);
+    while (schedule->flights != NULL) {
+        flight_free(schedule, schedule->flights);
+    }
+    table_free(&schedule->latest, keep_owner);
+    table_free(&schedule->entries, free_entry_node);
+    table_free(&schedule->lanes, free_lane_node);
+    table_free(&schedule->rules, free_rule_node);
+    table_free(&schedule->groups, keep_owner);
+    for (size_t i = 0; i < schedule->account_count; i++) {
+        account_free(schedule->accounts[i]);
+    }
+    free(schedule->accounts);
     heap_free(&schedule->deadlines);
-    heap_free(&schedule->ready);
+    heap_free(&schedule->expired);
+    heap_free(&schedule->delayed);
+    heap_free(&schedule->windows);
+    heap_free(&schedule->limited);
     free(schedule);
 }

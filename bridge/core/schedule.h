@@ -5,7 +5,7 @@
 // All times are CLOCK_BOOTTIME in milliseconds and never go back; a moment has come when now_ms >= it. Each operation
 // costs O(log n) in the waiting commands (times the lanes of the command), however many wait in one lane; finding what
 // may leave costs as many steps as there are accounts and actions with waiting calls. Memory follows the commands that
-// are entered, and the accounts, limits and rates that are set.
+// are entered, and the accounts, actions and rates that were named.
 //
 // One command's way: enter; next gives a release of one of its calls; ended; then for each command of the release
 // call_done or call_retry; once all calls are done: leave.
@@ -41,6 +41,7 @@ void schedule_set_rate(struct schedule *schedule, const char *rule, double per_s
 
 struct schedule_call {
     const char *action;
+    size_t devices; // that it is for: while folded calls wait for the same bucket, the largest leaves first
 };
 // A command that may be folded with equal ones. It has one call, to one device.
 struct schedule_fold {

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -5,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "core/retry.h"
 
 #define NOW 1794255051000 // 2026-11-09T20:10:51Z
@@ -58,6 +60,36 @@ static void no_server_may_ask_for_more_than_an_hour(void **state)
     assert_int_equal(wait_for("Mon, 09 Nov 2099 20:11:01 GMT", "", ""), RETRY_AFTER_MAX_MS);
 }
 
+static void backoff_doubles_up_to_half_a_minute(void **state)
+{
+    (void)state;
+    static const int64_t longest[] = {500, 1000, 2000, 4000, 8000, 16000, 30000, 30000};
+    for (size_t i = 0; i < COUNT_OF(longest); i++) {
+        assert_int_equal(retry_backoff_ms((int)i, 0), 0);
+        assert_int_equal(retry_backoff_ms((int)i, (uint64_t)longest[i]), longest[i]);
+        assert_int_equal(retry_backoff_ms((int)i, (uint64_t)longest[i] + 1), 0);
+    }
+    assert_int_equal(retry_backoff_ms(INT_MAX, 30000), 30000);
+    assert_int_equal(retry_backoff_ms(-1, 500), 500);
+}
+
+static void any_random_number_gives_a_wait_in_range(void **state)
+{
+    (void)state;
+    assert_in_range(retry_backoff_ms(0, UINT64_MAX), 0, 500);
+    assert_in_range(retry_backoff_ms(1000, UINT64_MAX), 0, 30000);
+}
+
+static void backoff_is_spread_evenly(void **state)
+{
+    (void)state;
+    int64_t sum = 0;
+    for (uint64_t i = 0; i < 1001; i++) {
+        sum += retry_backoff_ms(1, i);
+    }
+    assert_int_equal(sum / 1001, 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -67,6 +99,9 @@ int main(void)
         cmocka_unit_test(the_time_left_of_a_quota_is_in_milliseconds),
         cmocka_unit_test(the_longest_wait_counts),
         cmocka_unit_test(no_server_may_ask_for_more_than_an_hour),
+        cmocka_unit_test(backoff_doubles_up_to_half_a_minute),
+        cmocka_unit_test(any_random_number_gives_a_wait_in_range),
+        cmocka_unit_test(backoff_is_spread_evenly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
