@@ -3,10 +3,10 @@
 
 #include "app/config.h"
 
-#define SECOND 1000
+#define SECOND 1000LL
 #define MINUTE (60 * SECOND)
 #define DAY    (24 * 60 * MINUTE)
-#define MIB    (1024 * 1024)
+#define MIB    (1024LL * 1024)
 
 static const char *const versions[] = {"5", "3.1.1", NULL};
 static const char *const methods[] = {"GET", "POST", NULL};
