@@ -355,7 +355,7 @@ enum err config_load_mappings(const struct text_list *patterns, struct mapping_f
             err = ERR_SYNTAX;
             continue;
         }
-        files->documents = mem_resize(files->documents, files->count + 1, sizeof *files->documents);
+        files->documents = mem_resize(files->documents, files->count + 1, sizeof(struct yaml_document *));
         files->documents[files->count++] = document;
     }
     text_list_free(&paths);

@@ -3,10 +3,10 @@
 
 #include "app/config.h"
 
-#define SECOND 1000
+#define SECOND 1000LL
 #define MINUTE (60 * SECOND)
-#define DAY    (24 * 60 * MINUTE)
-#define MIB    (1024 * 1024)
+#define DAY    (24LL * 60 * MINUTE)
+#define MIB    (1024LL * 1024)
 
 static const char *const versions[] = {"5", "3.1.1", NULL};
 static const char *const methods[] = {"GET", "POST", NULL};
@@ -84,7 +84,7 @@ static const struct key outbox_keys[] = {
     {.name = "max_commands", .type = KEY_INT, .offset = AT(outbox.max_commands) - AT(outbox),
      .fallback = "10000", .min = 1, .max = 10000000, .help = "most commands that wait"},
     {.name = "max_bytes", .type = KEY_SIZE, .offset = AT(outbox.max_bytes) - AT(outbox), .fallback = "64MiB",
-     .min = MIB, .max = 64LL * 1024 * MIB, .help = "most bytes that waiting commands take"},
+     .min = MIB, .max = 64LL * 1024LL * MIB, .help = "most bytes that waiting commands take"},
     {.name = "dedupe_window", .type = KEY_DURATION, .offset = AT(outbox.dedupe_window_ms) - AT(outbox),
      .fallback = "10m", .min = 0, .max = 30LL * DAY, .help = "how long an id is remembered"},
     {.name = "dedupe_max", .type = KEY_INT, .offset = AT(outbox.dedupe_max) - AT(outbox), .fallback = "100000",

@@ -175,7 +175,7 @@ class Demo:
         print(f"   mosquitto_sub -p {port} -v -t 'home/#' -t 'thingbridge/#'")
         print(f"   mosquitto_pub -p {port} -q 1 -t home/hall/lamp-1/toggle -m '{{}}'")
         print(f"   mosquitto_pub -p {port} -q 1 -t home/hall/lamp-2/set -m '{{\"level\": 128, \"$id\": \"mine\"}}'")
-        print(f"   mosquitto_rr -p {port} -V 5 -q 1 -t home/hall/lamp-1/toggle -e reply/me -m '{{}}'")
+        print(f"   mosquitto_rr -p {port} -q 1 -t home/hall/lamp-1/toggle -e reply/me -m '{{}}'")
         print(f"\n   {Paint.faint('rules')}     {MAPPING}")
         print(f"   {Paint.faint('log')}       {self.bridge.log_file}")
         print(f"   {Paint.faint('platform')}  {self.folder}/platform/journal.jsonl (all calls that it took)", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -42,6 +43,23 @@ def test_the_demo_shows_five_commands_and_leaves_nothing_behind(tmp_path: Path):
     for text in ("InvokeThingService ", "InvokeThingsService ", "SignatureDoesNotMatch", "iot.messagebroker.OFFLINE"):
         assert text in done.stdout
     assert done.stdout.count("published ") == 5
+    assert list(tmp_path.iterdir()) == []
+    assert processes_that_name(str(tmp_path)) == []
+
+
+@pytest.mark.timeout(BUILD_AND_RUN_S)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_the_demo_stays_up_until_it_is_told_to_end(tmp_path: Path, number: signal.Signals):
+    demo = subprocess.Popen(
+        [str(ROOT / "deploy/demo"), "--yes"], cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    )
+    assert demo.stdout is not None
+    pasted = next(line.split() for line in demo.stdout if line.strip().startswith("mosquitto_rr "))
+    answer = subprocess.run([word.strip("'") for word in pasted], capture_output=True, text=True, timeout=20)
+    assert '"status":"ok"' in answer.stdout
+    demo.send_signal(number)
+    assert demo.wait(30) == 0
     assert list(tmp_path.iterdir()) == []
     assert processes_that_name(str(tmp_path)) == []
 
