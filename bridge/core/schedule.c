@@ -243,7 +243,7 @@ static void free_lane_node(struct table_node *node)
 
 static void free_rule_node(struct table_node *node)
 {
-    rule_free(OWNER_OF(node, struct rule, node));
+    schedule_rule_free(OWNER_OF(node, struct rule, node));
 }
 
 static void keep_owner(struct table_node *node)

@@ -34,7 +34,7 @@ struct rule *rule_open(struct schedule *schedule, const char *name)
     return rule;
 }
 
-void rule_free(struct rule *rule)
+void schedule_rule_free(struct rule *rule)
 {
     while (rule->flows != NULL) {
         struct flow *next = rule->flows->next;
@@ -51,7 +51,7 @@ static void free_unused(struct schedule *schedule, struct rule *rule)
 {
     if (rule->users == 0 && !rule->has_bucket) {
         table_remove(&schedule->rules, &rule->node);
-        rule_free(rule);
+        schedule_rule_free(rule);
     }
 }
 
@@ -72,7 +72,7 @@ void schedule_set_rate(struct schedule *schedule, const char *name, double per_s
     if (rule->has_bucket) {
         bucket_set(&rule->bucket, per_second);
     }
-    rule_place(schedule, rule);
+    schedule_rule_place(schedule, rule);
     free_unused(schedule, rule);
 }
 
@@ -123,7 +123,7 @@ static void show_flow(struct flow *flow)
     }
 }
 
-void rule_place(struct schedule *schedule, struct rule *rule)
+void schedule_rule_place(struct schedule *schedule, struct rule *rule)
 {
     int64_t ready_ms = rule->has_bucket ? bucket_ready_ms(&rule->bucket) : 0;
     bool is_waiting = false;
@@ -147,7 +147,7 @@ void rule_served(struct schedule *schedule, struct rule *rule)
     if (rule->has_bucket) {
         bucket_take(&rule->bucket, schedule->now_ms);
     }
-    rule_place(schedule, rule);
+    schedule_rule_place(schedule, rule);
 }
 
 static struct flow *open_flow(struct rule *rule, struct action *action)
@@ -178,7 +178,7 @@ void flow_add(struct schedule *schedule, struct rule *rule, struct action *actio
         unit->group->age = (struct heap_node){.key = unit->age.key, .order = unit->age.order};
         heap_add(&flow->groups, &unit->group->age);
     }
-    rule_place(schedule, rule);
+    schedule_rule_place(schedule, rule);
 }
 
 void flow_remove(struct schedule *schedule, struct unit *unit)
@@ -193,5 +193,5 @@ void flow_remove(struct schedule *schedule, struct unit *unit)
     if (unit->group != NULL) {
         heap_remove(&flow->groups, &unit->group->age);
     }
-    rule_place(schedule, flow->rule);
+    schedule_rule_place(schedule, flow->rule);
 }

@@ -219,9 +219,9 @@ void lane_leave(struct schedule *schedule, struct place *place);
 // schedule_flow.c
 struct rule *rule_open(struct schedule *schedule, const char *name); // counts a user
 void rule_close(struct schedule *schedule, struct rule *rule);       // one user less
-void rule_free(struct rule *rule);
+void schedule_rule_free(struct rule *rule);
 // Puts the rule's flows where they belong, after its turn, its token or its units changed.
-void rule_place(struct schedule *schedule, struct rule *rule);
+void schedule_rule_place(struct schedule *schedule, struct rule *rule);
 void rule_served(struct schedule *schedule, struct rule *rule);
 void flow_add(struct schedule *schedule, struct rule *rule, struct action *action, struct unit *unit);
 void flow_remove(struct schedule *schedule, struct unit *unit); // nothing happens if it is in none

@@ -156,6 +156,6 @@ void schedule_advance(struct schedule *schedule, int64_t now_ms)
         group_offer(schedule, OWNER_OF(node, struct group, window));
     }
     while ((node = due(&schedule->limited, schedule->now_ms)) != NULL) {
-        rule_place(schedule, OWNER_OF(node, struct rule, limited));
+        schedule_rule_place(schedule, OWNER_OF(node, struct rule, limited));
     }
 }
