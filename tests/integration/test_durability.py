@@ -30,9 +30,9 @@ def through(proxy: TcpProxy, **changes: Any) -> dict[str, Any]:
 def test_a_platform_that_is_away_is_told(empty_home: Home, platform_proxy: TcpProxy):
     platform_proxy.refuse()
     home = empty_home.start(through(platform_proxy))
-    reply = home.client.command("home/hall-lamp-1/any", {})
+    reply = home.client.command("home/hall-lamp-1/any", {"$expire": "1s"})
     error = reply["error"]
-    assert (reply["status"], error["code"]) == ("failed", "connect_failed")
+    assert (reply["status"], error["code"]) == ("expired", "connect_failed")
     assert error["retryable"] is True and error["source"] == "network"
     platform_proxy.accept()
     assert home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted"
@@ -40,8 +40,8 @@ def test_a_platform_that_is_away_is_told(empty_home: Home, platform_proxy: TcpPr
 
 def test_a_platform_whose_name_is_unknown_is_told(empty_home: Home):
     home = empty_home.start({"platform": {"endpoint": "https://platform.invalid:8686/"}})
-    reply = home.client.command("home/hall-lamp-1/any", {}, timeout_s=20)
-    assert (reply["status"], reply["error"]["code"]) == ("failed", "resolve_failed")
+    reply = home.client.command("home/hall-lamp-1/any", {"$expire": "3s"}, timeout_s=20)
+    assert (reply["status"], reply["error"]["code"]) == ("expired", "resolve_failed")
 
 
 def test_a_connection_that_hangs_before_the_request_is_a_failure_to_connect(
@@ -49,8 +49,8 @@ def test_a_connection_that_hangs_before_the_request_is_a_failure_to_connect(
 ):
     platform_proxy.hold()
     home = empty_home.start(through(platform_proxy, timeout="2s"))
-    reply = home.client.command("home/hall-lamp-1/any", {})
-    assert reply["status"] == "failed"
+    reply = home.client.command("home/hall-lamp-1/any", {"$expire": "4s"})
+    assert reply["status"] == "expired"
     assert reply["error"]["code"] in ("connect_failed", "tls_failed")
     assert home.platform.calls() == []
 

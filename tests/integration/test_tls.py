@@ -105,9 +105,9 @@ def test_a_platform_with_a_wrong_certificate_gets_nothing(
     pair = getattr(certificates, wrong)
     simulator = platform_with(certificate=(pair.cert_file, pair.key_file))
     home = empty_home.start(platform_settings(simulator, certificates.authority))
-    reply = home.client.command("home/hall-lamp-1/any", {"$id": "a"})
+    reply = home.client.command("home/hall-lamp-1/any", {"$id": "a", "$expire": "1s"})
     error = reply["error"]
-    assert (reply["status"], error["code"]) == ("failed", "tls_failed")
+    assert (reply["status"], error["code"]) == ("expired", "tls_failed")
     assert error["retryable"] is True and error["source"] == "network"
     assert "certificate" in error["detail"] or "SSL" in error["detail"]
     assert simulator.journal() == []
@@ -119,8 +119,8 @@ def test_a_platform_is_not_trusted_by_the_systems_authorities_alone(
     pair = certificates.server
     simulator = platform_with(certificate=(pair.cert_file, pair.key_file))
     home = empty_home.start(platform_settings(simulator, None))
-    reply = home.client.command("home/hall-lamp-1/any", {})
-    assert (reply["status"], reply["error"]["code"]) == ("failed", "tls_failed")
+    reply = home.client.command("home/hall-lamp-1/any", {"$expire": "1s"})
+    assert (reply["status"], reply["error"]["code"]) == ("expired", "tls_failed")
     assert simulator.journal() == []
 
 
