@@ -8,11 +8,13 @@
 
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS   10000
-#define YIELD_FIRST_MS   120000
+#define YIELD_FIRST_MS   60000
 #define YIELD_MAX_MS     600000
-#define SHORT_LIFE_MS    3000 // a connection that ends sooner, three times in a row, may be such a fight on MQTT 3.1.1
-#define SHORT_LIVES_MAX  3
-#define DISCONNECT_MS    2000
+// A connection that ends so soon after its connect, so often in a row, is taken for another program with our client id:
+// not every broker says so (Mosquitto 2.0.11 does not, and MQTT 3.1.1 has no way to).
+#define SHORT_LIFE_MS   2000
+#define SHORT_LIVES_MAX 5
+#define DISCONNECT_MS   2000
 
 // Half to all of a delay that doubles with each failure.
 static int64_t backoff_ms(int failures, int64_t first_ms, int64_t max_ms)

@@ -37,7 +37,10 @@ struct moment clock_now(void)
 int64_t clock_elapsed_ms(const struct moment *then, const struct moment *now)
 {
     bool same_boot = strcmp(then->boot_id, now->boot_id) == 0 && strcmp(now->boot_id, "unknown") != 0;
-    return same_boot ? now->boot_ms - then->boot_ms : now->wall_ms - then->wall_ms;
+    if (!same_boot) {
+        return now->wall_ms - then->wall_ms;
+    }
+    return now->boot_ms > then->boot_ms ? now->boot_ms - then->boot_ms : 0;
 }
 
 // gmtime_r refuses years beyond int only: int64 milliseconds stay far below that.

@@ -14,8 +14,8 @@ struct moment {
 
 struct moment clock_now(void);
 
-// Milliseconds from `then` to `now`: by CLOCK_BOOTTIME within one boot, by wall time after a reboot. May be negative
-// only after a reboot, when the wall clock stands before `then`.
+// Milliseconds from `then` to `now`: by CLOCK_BOOTTIME within one boot (0 if another thread took `then` a moment after
+// `now`), by wall time after a reboot. Negative only after a reboot, when the wall clock stands before `then`.
 int64_t clock_elapsed_ms(const struct moment *then, const struct moment *now);
 
 #define CLOCK_ISO_LEN 25

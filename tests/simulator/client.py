@@ -172,8 +172,8 @@ class SimulatorProcess:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
             )
-        wait_until(lambda: ready_file.exists() or self._has_ended(), START_TIMEOUT_S, "the start of the simulator")
-        if self._has_ended():
+        wait_until(lambda: ready_file.exists() or self.has_ended(), START_TIMEOUT_S, "the start of the simulator")
+        if self.has_ended():
             code = self._forget_process()
             text = (self.directory / "stderr.log").read_text(errors="replace")
             raise SimulatorError(f"the simulator ended with {code}: {text.strip()[-2000:]}")
@@ -181,7 +181,7 @@ class SimulatorProcess:
         self._port = self.ready["port"]
         return self
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
 
     def _forget_process(self) -> int:

@@ -62,6 +62,7 @@ def test_journal_that_cannot_be_written_ends_it_with_1_and_no_answer(tmp_path: P
     resource.prlimit(simulator.pid, resource.RLIMIT_FSIZE, (room, room))
     with pytest.raises(OSError):
         simulator.call("InvokeThingService", TOGGLE)
+    wait_until(simulator.has_ended, 10, "the simulator's end")
     assert simulator.stop() == 1
     assert "event=failed" in (tmp_path / "stderr.log").read_text()
     assert simulator.journal() == []

@@ -1,5 +1,5 @@
-"""What stands between two programs: a TCP proxy that can cut, hold and refuse, and a WebSocket listener for a broker
-that was built without one (Debian's Mosquitto)."""
+"""What stands between two programs: a TCP proxy that can cut, hold and refuse, an HTTP proxy, and a WebSocket listener
+for a broker that was built without one (Debian's Mosquitto)."""
 
 from __future__ import annotations
 
@@ -127,6 +127,20 @@ class TcpProxy(_Listener):
             await gate.wait()
             writer.write(data)
             await writer.drain()
+
+
+class HttpProxy(TcpProxy):
+    """Takes CONNECT (RFC 9110 section 9.3.6) and passes on to its one target, whatever is asked for."""
+
+    def __init__(self, target_port: int) -> None:
+        self.asked_for: list[str] = []
+        super().__init__(target_port)
+
+    async def _carry(self, reader: Any, writer: Any, target_reader: Any, target_writer: Any) -> None:
+        method, target = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split()[:2]
+        self.asked_for.append(f"{method} {target}")
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await super()._carry(reader, writer, target_reader, target_writer)
 
 
 class WebsocketGateway(_Listener):

@@ -35,6 +35,14 @@ static void within_one_boot_the_wall_clock_does_not_count(void **state)
     assert_int_equal(clock_elapsed_ms(&then, &now), 2500);
 }
 
+static void a_moment_that_another_thread_took_later_is_not_in_the_future(void **state)
+{
+    (void)state;
+    struct moment then = moment_of("a", 1001, 5);
+    struct moment now = moment_of("a", 1000, 4);
+    assert_int_equal(clock_elapsed_ms(&then, &now), 0);
+}
+
 static void after_a_reboot_the_wall_clock_counts(void **state)
 {
     (void)state;
@@ -145,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(now_has_a_boot_id_and_does_not_go_back),
         cmocka_unit_test(within_one_boot_the_wall_clock_does_not_count),
+        cmocka_unit_test(a_moment_that_another_thread_took_later_is_not_in_the_future),
         cmocka_unit_test(after_a_reboot_the_wall_clock_counts),
         cmocka_unit_test(an_unknown_boot_id_is_not_the_same_boot),
         cmocka_unit_test(times_are_written_in_utc),
