@@ -151,6 +151,8 @@ static char *sign_attempt(const struct platform *platform, struct attempt *attem
         *post = true;
         query = sign_request(&account, call, nonce, timestamp, &stages);
     }
+    attempt->secret_version = platform->secret_version;
+    attempt->clock_offset_ms = platform->clock_offset_ms;
     attempt->string_to_sign = buf_steal(&stages.string_to_sign);
     signature_stages_free(&stages);
     return query;
