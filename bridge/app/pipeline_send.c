@@ -91,6 +91,7 @@ static void stage_attempt(struct pipeline *pipeline, const struct schedule_relea
         stage_sent(pipeline, attempt->entries[i], attempt->call);
     }
     if (release->folded) {
+        metrics_add(METRIC_REQUESTS_FOLDED, 1);
         fold(attempt);
     }
     *pipeline->staged_end = attempt;
