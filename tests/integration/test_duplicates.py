@@ -195,6 +195,37 @@ def test_a_duplicate_sent_with_qos_0_of_a_command_on_disk_is_not_run(home: Home)
     assert home.platform.executed(LAMP) == 1
 
 
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_command_sent_with_qos_0_is_remembered(home: Home, qos: int):
+    first = repeat(home, qos=0)
+    assert repeat(home, qos=qos) == {**first, "duplicate": True}
+    assert repeat(home, payload={"$id": "a", "n": 2}, qos=qos)["error"]["code"] == "id_reused"
+    assert home.platform.executed(LAMP) == 1
+
+
+def test_a_duplicate_with_qos_0_of_a_qos_0_command_under_way_waits(home: Home):
+    home.platform.device(LAMP, delay_s=1)
+    for _ in range(3):
+        home.client.publish(f"home/{LAMP}/toggle", {"$id": "a"}, qos=0)
+    found = home.client.wait_message(lambda message: message.is_final_reply("a"), count=3)
+    assert sorted("duplicate" in message.json for message in found) == [False, True, True]
+    assert home.platform.executed(LAMP) == 1
+
+
+def test_ids_of_qos_0_commands_are_forgotten_after_the_window(empty_home: Home):
+    home = empty_home.start({"outbox": {"dedupe_window": "1s"}})
+    repeat(home, qos=0)
+    wait_until(lambda: "duplicate" not in repeat(home, qos=0), 10, "the id to be forgotten")
+
+
+def test_ids_of_qos_0_commands_are_bounded_in_number(empty_home: Home):
+    home = empty_home.start({"outbox": {"dedupe_max": 5}})
+    for number in range(20):
+        home.client.command(TOPIC, {"$id": f"n{number}"}, qos=0)
+    assert "duplicate" not in repeat(home, payload={"$id": "n0"}, qos=0)
+    assert repeat(home, payload={"$id": "n19"}, qos=0)["duplicate"] is True
+
+
 # Redelivery by the broker
 
 
