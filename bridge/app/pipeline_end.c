@@ -53,6 +53,10 @@ void pipeline_forget(struct pipeline *pipeline, struct entry *entry)
     } else if (entry->row_id != 0) {
         outbox_stage_delete(pipeline->options.outbox, entry->row_id);
     }
+    if (entry->abandoned > 0) {
+        entry->forgotten = true;
+        return;
+    }
     pipeline_remove(pipeline, entry);
 }
 

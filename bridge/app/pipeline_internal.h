@@ -46,10 +46,14 @@ void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t ca
 // All replies are acknowledged: DONE or gone. Frees the entry.
 void pipeline_forget(struct pipeline *pipeline, struct entry *entry);
 
+// pipeline_operator.c: a request ended whose command was dropped meanwhile.
+void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry);
+
 // pipeline_send.c
 void attempts_free(struct attempt *list);
 
 // pipeline.c
 void pipeline_add(struct pipeline *pipeline, struct entry *entry);
-void pipeline_remove(struct pipeline *pipeline, struct entry *entry); // frees it
+void pipeline_remove(struct pipeline *pipeline, struct entry *entry);         // frees it
+struct entry *pipeline_find(const struct pipeline *pipeline, int64_t row_id); // or NULL
 void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct moment *now);

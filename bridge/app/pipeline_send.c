@@ -101,6 +101,10 @@ void pipeline_run(struct pipeline *pipeline, const struct moment *now)
     }
     while (schedule_next(pipeline->schedule, now->boot_ms, &id, &call)) {
         struct entry *entry = scheduled_entry(id);
+        if (entry->abandoned > 0) {
+            schedule_call_done(pipeline->schedule, id); // it was dropped: its remaining calls never leave
+            continue;
+        }
         stage_attempt(pipeline, entry, next_call(entry));
     }
 }
@@ -235,6 +239,13 @@ void pipeline_answered(struct pipeline *pipeline, struct http_answer *answer, co
 {
     struct attempt *attempt = answer->context;
     struct call_outcome outcome = {0};
+    if (attempt->entry->abandoned > 0) {
+        http_answer_clear(answer);
+        attempt_remove(&pipeline->running, attempt);
+        pipeline_end_abandoned(pipeline, attempt->entry);
+        attempt_free(attempt);
+        return;
+    }
     if (answer->outcome == HTTP_ANSWERED) {
         outcome_of_answer(attempt, answer, now, &outcome);
     } else {

@@ -77,6 +77,9 @@ static enum err open_all(struct outbox *outbox, struct damage *damage, struct di
     if (err == ERR_OK) {
         err = outbox_sql_prepare(outbox, diag);
     }
+    if (err == ERR_OK) {
+        err = outbox_forget_requests(outbox, diag);
+    }
     return err == ERR_OK ? outbox_memory_read(outbox, diag) : err;
 }
 

@@ -1,0 +1,194 @@
+// What an operator does to a command while the service runs.
+#include "app/pipeline_internal.h"
+
+#include "app/drop.h"
+#include "base/log.h"
+
+static long long number(const struct entry *entry)
+{
+    return (long long)entry->row_id;
+}
+
+static enum err tell_ended(int64_t row_id, struct diag *told)
+{
+    return diag_set(told, ERR_MISSING, "command %lld has ended already", (long long)row_id);
+}
+
+// The row of a command that the pipeline does not hold; id 0 if there is none.
+static enum err load_row(const struct pipeline *pipeline, int64_t row_id, struct outbox_row *row, struct diag *told)
+{
+    size_t count = 0;
+    enum err err = outbox_load(pipeline->options.outbox, row_id - 1, row, 1, &count, told);
+    if (err == ERR_OK && count == 1 && row->id != row_id) {
+        outbox_row_clear(row);
+    }
+    return err;
+}
+
+// A row that could not be restored, or a command that this turn has not taken up yet.
+static enum err drop_unheld(struct pipeline *pipeline, int64_t row_id, struct diag *told)
+{
+    struct outbox_row row = {0};
+    enum err err = load_row(pipeline, row_id, &row, told);
+    if (err == ERR_OK && row.id == 0) {
+        err = tell_ended(row_id, told);
+    } else if (err == ERR_OK && !drop_unreadable(pipeline->options.outbox, &row, told)) {
+        err = diag_set(told, ERR_REFUSED, "command %lld is only just arriving; try again", (long long)row_id);
+    }
+    outbox_row_clear(&row);
+    return err;
+}
+
+static bool is_held(const struct entry *entry_or_null)
+{
+    return entry_or_null != NULL && !entry_or_null->forgotten;
+}
+
+static bool has_attempt(const struct attempt *list, const struct entry *entry)
+{
+    while (list != NULL && list->entry != entry) {
+        list = list->next;
+    }
+    return list != NULL;
+}
+
+static int count_running(const struct pipeline *pipeline, const struct entry *entry)
+{
+    int count = 0;
+    for (const struct attempt *attempt = pipeline->running; attempt != NULL; attempt = attempt->next) {
+        count += attempt->entry == entry ? 1 : 0;
+    }
+    return count;
+}
+
+// The link that holds this command in the list of another's duplicates; NULL if it is none.
+static struct entry **find_as_twin(const struct pipeline *pipeline, const struct entry *entry, struct entry **first)
+{
+    for (struct entry *each = pipeline->entries; each != NULL; each = each->next) {
+        for (struct entry **at = &each->twins; *at != NULL; at = &(*at)->next_twin) {
+            if (*at == entry) {
+                *first = each;
+                return at;
+            }
+        }
+    }
+    return NULL;
+}
+
+// ---- retry
+
+static enum err tell_waiting(struct pipeline *pipeline, const struct entry *entry, struct diag *told)
+{
+    struct entry *first = NULL;
+    if (find_as_twin(pipeline, entry, &first) != NULL) {
+        return diag_set(told, ERR_REFUSED, "command %lld is a duplicate of command %lld and gets its reply",
+                        number(entry), number(first));
+    }
+    return diag_set(told, ERR_OK, "command %lld waits for its turn and leaves as soon as that comes", number(entry));
+}
+
+enum err pipeline_retry_now(struct pipeline *pipeline, int64_t row_id, const struct moment *now, struct diag *told)
+{
+    const struct entry *entry = pipeline_find(pipeline, row_id);
+    if (!is_held(entry)) {
+        return tell_ended(row_id, told);
+    }
+    if (entry->record.reply != NULL) {
+        return diag_set(told, ERR_REFUSED, "command %lld has its reply already, which waits for the broker",
+                        number(entry));
+    }
+    if (has_attempt(pipeline->running, entry) || has_attempt(pipeline->staged, entry)) {
+        return diag_set(told, ERR_REFUSED, "command %lld is under way; its answer decides", number(entry));
+    }
+    if (entry_deadline_ms(entry, now) <= now->boot_ms) {
+        return diag_set(told, ERR_REFUSED, "command %lld is not tried: its deadline has passed", number(entry));
+    }
+    return tell_waiting(pipeline, entry, told);
+}
+
+// ---- drop
+
+// A reply whose publication may have begun would come all the same.
+static enum err drop_reply(struct pipeline *pipeline, struct entry *entry, struct diag *told)
+{
+    long long id = number(entry);
+    if (link_replies_up(pipeline->link)) {
+        return diag_set(told, ERR_REFUSED, "command %lld has its reply already, which is on its way to the broker", id);
+    }
+    if (entry->replies_due == 0 || !link_withdraw(pipeline->link, entry, entry->replies_due)) {
+        return diag_set(told, ERR_REFUSED, "command %lld has its reply already, which may be at the broker", id);
+    }
+    LOG(LOG_WARN, "reply_dropped", LOG_N("row", id), LOG_S("id", entry->command->id),
+        LOG_S("rule", entry->command->rule));
+    pipeline->replies_due -= entry->replies_due;
+    entry->replies_due = 0;
+    pipeline_forget(pipeline, entry);
+    return diag_set(told, ERR_OK,
+                    "command %lld had its reply, which could not be delivered for want of a connection to the broker:"
+                    " it is thrown away, and its sender is told nothing",
+                    id);
+}
+
+// Requests that are under way keep the lanes and their places until they end: the next command for the device must not
+// overtake them.
+static void end_calls(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+{
+    entry->abandoned = count_running(pipeline, entry);
+    entry->scheduled = entry->scheduled && entry->abandoned == 0;
+    for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
+        const struct entry_call *call = &entry->calls[i];
+        struct call_outcome outcome;
+        if (call->state != OUTBOX_DONE) {
+            drop_outcome(call->state == OUTBOX_SENT || call->may_have_run, &outcome);
+            pipeline_end_call(pipeline, entry, i, &outcome, now);
+        }
+    }
+}
+
+static void end_command(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+{
+    struct entry *first = NULL;
+    struct entry **link = find_as_twin(pipeline, entry, &first);
+    if (link == NULL) {
+        end_calls(pipeline, entry, now);
+        return;
+    }
+    *link = entry->next_twin;
+    struct call_outcome outcome;
+    drop_outcome(false, &outcome);
+    pipeline_reject(pipeline, entry, outcome.failure.code->code, outcome.failure.detail, now);
+}
+
+enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct moment *now, struct diag *told)
+{
+    struct entry *entry = pipeline_find(pipeline, row_id);
+    if (entry == NULL) {
+        return drop_unheld(pipeline, row_id, told);
+    }
+    if (entry->forgotten) {
+        return tell_ended(row_id, told);
+    }
+    if (entry->record.reply != NULL) {
+        return drop_reply(pipeline, entry, told);
+    }
+    if (has_attempt(pipeline->staged, entry)) {
+        return diag_set(told, ERR_REFUSED, "command %lld is about to leave; try again", number(entry));
+    }
+    bool under_way = has_attempt(pipeline->running, entry);
+    end_command(pipeline, entry, now);
+    return diag_set(told, ERR_OK, "command %lld is dropped, and its sender is told%s", number(entry),
+                    under_way ? "; a request is under way, and its answer will be ignored" : "");
+}
+
+void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry)
+{
+    uint64_t id = (uint64_t)(uintptr_t)entry;
+    schedule_call_done(pipeline->schedule, id);
+    if (--entry->abandoned > 0) {
+        return;
+    }
+    schedule_leave(pipeline->schedule, id);
+    if (entry->forgotten) {
+        pipeline_remove(pipeline, entry);
+    }
+}
