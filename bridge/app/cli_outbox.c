@@ -119,7 +119,7 @@ static bool parse_states(const char *text, unsigned *states)
 {
     AUTO_FREE char *words = mem_strdup(text);
     char *rest = NULL;
-    bool valid = *text != '\0';
+    bool valid = *text != '\0' || parse_state("", states);
     for (char *word = strtok_r(words, ",", &rest); valid && word != NULL; word = strtok_r(NULL, ",", &rest)) {
         valid = parse_state(word, states);
     }

@@ -1,8 +1,13 @@
 // What an operator does to a command while the service runs.
 #include "app/pipeline_internal.h"
 
+#include <string.h>
+
 #include "app/drop.h"
+#include "base/json.h"
 #include "base/log.h"
+
+#define REPLY_DEPTH_MAX 64
 
 static long long number(const struct entry *entry)
 {
@@ -159,6 +164,18 @@ static void end_command(struct pipeline *pipeline, struct entry *entry, const st
     pipeline_reject(pipeline, entry, outcome.failure.code->code, outcome.failure.detail, now);
 }
 
+static enum err tell_dropped(const struct entry *entry, bool under_way, struct diag *told)
+{
+    AUTO_JSON struct json_object *reply = NULL;
+    struct diag ignored;
+    const char *text = entry->record.reply;
+    enum err err = json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH_MAX}, &reply, &ignored);
+    const char *status = err == ERR_OK ? json_member_text(reply, "status") : NULL;
+    return diag_set(told, ERR_OK, "command %lld is dropped, and its sender is told `%s`%s", number(entry),
+                    status == NULL ? "" : status,
+                    under_way ? "; a request is under way, and its answer will be ignored" : "");
+}
+
 enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct moment *now, struct diag *told)
 {
     struct entry *entry = pipeline_find(pipeline, row_id);
@@ -176,8 +193,7 @@ enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct m
     }
     bool under_way = has_attempt(pipeline->running, entry);
     end_command(pipeline, entry, now);
-    return diag_set(told, ERR_OK, "command %lld is dropped, and its sender is told%s", number(entry),
-                    under_way ? "; a request is under way, and its answer will be ignored" : "");
+    return tell_dropped(entry, under_way, told);
 }
 
 void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry)
