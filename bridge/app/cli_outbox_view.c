@@ -137,7 +137,7 @@ static void format_ms(int64_t ms, char *out, size_t size)
         snprintf(out, size, "%lld.%llds", seconds, (long long)(ms % 1000 / 100));
     } else if (seconds < 3600) {
         snprintf(out, size, "%lldm%02llds", seconds / 60, seconds % 60);
-    } else if (seconds < 2 * 86400) {
+    } else if (seconds < 172800) {
         snprintf(out, size, "%lldh%02lldm", seconds / 3600, seconds / 60 % 60);
     } else {
         snprintf(out, size, "%lldd", seconds / 86400);

@@ -15,6 +15,13 @@ void drop_outcome(bool may_have_run, struct call_outcome *outcome)
                              : "an operator dropped it before it was sent");
 }
 
+static void delete_unreadable(struct outbox *outbox, int64_t id, struct diag *told)
+{
+    outbox_stage_delete(outbox, id);
+    diag_set(told, ERR_OK, "command %lld is gone; what it was mapped to cannot be read, so nobody could be told",
+             (long long)id);
+}
+
 bool drop_unreadable(struct outbox *outbox, const struct outbox_row *row, struct diag *told)
 {
     AUTO_COMMAND struct command *command = NULL;
@@ -22,9 +29,7 @@ bool drop_unreadable(struct outbox *outbox, const struct outbox_row *row, struct
     if (row->plan != NULL && command_decode(row->plan, &command, &reason) == ERR_OK) {
         return false;
     }
-    outbox_stage_delete(outbox, row->id);
-    diag_set(told, ERR_OK, "command %lld is gone; what it was mapped to cannot be read, so nobody could be told",
-             (long long)row->id);
+    delete_unreadable(outbox, row->id, told);
     return true;
 }
 
@@ -162,7 +167,7 @@ static enum err refuse_decided(const struct stored *stored, struct diag *told)
         return diag_set(told, ERR_REFUSED,
                         "command %lld has its reply already; the next start of the service publishes it", id);
     }
-    if (stored->command != NULL && stored->command->refusal.code != NULL) {
+    if (stored->command->refusal.code != NULL) {
         return diag_set(told, ERR_REFUSED,
                         "command %lld was refused on arrival (%s); the next start of the service tells its sender", id,
                         stored->command->refusal.code->code);
@@ -170,22 +175,31 @@ static enum err refuse_decided(const struct stored *stored, struct diag *told)
     return ERR_OK;
 }
 
+static enum err stage_drop(struct outbox *outbox, const struct stored *stored, const struct moment *now,
+                           int64_t window_ms, struct diag *told)
+{
+    if (stored->command == NULL) {
+        delete_unreadable(outbox, stored->row.id, told);
+        return ERR_OK;
+    }
+    enum err err = refuse_decided(stored, told);
+    err = err == ERR_OK ? stage_key(outbox, stored, now, window_ms, told) : err;
+    if (err == ERR_OK) {
+        stage_end(outbox, stored, now, told);
+    }
+    return err;
+}
+
 static enum err drop_loaded(struct outbox *outbox, const struct stored *stored, const struct moment *now,
                             int64_t window_ms, struct diag *told)
 {
     struct diag diag;
-    if (!drop_unreadable(outbox, &stored->row, told)) {
-        enum err err = refuse_decided(stored, told);
-        err = err == ERR_OK ? stage_key(outbox, stored, now, window_ms, told) : err;
-        if (err != ERR_OK) {
-            return err;
-        }
-        stage_end(outbox, stored, now, told);
-    }
-    enum err err = outbox_commit(outbox, &diag);
+    enum err err = stage_drop(outbox, stored, now, window_ms, told);
     if (err != ERR_OK) {
-        *told = diag;
+        return err;
     }
+    err = outbox_commit(outbox, &diag);
+    *told = err == ERR_OK ? *told : diag;
     return err;
 }
 

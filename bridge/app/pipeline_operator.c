@@ -169,8 +169,9 @@ static enum err tell_dropped(const struct entry *entry, bool under_way, struct d
     AUTO_JSON struct json_object *reply = NULL;
     struct diag ignored;
     const char *text = entry->record.reply;
-    enum err err = json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH_MAX}, &reply, &ignored);
-    const char *status = err == ERR_OK ? json_member_text(reply, "status") : NULL;
+    bool readable = text != NULL &&
+                    json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH_MAX}, &reply, &ignored) == ERR_OK;
+    const char *status = readable ? json_member_text(reply, "status") : NULL;
     return diag_set(told, ERR_OK, "command %lld is dropped, and its sender is told `%s`%s", number(entry),
                     status == NULL ? "" : status,
                     under_way ? "; a request is under way, and its answer will be ignored" : "");

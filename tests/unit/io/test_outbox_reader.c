@@ -295,7 +295,7 @@ static void a_folder_in_place_of_the_file_is_told(void **state)
 {
     struct fixture *fixture = *state;
     assert_int_equal(mkdir(fixture->path, 0700), 0);
-    assert_refused(fixture, ERR_IO, "cannot be opened");
+    assert_refused(fixture, ERR_IO, "directory");
     assert_int_equal(rmdir(fixture->path), 0);
 }
 
