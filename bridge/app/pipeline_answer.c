@@ -195,6 +195,10 @@ static struct call_outcome copy_outcome(const struct call_outcome *outcome)
 static void conclude(struct pipeline *pipeline, const struct attempt *attempt, struct entry *entry,
                      size_t scheduled_call, struct verdict *verdict, const struct moment *now)
 {
+    if (entry->abandoned > 0) {
+        pipeline_end_abandoned(pipeline, entry, scheduled_call);
+        return;
+    }
     bool can_wait = !pipeline->stopping || entry->row_id != 0;
     if (can_wait && may_retry(entry, &entry->calls[attempt->call], verdict)) {
         retry(pipeline, entry, attempt->call, scheduled_call, verdict, now);
