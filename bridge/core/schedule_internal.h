@@ -123,6 +123,7 @@ struct action {
     struct heap by_group_turn; // flows with groups
     struct heap by_size;       // flows with large units
     size_t large_in_row;       // the largest went first so often
+    bool has_spared;           // commands of its groups went alone since
     char name[];
 };
 
