@@ -16,6 +16,7 @@
 #include "io/http.h"
 #include "io/outbox.h"
 
+struct json_object;
 struct pipeline;
 
 struct pipeline_options {
@@ -62,6 +63,9 @@ enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct m
 void pipeline_stop(struct pipeline *pipeline, const struct moment *now);
 // BASE/bridge/platform as it is now; for a broker that has just been connected.
 void pipeline_publish_platform(struct pipeline *pipeline);
+// For bridge/health: a JSON list with name, breaker, in_flight, in_flight_limit and clock_offset_ms of each platform.
+// The caller owns it.
+struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline);
 size_t pipeline_in_flight(const struct pipeline *pipeline);
 size_t pipeline_replies_due(const struct pipeline *pipeline); // not yet acknowledged by the broker
 size_t pipeline_count(const struct pipeline *pipeline);

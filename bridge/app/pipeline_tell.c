@@ -130,6 +130,23 @@ void pipeline_publish_platform(struct pipeline *pipeline)
     link_publish_own(pipeline->link, topic, reachable ? "online" : "offline", true);
 }
 
+struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline)
+{
+    struct json_object *list = json_new_list();
+    for (size_t i = 0; i < pipeline->options.platforms->count; i++) {
+        const struct platform *platform = &pipeline->options.platforms->items[i];
+        struct schedule_account_state state = schedule_account_state(pipeline->schedule, platform->schedule_account);
+        struct json_object *map = json_new_map();
+        json_put_text(map, "name", platform->config->name);
+        json_put_text(map, "breaker", schedule_breaker_name(state.breaker));
+        json_put(map, "in_flight", json_new_int((int64_t)state.in_flight));
+        json_put(map, "in_flight_limit", json_new_int((int64_t)state.in_flight_limit));
+        json_put(map, "clock_offset_ms", json_new_int(platform->clock_offset_ms));
+        json_add(list, map);
+    }
+    return list;
+}
+
 static const char *cause_name(enum schedule_outcome cause)
 {
     return cause == SCHEDULE_NOT_CONNECTED ? "no connection"
