@@ -128,7 +128,7 @@ static void leave_superseded(struct schedule *schedule, struct entry *entry)
         entry->before_superseded;
 }
 
-static bool has_call_in_flight(const struct entry *entry)
+ASSERT_ONLY static bool has_call_in_flight(const struct entry *entry)
 {
     for (size_t i = 0; i < entry->call_count; i++) {
         if (entry->calls[i].state == CALL_IN_FLIGHT) {
