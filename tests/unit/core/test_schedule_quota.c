@@ -184,8 +184,8 @@ static void a_rules_bucket_outlives_its_commands(void **state)
 
 static const char *const names[] = {"a", "b", "c"};
 
-// A flood of one rule and a few commands of two others, held back by `schedule`'s account: each of the others gets every
-// third call.
+// A flood of one rule and a few commands of two others, held back by `schedule`'s account: each of the others gets
+// every third call.
 static void expect_round_robin(struct schedule *schedule)
 {
     for (uint64_t id = 0; id < 3000; id += 3) {
