@@ -39,7 +39,7 @@ static void again(struct schedule *schedule, const struct schedule_release *rele
 static void the_in_flight_limit_starts_at_16_and_holds_calls_back(void **state)
 {
     (void)state;
-    const struct schedule_release *releases[32];
+    const struct schedule_release *releases[32] = {0};
     struct schedule *schedule = schedule_of(64, NULL);
     enter_many(schedule, 0, 20);
     assert_int_equal(take_all(schedule, 0, releases), 16);
@@ -56,7 +56,7 @@ static void connections_are_the_ceiling(void **state)
 {
     (void)state;
     struct schedule *schedule = schedule_of(3, NULL);
-    const struct schedule_release *releases[8];
+    const struct schedule_release *releases[8] = {0};
     assert_int_equal(limit(schedule), 3);
     enter_many(schedule, 0, 1000);
     for (int64_t now_ms = 0; now_ms < 200; now_ms++) {
@@ -76,7 +76,7 @@ static void connections_are_the_ceiling(void **state)
 // Answers one call after the other, while others are always held back.
 static void answer(struct schedule *schedule, size_t count)
 {
-    const struct schedule_release *releases[128];
+    const struct schedule_release *releases[128] = {0};
     while (count-- > 0) {
         assert_true(take_all(schedule, 0, releases) > 0);
         finish(schedule, releases[0], 0);
@@ -147,7 +147,7 @@ static void a_burst_of_failures_halves_the_limit_once(void **state)
 {
     (void)state;
     struct schedule *schedule = schedule_of(64, NULL);
-    const struct schedule_release *releases[128];
+    const struct schedule_release *releases[128] = {0};
     enter_many(schedule, 0, 5000);
     size_t count = take_all(schedule, 0, releases);
     while (limit(schedule) < 40) {
@@ -259,7 +259,7 @@ static void a_probe_that_is_answered_closes_the_breaker_and_starts_gently(void *
     static const enum schedule_outcome outcomes[] = {SCHEDULE_ANSWERED, SCHEDULE_THROTTLED};
     static const size_t limits[] = {16, 8};
     for (size_t i = 0; i < COUNT_OF(outcomes); i++) {
-        const struct schedule_release *releases[32];
+        const struct schedule_release *releases[32] = {0};
         size_t account = 9;
         struct schedule *schedule = schedule_with_open_breaker(0);
         enter_many(schedule, 2, 100);
@@ -312,7 +312,7 @@ static void late_answers_neither_close_nor_open_it_again(void **state)
 {
     (void)state;
     struct schedule *schedule = schedule_of(64, NULL);
-    const struct schedule_release *releases[32];
+    const struct schedule_release *releases[32] = {0};
     enter_many(schedule, 1, 10);
     take_all(schedule, 0, releases);
     for (size_t i = 0; i < 5; i++) {

@@ -300,7 +300,7 @@ static void step_sleep(struct model *model, bool folds)
     int64_t deadline_ms = earliest_deadline(model);
     assert_true(wait_ms != 0); // it would spin
     assert_int_equal(wait_ms < 0, deadline_ms == INT64_MAX);
-    if (wait_ms < 0) {
+    if (wait_ms <= 0) {
         return;
     }
     assert_true(model->now_ms + wait_ms <= deadline_ms);
