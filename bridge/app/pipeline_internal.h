@@ -60,6 +60,7 @@ void pipeline_expire(struct pipeline *pipeline, struct entry *entry, const struc
 void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 
 // pipeline_send.c
+void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attempt);
 void pipeline_attempts_free(struct attempt *list);
 void pipeline_attempt_ended(struct pipeline *pipeline, struct attempt *attempt); // frees it
 

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 
 static enum err refuse_second(const char *path, int lock_fd, struct diag *diag)
@@ -170,6 +171,9 @@ static void prepare_append(struct append *append)
 
 static bool is_redelivery(const struct outbox *outbox, const struct append *append)
 {
+    if (FAULT_DEFECT("redelivery_forgotten")) {
+        return false;
+    }
     int64_t kept = outbox->delivery_count < DELIVERIES_MAX ? outbox->delivery_count : DELIVERIES_MAX;
     for (int64_t i = 0; i < kept; i++) {
         const struct delivery *delivery = &outbox->deliveries[i];
