@@ -63,6 +63,7 @@ void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const st
 void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry, size_t scheduled_call);
 
 // pipeline_send.c
+void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attempt);
 void pipeline_attempts_free(struct attempt *list);
 void pipeline_attempt_ended(struct pipeline *pipeline, struct attempt *attempt); // frees it
 
