@@ -58,8 +58,9 @@ static void judge_answer(struct platform *platform, const struct attempt *attemp
     verdict->advice = retry_advice(parsed.class);
     verdict->each_alone = attempt->folded.action != NULL && retry_each_alone(parsed.class);
     verdict->report.outcome = platform_outcome(parsed.class, answer->status);
-    verdict->new_time = parsed.class == API_CLOCK && platform_learn_clock(platform, answer->date, now->wall_ms);
-    verdict->new_secret = parsed.class == API_AUTH && platform_read_secret_again(platform);
+    verdict->new_time = parsed.class == API_CLOCK &&
+                        platform_learn_clock(platform, answer->date, now->wall_ms, attempt->clock_offset_ms);
+    verdict->new_secret = parsed.class == API_AUTH && platform_read_secret_again(platform, attempt->secret_version);
     verdict->outcome = (struct call_outcome){
         .status = api_status(&parsed),
         .message_id = parsed.message_id,

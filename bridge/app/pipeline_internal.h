@@ -15,6 +15,8 @@ struct attempt {
     size_t call;          // of the one entry; 0 if folded
     struct call folded;   // the call for all devices; without action if there is but one command
     char *string_to_sign; // to compare with the one that a signature error echoes
+    int secret_version;   // that it was signed with
+    int64_t clock_offset_ms;
 };
 
 #define FOLDED_ACTION "InvokeThingsService"

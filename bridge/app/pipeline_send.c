@@ -99,6 +99,7 @@ static void stage_attempt(struct pipeline *pipeline, const struct schedule_relea
         pipeline_stage_sent(pipeline, attempt);
     }
     if (release->folded) {
+        metrics_add(METRIC_REQUESTS_FOLDED, 1);
         fold(attempt);
     }
     *pipeline->staged_end = attempt;
@@ -176,6 +177,8 @@ static char *sign_attempt(const struct platform *platform, struct attempt *attem
         *post = true;
         query = sign_request(&account, call, nonce, timestamp, &stages);
     }
+    attempt->secret_version = platform->secret_version;
+    attempt->clock_offset_ms = platform->clock_offset_ms;
     attempt->string_to_sign = buf_steal(&stages.string_to_sign);
     signature_stages_free(&stages);
     return query;
