@@ -156,7 +156,8 @@ static struct schedule_call *waiting_calls(struct entry *entry, size_t *count)
     for (size_t i = 0; i < all; i++) {
         if (entry->calls[i].state == OUTBOX_QUEUED) {
             entry->scheduled_calls[*count] = i;
-            calls[(*count)++].action = entry->command->calls[i].action;
+            calls[(*count)++] = (struct schedule_call){.action = entry->command->calls[i].action,
+                                                       .devices = entry->command->calls[i].device_count};
         }
     }
     return calls;

@@ -73,6 +73,7 @@ void entry_unblock(struct schedule *schedule, struct entry *entry)
 void call_leave(struct schedule *schedule, struct call *call)
 {
     stop_waiting(schedule, call, CALL_IN_FLIGHT);
+    call->entry->in_flight++;
     call->entry->away++;
     watch_deadline(schedule, call->entry);
 }

@@ -121,6 +121,8 @@ static void expect_release(struct model *model, const struct schedule_release *r
     assert_int_equal(release->folded, release->count > 1);
     if (release->folded) {
         model_expect_foldable(model, release);
+    } else {
+        model_note_loss(model, model_find(model, release->ids[0]));
     }
     if (!folds) {
         model_expect_fair(model, model_find(model, release->ids[0]), release->call);
