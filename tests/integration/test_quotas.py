@@ -159,7 +159,7 @@ def test_bridges_that_share_a_quota_settle(empty_home: Home):
     for name in BRIDGES:
         wait_all(home, 300, name)
     calls = home.platform.calls()
-    # How well it settles is shown in virtual time (test_schedule_share): here the machine's load has a say.
+    # How well it settles is shown in virtual time (test_schedule_quota_sharing): here the machine's load has a say.
     assert len(throttled(calls)) < 0.2 * len(calls)
 
 
