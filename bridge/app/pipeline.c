@@ -29,7 +29,7 @@ void pipeline_remove(struct pipeline *pipeline, struct entry *entry)
     entry_free(entry);
 }
 
-static struct entry *find_entry(const struct pipeline *pipeline, int64_t row_id)
+struct entry *pipeline_find(const struct pipeline *pipeline, int64_t row_id)
 {
     struct entry *entry = pipeline->entries;
     while (entry != NULL && entry->row_id != row_id) {
@@ -86,7 +86,7 @@ static bool find_on_disk(struct pipeline *pipeline, const struct entry *entry, c
     if (!twin.found) {
         return false;
     }
-    struct entry *live = find_entry(pipeline, twin.id);
+    struct entry *live = pipeline_find(pipeline, twin.id);
     char *reply = live != NULL ? mem_strdup_or_null(live->record.reply) : decode_reply(twin.reply);
     *first = (struct first){.entry = live, .same_payload = twin.same_message, .reply = reply};
     free(twin.reply);
@@ -180,7 +180,8 @@ static struct schedule_call *waiting_calls(struct entry *entry, size_t *count)
     for (size_t i = 0; i < all; i++) {
         if (entry->calls[i].state == OUTBOX_QUEUED) {
             entry->scheduled_calls[*count] = i;
-            calls[(*count)++].action = entry->command->calls[i].action;
+            calls[(*count)++] = (struct schedule_call){.action = entry->command->calls[i].action,
+                                                       .devices = entry->command->calls[i].device_count};
         }
     }
     return calls;

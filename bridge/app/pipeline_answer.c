@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -196,6 +197,10 @@ static struct call_outcome copy_outcome(const struct call_outcome *outcome)
 static void conclude(struct pipeline *pipeline, const struct attempt *attempt, struct entry *entry,
                      size_t scheduled_call, struct verdict *verdict, const struct moment *now)
 {
+    if (entry->abandoned > 0) {
+        pipeline_end_abandoned(pipeline, entry, scheduled_call);
+        return;
+    }
     bool can_wait = !pipeline->stopping || entry->row_id != 0;
     if (can_wait && may_retry(entry, &entry->calls[attempt->call], verdict)) {
         retry(pipeline, entry, attempt->call, scheduled_call, verdict, now);
@@ -212,6 +217,10 @@ void pipeline_answered(struct pipeline *pipeline, struct http_answer *answer, co
     struct platform *platform = platform_find(pipeline->options.platforms, attempt->entries[0]->command->platform);
     size_t scheduled_call = attempt->release->call;
     struct verdict verdict;
+    FAULT_POINT("after_answer");
+    if (FAULT_DEFECT("sent_after_request")) {
+        pipeline_stage_sent(pipeline, attempt);
+    }
     judge(platform, attempt, answer, now, &verdict);
     schedule_ended(pipeline->schedule, attempt->release, &verdict.report, now->boot_ms);
     for (size_t i = 0; i < attempt->count; i++) {

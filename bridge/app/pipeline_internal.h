@@ -63,7 +63,11 @@ void pipeline_forget(struct pipeline *pipeline, struct entry *entry);
 void pipeline_expire(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 
+// pipeline_operator.c: a request ended whose command was dropped meanwhile.
+void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry, size_t scheduled_call);
+
 // pipeline_send.c
+void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attempt);
 void pipeline_attempts_free(struct attempt *list);
 void pipeline_attempt_ended(struct pipeline *pipeline, struct attempt *attempt); // frees it
 
@@ -77,6 +81,7 @@ void pipeline_notice_done(struct outgoing *outgoing); // frees it
 
 // pipeline.c
 void pipeline_add(struct pipeline *pipeline, struct entry *entry);
-void pipeline_remove(struct pipeline *pipeline, struct entry *entry); // frees it
+void pipeline_remove(struct pipeline *pipeline, struct entry *entry);         // frees it
+struct entry *pipeline_find(const struct pipeline *pipeline, int64_t row_id); // or NULL
 void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 struct entry *pipeline_scheduled_entry(uint64_t id); // what the scheduler knows by this id

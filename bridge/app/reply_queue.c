@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -38,6 +39,27 @@ static void put_back(struct reply_queue *queue, struct outgoing *outgoing)
     if (outgoing->next == NULL) {
         queue->end = &outgoing->next;
     }
+}
+
+bool reply_queue_withdraw(struct reply_queue *queue, const void *owner, size_t due)
+{
+    size_t waiting = 0;
+    for (const struct outgoing *each = queue->first; each != NULL; each = each->next) {
+        waiting += each->owner == owner ? 1 : 0;
+    }
+    if (waiting < due) {
+        return false;
+    }
+    struct outgoing **at = &queue->first;
+    while (*at != NULL) {
+        if ((*at)->owner == owner) {
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    queue->end = at;
+    return true;
 }
 
 static struct outgoing *dequeue(struct reply_queue *queue)
@@ -85,7 +107,9 @@ static void publish_reply(struct reply_queue *queue, struct outgoing *outgoing)
 {
     struct diag diag;
     queue->in_flight++;
+    FAULT_POINT("before_reply");
     enum err err = hand_over(queue, outgoing, &diag);
+    FAULT_POINT("after_reply");
     if (err == ERR_OK) {
         return;
     }
@@ -135,6 +159,7 @@ void reply_queue_take(struct reply_queue *queue, const struct mqtt_event *event,
         give_up(queue, outgoing, event->text, event->reason);
         return;
     }
+    FAULT_POINT("after_reply_puback");
     queue->done(queue->context, outgoing);
 }
 

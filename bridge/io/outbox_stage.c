@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -69,6 +70,14 @@ void outbox_stage_note(struct outbox *outbox, const char *name, const char *text
     change->text = mem_strdup_or_null(text_or_null);
 }
 
+void outbox_answer_request(struct outbox *outbox, int64_t request, bool done, const char *text)
+{
+    struct change *change = stage(outbox, CHANGE_ANSWER, 0);
+    change->request = request;
+    change->done = done;
+    change->text = mem_strdup(text);
+}
+
 bool outbox_has_staged(const struct outbox *outbox)
 {
     return outbox->staged.count > 0;
@@ -116,7 +125,8 @@ static enum err check_changes(struct outbox *outbox, struct diag *diag)
     for (size_t i = 0; i < outbox->staged.count; i++) {
         const struct change *change = &outbox->staged.items[i];
         struct live_row *row = outbox_live_find(&outbox->live, change->id);
-        bool needs_no_row = change->kind == CHANGE_NOTE || change->kind == CHANGE_DELETE;
+        bool needs_no_row =
+            change->kind == CHANGE_NOTE || change->kind == CHANGE_ANSWER || change->kind == CHANGE_DELETE;
         if (row == NULL ? !needs_no_row : !outbox_live_apply(&row->next, change)) {
             return refuse(outbox, change, diag);
         }
@@ -188,6 +198,16 @@ static int write_note(struct outbox *outbox, const struct change *change)
     return outbox_sql_run(statement);
 }
 
+// A request that was withdrawn meanwhile has no row any more, and nobody waits for its answer.
+static int write_answer(struct outbox *outbox, const struct change *change)
+{
+    sqlite3_stmt *statement = outbox->statements[SQL_ANSWER_REQUEST];
+    outbox_bind_int(statement, 1, change->request);
+    outbox_bind_int(statement, 2, change->done);
+    outbox_bind_text(statement, 3, change->text);
+    return outbox_sql_run(statement);
+}
+
 // *done_deleted counts the rows that were DONE already, which memory does not know one by one.
 static int write_delete(struct outbox *outbox, const struct change *change, int64_t *done_deleted)
 {
@@ -220,6 +240,8 @@ static int write_change(struct outbox *outbox, const struct change *change, int6
         return write_key(outbox, change);
     case CHANGE_NOTE:
         return write_note(outbox, change);
+    case CHANGE_ANSWER:
+        return write_answer(outbox, change);
     }
     return SQLITE_INTERNAL;
 }
@@ -242,6 +264,19 @@ static void count_row(struct outbox_counts *counts, const struct live_facts *fac
     counts->done += sign * part.done;
 }
 
+static void pass_point(const struct change *change, const struct live_facts *now)
+{
+    static const char *const points[] = {
+        [OUTBOX_QUEUED] = "after_queued_commit",
+        [OUTBOX_SENT] = "after_sent_commit",
+        [OUTBOX_REPLIED] = "after_replied_commit",
+        [OUTBOX_DONE] = "after_done_commit",
+    };
+    FAULT_POINT(now->deleted                  ? "after_gone_commit"
+                : change->kind == CHANGE_CALL ? "after_call_commit"
+                                              : points[now->state]);
+}
+
 // The one place where a row's state in memory changes.
 static void accept_change(struct outbox *outbox, const struct change *change)
 {
@@ -253,6 +288,7 @@ static void accept_change(struct outbox *outbox, const struct change *change)
     count_row(&outbox->counts, &row->now, -1);
     (void)outbox_live_apply(&row->now, change);
     count_row(&outbox->counts, &row->now, 1);
+    pass_point(change, &row->now);
     if (row->now.state != from || row->now.deleted) {
         LOG(LOG_DEBUG, "outbox_state", LOG_N("id", change->id), LOG_S("from", outbox_state_name(from)),
             LOG_S("to", row->now.deleted ? "gone" : outbox_state_name(row->now.state)));
@@ -280,10 +316,12 @@ static enum err commit_locked(struct outbox *outbox, struct diag *diag)
         return err;
     }
     int64_t done_deleted = 0;
+    FAULT_POINT("before_commit");
     int code = outbox_sql_transaction(outbox, write_changes, &done_deleted);
     if (code != SQLITE_DONE) {
         return outbox_sql_error(outbox->db, code, outbox->path, diag);
     }
+    FAULT_POINT("after_commit");
     accept_changes(outbox, done_deleted);
     return ERR_OK;
 }
