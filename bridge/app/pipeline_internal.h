@@ -15,6 +15,7 @@ struct attempt {
     size_t call;          // of the one entry; 0 if folded
     struct call folded;   // the call for all devices; without action if there is but one command
     char *string_to_sign; // to compare with the one that a signature error echoes
+    unsigned revision;    // of the platform's time and secret when it was signed
 };
 
 #define FOLDED_ACTION "InvokeThingsService"

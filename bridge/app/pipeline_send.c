@@ -163,6 +163,7 @@ static char *sign_attempt(const struct platform *platform, struct attempt *attem
         query = sign_request(&account, call, nonce, timestamp, &stages);
     }
     attempt->string_to_sign = buf_steal(&stages.string_to_sign);
+    attempt->revision = platform->revision;
     signature_stages_free(&stages);
     return query;
 }

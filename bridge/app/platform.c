@@ -126,6 +126,7 @@ bool platform_read_secret_again(struct platform *platform)
     if (changed) {
         platform->key = key;
         platform->account.key = key;
+        platform->revision++;
         LOG(LOG_INFO, "secret_changed", LOG_S("platform", platform->config->name));
     }
     return changed;
@@ -143,6 +144,7 @@ bool platform_learn_clock(struct platform *platform, const char *date, int64_t n
         return false;
     }
     platform->clock_offset_ms = offset_ms;
+    platform->revision++;
     LOG(LOG_WARN, "clock_offset", LOG_S("platform", platform->config->name), LOG_N("offset_ms", offset_ms),
         LOG_S("hint", "this machine's clock differs from the platform's: set it (NTP)"));
     return true;

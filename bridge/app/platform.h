@@ -15,6 +15,7 @@ struct platform {
     struct sign_account account;
     size_t schedule_account; // its number in the scheduler
     int64_t clock_offset_ms; // the platform's time minus ours, learned from an answer
+    unsigned revision;       // grows when the offset or the secret changes: what was signed before is out of date
 };
 
 struct platform_set {
