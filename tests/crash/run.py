@@ -67,6 +67,8 @@ class CrashRun:
         self._mix = Mix(self.dice)
         self._clock_offset_s = 0
         self._losses = 0
+        self._disk_is_full = False
+        self._met_full_disk = False  # this process has
         self._replies: list[tuple[str, bytes]] = []
         self._answered: set[str] = set()
         self._position = 0
@@ -111,20 +113,26 @@ class CrashRun:
         if self.armed_point:
             environment["THINGBRIDGE_TEST_KILL"] = self.armed_point
         self._losses = 0
+        self._met_full_disk = self._disk_is_full
         self._state = b""
         self.bridge.launch(environment)
 
     def is_running(self) -> bool:
         return self.bridge.is_running
 
-    def keep_running(self, disk_is_full: bool = False) -> None:
+    def fill_disk(self, is_full: bool) -> None:
+        self._disk_is_full = is_full
+        self._met_full_disk = self._met_full_disk or is_full
+        self.machine.fill_disk(is_full)
+
+    def keep_running(self) -> None:
         """As a service manager does: starts the bridge again if it has ended; it may only for a reason that we know."""
         if self.bridge.is_running:
             return
         code = self.bridge.wait()
         if code == -signal.SIGKILL and self.armed_point:
             self._count_point(self.armed_point)
-        elif code != DISK_FULL_CODE or not disk_is_full:
+        elif code != DISK_FULL_CODE or not self._met_full_disk:
             self.faults.append(f"the bridge ended with {code}: {self.bridge.log[-1500:]}")
         if self.dice.random() < 0.3:
             self.machine.lose_power()
@@ -241,14 +249,18 @@ class CrashRun:
 
     def _heal(self) -> None:
         self.home.platform.clear_faults()
-        self.machine.fill_disk(False)
+        self.fill_disk(False)
         self.keep_running()
         self.bridge.crash()  # so that no wait for the platform is left over from the last storm
         self._launch(arm=False)
 
     def _is_over(self) -> bool:
         self.read()
-        return all(command.key in self._answered or command.expiry_s is not None for command in self.commands)
+        now = time.time()
+        return all(
+            command.key in self._answered or (command.expiry_s is not None and command.latest_request(5.0) < now)
+            for command in self.commands
+        )
 
     def run(self, injections: int) -> Outcome:
         while sum(self.injections.values()) < injections and not self.faults:
