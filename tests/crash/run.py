@@ -262,12 +262,12 @@ class CrashRun:
             for command in self.commands
         )
 
-    def run(self, injections: int) -> Outcome:
+    def run(self, injections: int, end_timeout_s: float = END_TIMEOUT_S) -> Outcome:
         while sum(self.injections.values()) < injections and not self.faults:
             self.inject()
         self._heal()
         self.client.wait_acknowledged()
-        end = time.monotonic() + END_TIMEOUT_S
+        end = time.monotonic() + end_timeout_s
         while not self._is_over() and time.monotonic() < end and self.bridge.is_running:
             time.sleep(0.05)
         self._restart_once_more()
