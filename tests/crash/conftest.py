@@ -6,10 +6,18 @@ import random
 
 import pytest
 
+from harness.bridge import binary
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--crash-injections", type=int, default=200, help="how many injections")
     parser.addoption("--crash-seed", type=int, default=None, help="seed of a run to repeat")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def faults_are_built_in() -> None:
+    if b"THINGBRIDGE_TEST_" not in binary().read_bytes():
+        pytest.fail(f"{binary()} knows no faults: build it with -DTHINGBRIDGE_FAULTS=ON, as the preset dev does")
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Outcome:
             f"{self.verdict.repeated_replies} replies and {self.verdict.repeated_calls} calls came more than once,"
             f" {self.verdict.folded_calls} calls were folded, {self.syncs} fsyncs",
         ]
-        return "\n".join(lines)
+        return "\n".join(f"crash: {line}" for line in lines)  # tests/run shows these lines
 
 
 def _listed(counts: Mapping[str, int]) -> str:
@@ -54,9 +54,9 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 
 class CrashRun:
-    """`defect` is one that the program puts in on purpose."""
+    """`defect` is one that the program puts in on purpose; `version` is the bridge's MQTT, 5 or 3.1.1."""
 
-    def __init__(self, folder: Path, seed: int, defect: str | None = None) -> None:
+    def __init__(self, folder: Path, seed: int, version: str = "5", defect: str | None = None) -> None:
         self.dice = random.Random(seed)
         self.commands: list[Command] = []
         self.injections: Counter[str] = Counter()
@@ -64,7 +64,7 @@ class CrashRun:
         self.armed_point: str | None = None
         self.faults: list[str] = []
         self._environment = {"THINGBRIDGE_TEST_DEFECT": defect} if defect else {}
-        self._mix = Mix(self.dice)
+        self._mix = Mix(self.dice, has_properties=version == "5")
         self._clock_offset_s = 0
         self._losses = 0
         self._disk_is_full = False
@@ -73,11 +73,11 @@ class CrashRun:
         self._answered: set[str] = set()
         self._position = 0
         self._state = b""
-        self._start(folder)
+        self._start(folder, version)
 
     # The installation
 
-    def _start(self, folder: Path) -> None:
+    def _start(self, folder: Path, version: str) -> None:
         self._simulator = SimulatorProcess(folder / "platform", quotas={"InvokeThingService": 0}).start()
         broker = Broker(folder / "broker", settings={"max_queued_messages": "0", "log_type": "error"})
         self.home = Home(folder, self._simulator, broker)
@@ -86,7 +86,9 @@ class CrashRun:
         self.platform_proxy = TcpProxy(self._simulator.port)
         self.machine = Machine(folder / "bridge", folder / "machine")
         settings = {
-            "mqtt": {"session_expiry": "1h", "url": f"mqtt://127.0.0.1:{self.broker_proxy.port}"},
+            "mqtt": {
+                "session_expiry": "1h", "url": f"mqtt://127.0.0.1:{self.broker_proxy.port}", "version": version,
+            },
             "platform": {"endpoint": f"https://localhost:{self.platform_proxy.port}/", "timeout": "2s"},
             "log": {"level": "info"},
         }

@@ -30,7 +30,7 @@ INJECTIONS = 40
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_defect_put_in_on_purpose_is_caught(tmp_path: Path, seed: int, defect: str):
-    run = CrashRun(tmp_path, seed, defect)
+    run = CrashRun(tmp_path, seed, defect=defect)
     try:
         outcome = run.run(INJECTIONS, end_timeout_s=5.0)
     finally:
