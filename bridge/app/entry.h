@@ -35,6 +35,8 @@ struct entry {
     bool keep_done; // DONE rows are kept for duplicates; else the row goes
     bool scheduled; // the scheduler knows it
     int attempts;
+    int abandoned;  // requests under way that were dropped with the command; they still hold its lanes
+    bool forgotten; // its row has ended; it is freed with the last abandoned request
     size_t calls_done;
     struct entry_call *calls;
     size_t *scheduled_calls;  // the scheduler's number of a call -> ours: calls that had ended are not entered

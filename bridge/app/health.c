@@ -42,6 +42,7 @@ void health_run(struct health *health, struct link *link, const struct pipeline 
     json_put(map, "commands", json_new_int((int64_t)pipeline_count(pipeline)));
     json_put(map, "in_flight", json_new_int((int64_t)pipeline_in_flight(pipeline)));
     json_put(map, "replies_due", json_new_int((int64_t)pipeline_replies_due(pipeline)));
+    json_put(map, "platforms", pipeline_describe_platforms(pipeline));
     json_put(map, "counters", counters());
     AUTO_FREE char *text = json_print(map);
     link_publish_own(link, health->topic, text, false);

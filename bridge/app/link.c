@@ -131,6 +131,11 @@ void link_send(struct link *link, struct outgoing *outgoing)
     reply_queue_send(&link->queue, outgoing);
 }
 
+bool link_withdraw(struct link *link, const void *owner, size_t due)
+{
+    return reply_queue_withdraw(&link->queue, owner, due);
+}
+
 static void publish(struct connection *connection, const char *topic, const char *payload, bool retain)
 {
     struct diag diag;

@@ -28,6 +28,9 @@ void link_destroy(struct link *link);
 
 // Publishes a reply as soon as the broker can take it; `done` follows.
 void link_send(struct link *link, struct outgoing *outgoing);
+// Takes back the `due` replies of an owner; false (and nothing is changed) if one of them may be on its way to the
+// broker. `done` does not follow.
+bool link_withdraw(struct link *link, const void *owner, size_t due);
 // A text of our own through the replies connection; nothing if that is down.
 void link_publish_own(struct link *link, const char *topic, const char *payload, bool retain);
 

@@ -10,6 +10,7 @@
 
 #include "app/health.h"
 #include "app/link.h"
+#include "app/operator.h"
 #include "app/pipeline.h"
 #include "app/platform.h"
 #include "app/receiver.h"
@@ -47,6 +48,7 @@ struct loop {
     struct link *link;
     struct pipeline *pipeline;
     struct health health;
+    struct operator operator;
     int signals;
     enum loop_state state;
     int64_t stop_at_ms;
@@ -177,6 +179,7 @@ static int open_all(struct loop *loop)
         return fail("mqtt", err, &diag) == EX_SOFTWARE ? EX_SOFTWARE : EX_CONFIG;
     }
     struct moment now = clock_now();
+    loop->operator=(struct operator){.outbox = loop->outbox, .pipeline = loop->pipeline};
     err = pipeline_restore(loop->pipeline, &now, &diag);
     return err == ERR_OK ? EX_OK : fail("outbox", err, &diag);
 }
@@ -368,6 +371,7 @@ static int64_t turn_wait_ms(const struct loop *loop, const struct moment *now, i
     }
     int64_t wait_ms = sooner(LONGEST_WAIT_MS, link_wait_ms);
     wait_ms = sooner(wait_ms, pipeline_wait_ms(loop->pipeline, now));
+    wait_ms = sooner(wait_ms, operator_wait_ms(&loop->operator, now->boot_ms));
     wait_ms = sooner(wait_ms, health_wait_ms(&loop->health, now->boot_ms));
     return loop->state == LOOP_RUNNING ? wait_ms : sooner(wait_ms, loop->stop_at_ms - now->boot_ms);
 }
@@ -380,6 +384,9 @@ static void turn(struct loop *loop, int64_t *wait_ms)
     take_signals(loop, &now);
     take_mail(loop, &now);
     take_answers(loop, &now);
+    if (!loop->commit_failed) {
+        operator_run(&loop->operator, & now);
+    }
     pipeline_run(loop->pipeline, &now);
     purge(loop, &now);
     if (commit(loop)) {

@@ -29,7 +29,7 @@ void pipeline_remove(struct pipeline *pipeline, struct entry *entry)
     entry_free(entry);
 }
 
-static struct entry *find_entry(const struct pipeline *pipeline, int64_t row_id)
+struct entry *pipeline_find(const struct pipeline *pipeline, int64_t row_id)
 {
     struct entry *entry = pipeline->entries;
     while (entry != NULL && entry->row_id != row_id) {
@@ -56,7 +56,7 @@ static char *first_reply(const struct entry *first_or_null, const struct outbox_
 static void answer_twin(struct pipeline *pipeline, struct entry *entry, const struct outbox_twin *twin,
                         const struct moment *now)
 {
-    struct entry *first = find_entry(pipeline, twin->id);
+    struct entry *first = pipeline_find(pipeline, twin->id);
     if (!twin->same_message) {
         pipeline_reject(pipeline, entry, "id_reused",
                         "this id came before on this topic with another payload; give each command an id of its own",
@@ -156,7 +156,8 @@ static struct schedule_call *waiting_calls(struct entry *entry, size_t *count)
     for (size_t i = 0; i < all; i++) {
         if (entry->calls[i].state == OUTBOX_QUEUED) {
             entry->scheduled_calls[*count] = i;
-            calls[(*count)++].action = entry->command->calls[i].action;
+            calls[(*count)++] = (struct schedule_call){.action = entry->command->calls[i].action,
+                                                       .devices = entry->command->calls[i].device_count};
         }
     }
     return calls;

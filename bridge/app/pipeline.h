@@ -16,6 +16,7 @@
 #include "io/http.h"
 #include "io/outbox.h"
 
+struct json_object;
 struct pipeline;
 
 struct pipeline_options {
@@ -45,10 +46,26 @@ void pipeline_release(struct pipeline *pipeline, const struct moment *now);
 // The link's `done`; context is the pipeline.
 void pipeline_reply_done(void *context, struct outgoing *outgoing);
 
+// What an operator asks for; `told` gets a sentence for them in any case. ERR_MISSING: there is no such command any
+// more; ERR_REFUSED: it cannot be done, and nothing was changed. Not while changes of an earlier turn wait for their
+// commit.
+//
+// A waiting command is tried as soon as its turn comes.
+enum err pipeline_retry_now(struct pipeline *pipeline, int64_t row_id, const struct moment *now,
+                            struct diag *told) MUST_CHECK;
+// Ends a command: `rejected`, or `unknown` if an attempt may have run; the answer to a request that is under way is
+// then ignored, but the command's lanes and its place among the requests in flight are free only after it. A reply that
+// waits while there is no connection to publish it is thrown away.
+enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct moment *now,
+                       struct diag *told) MUST_CHECK;
+
 // No further request leaves; what waits stays in the outbox. QoS 0 commands that wait are rejected.
 void pipeline_stop(struct pipeline *pipeline, const struct moment *now);
 // BASE/bridge/platform as it is now; for a broker that has just been connected.
 void pipeline_publish_platform(struct pipeline *pipeline);
+// For bridge/health: a JSON list with name, breaker, in_flight, in_flight_limit and clock_offset_ms of each platform.
+// The caller owns it.
+struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline);
 size_t pipeline_in_flight(const struct pipeline *pipeline);
 size_t pipeline_replies_due(const struct pipeline *pipeline); // not yet acknowledged by the broker
 size_t pipeline_count(const struct pipeline *pipeline);

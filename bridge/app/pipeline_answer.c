@@ -18,8 +18,8 @@ struct verdict {
     bool each_alone; // a folded call that one device may have spoilt
     struct call_outcome outcome;
     struct schedule_report report;
-    bool new_time;   // the platform's time is known better than when this was signed
-    bool new_secret; // the secret was read again and is another than this was signed with
+    bool new_time;   // the platform's time was learned from this answer
+    bool new_secret; // the secret was read again and is another
 };
 
 // How long the platform asks to wait; an HTTP-date is meant in the platform's time.
@@ -58,11 +58,9 @@ static void judge_answer(struct platform *platform, const struct attempt *attemp
     verdict->advice = retry_advice(parsed.class);
     verdict->each_alone = attempt->folded.action != NULL && retry_each_alone(parsed.class);
     verdict->report.outcome = platform_outcome(parsed.class, answer->status);
-    // Of several calls under way the first answer teaches, and the others were signed before it came.
-    bool outdated = attempt->revision != platform->revision;
-    verdict->new_time =
-        parsed.class == API_CLOCK && (platform_learn_clock(platform, answer->date, now->wall_ms) || outdated);
-    verdict->new_secret = parsed.class == API_AUTH && (platform_read_secret_again(platform) || outdated);
+    verdict->new_time = parsed.class == API_CLOCK &&
+                        platform_learn_clock(platform, answer->date, now->wall_ms, attempt->clock_offset_ms);
+    verdict->new_secret = parsed.class == API_AUTH && platform_read_secret_again(platform, attempt->secret_version);
     verdict->outcome = (struct call_outcome){
         .status = api_status(&parsed),
         .message_id = parsed.message_id,
@@ -199,6 +197,10 @@ static struct call_outcome copy_outcome(const struct call_outcome *outcome)
 static void conclude(struct pipeline *pipeline, const struct attempt *attempt, struct entry *entry,
                      size_t scheduled_call, struct verdict *verdict, const struct moment *now)
 {
+    if (entry->abandoned > 0) {
+        pipeline_end_abandoned(pipeline, entry, scheduled_call);
+        return;
+    }
     bool can_wait = !pipeline->stopping || entry->row_id != 0;
     if (can_wait && may_retry(entry, &entry->calls[attempt->call], verdict)) {
         retry(pipeline, entry, attempt->call, scheduled_call, verdict, now);

@@ -19,7 +19,9 @@ void pipeline_set_state(struct pipeline *pipeline, struct entry *entry, enum out
 void pipeline_set_call_state(struct pipeline *pipeline, struct entry *entry, size_t call, enum outbox_state state)
 {
     entry->calls[call].state = state;
-    if (entry->row_id == 0 || entry->command->call_count < 2) {
+    // What may have run stays SENT on disk, however often it is tried again.
+    bool stays_sent = state == OUTBOX_QUEUED && entry->calls[call].may_have_run;
+    if (entry->row_id == 0 || entry->command->call_count < 2 || stays_sent) {
         return;
     }
     AUTO_FREE char *note = state == OUTBOX_DONE ? call_outcome_encode(&entry->calls[call].outcome) : NULL;
@@ -52,6 +54,10 @@ void pipeline_forget(struct pipeline *pipeline, struct entry *entry)
         pipeline_set_state(pipeline, entry, OUTBOX_DONE);
     } else if (entry->row_id != 0) {
         outbox_stage_delete(pipeline->options.outbox, entry->row_id);
+    }
+    if (entry->abandoned > 0) {
+        entry->forgotten = true;
+        return;
     }
     pipeline_remove(pipeline, entry);
 }

@@ -15,7 +15,8 @@ struct attempt {
     size_t call;          // of the one entry; 0 if folded
     struct call folded;   // the call for all devices; without action if there is but one command
     char *string_to_sign; // to compare with the one that a signature error echoes
-    unsigned revision;    // of the platform's time and secret when it was signed
+    int secret_version;   // that it was signed with
+    int64_t clock_offset_ms;
 };
 
 #define FOLDED_ACTION "InvokeThingsService"
@@ -60,6 +61,9 @@ void pipeline_forget(struct pipeline *pipeline, struct entry *entry);
 void pipeline_expire(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 
+// pipeline_operator.c: a request ended whose command was dropped meanwhile.
+void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry, size_t scheduled_call);
+
 // pipeline_send.c
 void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attempt);
 void pipeline_attempts_free(struct attempt *list);
@@ -75,6 +79,7 @@ void pipeline_notice_done(struct outgoing *outgoing); // frees it
 
 // pipeline.c
 void pipeline_add(struct pipeline *pipeline, struct entry *entry);
-void pipeline_remove(struct pipeline *pipeline, struct entry *entry); // frees it
+void pipeline_remove(struct pipeline *pipeline, struct entry *entry);         // frees it
+struct entry *pipeline_find(const struct pipeline *pipeline, int64_t row_id); // or NULL
 void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 struct entry *pipeline_scheduled_entry(uint64_t id); // what the scheduler knows by this id

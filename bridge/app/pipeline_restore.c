@@ -37,9 +37,8 @@ static enum err restore_calls(struct pipeline *pipeline, struct entry *entry, st
         if (calls[i].call >= 0 && (size_t)calls[i].call < entry->command->call_count) {
             restore_call(entry, &calls[i]);
         }
-        free(calls[i].note);
     }
-    free(calls);
+    outbox_calls_free(calls, count);
     return err;
 }
 

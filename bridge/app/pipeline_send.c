@@ -99,6 +99,7 @@ static void stage_attempt(struct pipeline *pipeline, const struct schedule_relea
         pipeline_stage_sent(pipeline, attempt);
     }
     if (release->folded) {
+        metrics_add(METRIC_REQUESTS_FOLDED, 1);
         fold(attempt);
     }
     *pipeline->staged_end = attempt;
@@ -123,6 +124,16 @@ static void end_superseded(struct pipeline *pipeline, const struct moment *now)
     }
 }
 
+// A further call of a command that was dropped while another of its calls was under way: it never leaves.
+static void withhold(struct pipeline *pipeline, const struct schedule_release *release, const struct moment *now)
+{
+    struct schedule_report report = {.outcome = SCHEDULE_NOT_TRIED, .wait_ms = -1};
+    uint64_t id = release->ids[0];
+    size_t call = release->call;
+    schedule_ended(pipeline->schedule, release, &report, now->boot_ms);
+    schedule_call_done(pipeline->schedule, id, call);
+}
+
 void pipeline_run(struct pipeline *pipeline, const struct moment *now)
 {
     const struct schedule_release *release = NULL;
@@ -132,7 +143,11 @@ void pipeline_run(struct pipeline *pipeline, const struct moment *now)
     }
     expire_late(pipeline, now);
     while ((release = schedule_next(pipeline->schedule, now->boot_ms)) != NULL) {
-        stage_attempt(pipeline, release);
+        if (pipeline_scheduled_entry(release->ids[0])->abandoned > 0) {
+            withhold(pipeline, release, now);
+        } else {
+            stage_attempt(pipeline, release);
+        }
     }
     pipeline_tell_waiting(pipeline, now);
     pipeline_tell_platforms(pipeline, now);
@@ -162,8 +177,9 @@ static char *sign_attempt(const struct platform *platform, struct attempt *attem
         *post = true;
         query = sign_request(&account, call, nonce, timestamp, &stages);
     }
+    attempt->secret_version = platform->secret_version;
+    attempt->clock_offset_ms = platform->clock_offset_ms;
     attempt->string_to_sign = buf_steal(&stages.string_to_sign);
-    attempt->revision = platform->revision;
     signature_stages_free(&stages);
     return query;
 }

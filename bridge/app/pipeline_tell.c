@@ -67,28 +67,22 @@ void pipeline_unwatch(struct pipeline *pipeline, struct entry *entry)
 }
 
 // Why a command waits, if it is the platform's doing. A command that waits for its device's turn is told nothing.
-static bool find_reason(struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
-                        struct failure *reason)
+static bool find_reason(const struct pipeline *pipeline, const struct entry *entry, struct failure *reason)
 {
-    const struct platform *platform = platform_find(pipeline->options.platforms, entry->command->platform);
-    const char *action = entry->command->calls[0].action;
-    struct schedule_account_state state = schedule_account_state(pipeline->schedule, platform->schedule_account);
-    double rate = schedule_action_rate(pipeline->schedule, platform->schedule_account, action, now->boot_ms);
-    if (entry->calls[0].state == OUTBOX_SENT) {
-        return false;
-    }
-    if (entry->calls[0].last.code != NULL) {
-        *reason = entry->calls[0].last;
-        return true;
-    }
-    if (state.breaker != SCHEDULE_CLOSED) {
+    switch (schedule_waits_for(pipeline->schedule, (uint64_t)(uintptr_t)entry)) {
+    case SCHEDULE_FOR_PLATFORM:
         failure_set(reason, "connect_failed",
                     "the platform cannot be reached now; the command waits until its deadline");
         return true;
-    }
-    if (rate >= 0 && (double)schedule_count(pipeline->schedule) > rate) {
-        failure_set(reason, "throttled", "more commands wait than the quota lets through in a second");
+    case SCHEDULE_FOR_TURN:
+        failure_set(reason, "throttled", "more commands wait than the quota or the platform lets through now");
         return true;
+    case SCHEDULE_FOR_RETRY:
+        *reason = entry->calls[0].last;
+        return reason->code != NULL;
+    case SCHEDULE_NO_WAIT:
+    case SCHEDULE_FOR_LANE:
+        break;
     }
     return false;
 }
@@ -96,7 +90,7 @@ static bool find_reason(struct pipeline *pipeline, const struct entry *entry, co
 static void tell_waiting(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     struct call_outcome outcome = {.status = STATUS_QUEUED};
-    if (clock_elapsed_ms(&entry->arrived, now) < WAIT_MS || !find_reason(pipeline, entry, now, &outcome.failure)) {
+    if (clock_elapsed_ms(&entry->arrived, now) < WAIT_MS || !find_reason(pipeline, entry, &outcome.failure)) {
         return;
     }
     struct reply_facts facts = entry_facts(entry, now);
@@ -128,6 +122,23 @@ void pipeline_publish_platform(struct pipeline *pipeline)
         reachable = reachable && schedule_account_state(pipeline->schedule, account).breaker == SCHEDULE_CLOSED;
     }
     link_publish_own(pipeline->link, topic, reachable ? "online" : "offline", true);
+}
+
+struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline)
+{
+    struct json_object *list = json_new_list();
+    for (size_t i = 0; i < pipeline->options.platforms->count; i++) {
+        const struct platform *platform = &pipeline->options.platforms->items[i];
+        struct schedule_account_state state = schedule_account_state(pipeline->schedule, platform->schedule_account);
+        struct json_object *map = json_new_map();
+        json_put_text(map, "name", platform->config->name);
+        json_put_text(map, "breaker", schedule_breaker_name(state.breaker));
+        json_put(map, "in_flight", json_new_int((int64_t)state.in_flight));
+        json_put(map, "in_flight_limit", json_new_int((int64_t)state.in_flight_limit));
+        json_put(map, "clock_offset_ms", json_new_int(platform->clock_offset_ms));
+        json_add(list, map);
+    }
+    return list;
 }
 
 static const char *cause_name(enum schedule_outcome cause)

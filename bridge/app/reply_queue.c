@@ -41,6 +41,27 @@ static void put_back(struct reply_queue *queue, struct outgoing *outgoing)
     }
 }
 
+bool reply_queue_withdraw(struct reply_queue *queue, const void *owner, size_t due)
+{
+    size_t waiting = 0;
+    for (const struct outgoing *each = queue->first; each != NULL; each = each->next) {
+        waiting += each->owner == owner ? 1 : 0;
+    }
+    if (waiting < due) {
+        return false;
+    }
+    struct outgoing **at = &queue->first;
+    while (*at != NULL) {
+        if ((*at)->owner == owner) {
+            *at = (*at)->next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    queue->end = at;
+    return true;
+}
+
 static struct outgoing *dequeue(struct reply_queue *queue)
 {
     struct outgoing *outgoing = queue->first;

@@ -37,6 +37,9 @@ struct reply_queue {
 
 void reply_queue_init(struct reply_queue *queue, struct connection *connection, reply_queue_done *done, void *context);
 void reply_queue_send(struct reply_queue *queue, struct outgoing *outgoing);
+// Takes the replies of an owner out of the queue; false (and nothing is changed) if fewer than `due` wait in it: the
+// others were given to the broker, or are still to come. `done` is not called.
+bool reply_queue_withdraw(struct reply_queue *queue, const void *owner, size_t due);
 // A connection was made: its window is min(100, the broker's Receive Maximum - 1), on 3.1.1 20.
 void reply_queue_connected(struct reply_queue *queue, const struct mqtt_event *event, bool v5);
 // MQTT_PUBLISHED, _REFUSED or _LOST.

@@ -1,6 +1,5 @@
 #include "app/subscriber.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,15 +27,25 @@ static void remember(struct subscriber *subscriber)
     }
 }
 
+// "BOOT-ID BOOT-MS WALL-MS", as note_contact writes it.
+static bool parse_contact(const char *text, struct moment *contact)
+{
+    size_t len = strcspn(text, " ");
+    char *rest = NULL;
+    if (len == 0 || len >= sizeof contact->boot_id) {
+        return false;
+    }
+    memcpy(contact->boot_id, text, len);
+    contact->boot_ms = strtoll(text + len, &rest, 10);
+    contact->wall_ms = strtoll(rest, &rest, 10);
+    return *rest == '\0';
+}
+
 static void remember_contact(struct subscriber *subscriber)
 {
     struct moment contact = {0};
-    long long boot_ms = 0;
-    long long wall_ms = 0;
     AUTO_FREE char *text = outbox_read_note(subscriber->options.outbox, NOTE_CONTACT);
-    if (text != NULL && sscanf(text, "%36s %lld %lld", contact.boot_id, &boot_ms, &wall_ms) == 3) {
-        contact.boot_ms = boot_ms;
-        contact.wall_ms = wall_ms;
+    if (text != NULL && parse_contact(text, &contact)) {
         receiver_set_contact(subscriber->options.receiver, &contact);
     }
 }

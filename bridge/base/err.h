@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #define MUST_CHECK      __attribute__((warn_unused_result))
+#define ASSERT_ONLY     __attribute__((unused)) // of what a build without assertions does not call
 #define PRINTF(fmt, va) __attribute__((format(printf, fmt, va)))
 
 enum err {

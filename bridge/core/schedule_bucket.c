@@ -9,7 +9,7 @@
 #define USED_PART  0.97
 #define BURST_PART 0.01
 // A loop that wakes up late by so much loses nothing by it.
-#define LATENESS_NS (3 * NS_PER_MS)
+#define LATENESS_NS 3000000
 
 void bucket_set(struct bucket *bucket, double limit_per_second)
 {
@@ -40,11 +40,13 @@ void bucket_take(struct bucket *bucket, int64_t now_ms)
 // ---- quotas
 
 #define LEAST_SHARE  0.01
-#define CUT          0.1 // of the share, doubled for each further cut without an answered call between
+#define CUT          0.125 // of the share, doubled for each further cut without an answered call between
 #define GREATEST_CUT 0.5
 #define CUT_EVERY_MS 1000
-#define STEP         0.0003 // of the limit, for each answered call
-#define STEP_DOUBLES 100.0  // answered calls after which steps have become twice as large
+// Calls per second, for each answered call. Not a part of the limit: of bridges under one quota, those with less then
+// come up to those with more; and a low limit, which chance alone breaks often, is not given up too far.
+#define STEP         0.02
+#define STEP_DOUBLES 300.0 // answered calls since the last cut, after which steps have become twice as large
 
 void quota_set(struct quota *quota, double limit_per_second)
 {
@@ -70,24 +72,22 @@ void quota_take(struct quota *quota, int64_t now_ms)
 static void set_share(struct quota *quota, double share)
 {
     quota->share = fmin(1.0, fmax(LEAST_SHARE, share));
-    if (quota->has_limit) {
-        bucket_slow(&quota->bucket, quota->share);
-    }
+    bucket_slow(&quota->bucket, quota->share);
 }
 
 void quota_answered(struct quota *quota)
 {
     quota->throttled_row = 0;
-    if (quota->share < 1.0) {
+    if (quota->has_limit && quota->share < 1.0) {
         double far = (double)quota->answered_row++ / STEP_DOUBLES;
-        set_share(quota, quota->share + STEP * (1.0 + far * far));
+        set_share(quota, quota->share + STEP / quota->bucket.limit * (1.0 + far * far));
     }
 }
 
 // A burst of refusals tells one thing: calls that left before the last cut do not cut again.
 void quota_throttled(struct quota *quota, int64_t left_ms, int64_t now_ms)
 {
-    if (left_ms < quota->cut_ms || now_ms - quota->cut_ms < CUT_EVERY_MS) {
+    if (!quota->has_limit || left_ms < quota->cut_ms || now_ms - quota->cut_ms < CUT_EVERY_MS) {
         return;
     }
     double cut = fmin(GREATEST_CUT, ldexp(CUT, (int)quota->throttled_row));

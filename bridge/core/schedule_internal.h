@@ -82,6 +82,7 @@ struct entry {
     struct entry *before_superseded;
     struct fold *fold; // or NULL
     size_t waiting;    // calls: blocked, delayed, ready or grouped
+    size_t in_flight;  // calls
     size_t away;       // calls: in flight or ended
     size_t done;       // calls
     size_t call_count;
@@ -123,6 +124,7 @@ struct action {
     struct heap by_group_turn; // flows with groups
     struct heap by_size;       // flows with large units
     size_t large_in_row;       // the largest went first so often
+    bool has_spared;           // commands of its groups went alone since
     char name[];
 };
 

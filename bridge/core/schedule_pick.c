@@ -23,14 +23,21 @@ static struct group *spare_group(const struct action *action)
     return group->single != action && group->single->by_turn.count == 0 ? group : NULL;
 }
 
-static bool wants_largest(const struct action *action)
+// Old groups are served by the single action's tokens, as long as some are spare: then the largest may go on.
+static bool must_take_turn(const struct action *action)
 {
-    return action->by_group_turn.count > 0 && action->large_in_row < LARGEST_IN_ROW;
+    bool is_group = flow_oldest(first_by_turn(action))->group != NULL;
+    return action->large_in_row >= LARGEST_IN_ROW && !(is_group && action->has_spared);
+}
+
+static bool takes_largest(const struct action *action)
+{
+    return action->by_group_turn.count > 0 && !must_take_turn(action);
 }
 
 static struct unit *best_unit(const struct action *action)
 {
-    if (wants_largest(action)) {
+    if (takes_largest(action)) {
         return flow_largest(OWNER_OF(heap_first(&action->by_size), struct flow, by_size));
     }
     return flow_oldest(first_by_turn(action));
@@ -55,6 +62,12 @@ static struct pick action_pick(struct action *action, int64_t now_ms, uint64_t *
     return (struct pick){.unit = &group->unit, .action = group->single, .single = true};
 }
 
+// Of one rule the older call, whatever its action.
+static bool goes_before(const struct pick *a, uint64_t turn_a, const struct pick *b, uint64_t turn_b)
+{
+    return turn_a != turn_b ? turn_a < turn_b : a->unit->age.key < b->unit->age.key;
+}
+
 static struct pick best_pick(const struct schedule *schedule, const struct account *account)
 {
     struct pick best = {0};
@@ -62,7 +75,7 @@ static struct pick best_pick(const struct schedule *schedule, const struct accou
     for (struct action *action = account->actions; action != NULL; action = action->next) {
         uint64_t turn = 0;
         struct pick pick = action_pick(action, schedule->now_ms, &turn);
-        if (pick.unit != NULL && (best.unit == NULL || turn < best_turn)) {
+        if (pick.unit != NULL && (best.unit == NULL || goes_before(&pick, turn, &best, best_turn))) {
             best = pick;
             best_turn = turn;
         }
@@ -138,7 +151,11 @@ struct pick account_pick(const struct schedule *schedule, struct account *accoun
 void account_picked(const struct pick *pick)
 {
     struct action *action = pick->unit->flow->action;
-    if (pick->action == action) {
-        action->large_in_row = wants_largest(action) ? action->large_in_row + 1 : 0;
+    if (pick->action != action) {
+        action->has_spared = true;
+        return;
     }
+    bool is_counted = takes_largest(action) && action->large_in_row < LARGEST_IN_ROW;
+    action->large_in_row = is_counted ? action->large_in_row + 1 : 0;
+    action->has_spared = action->has_spared && is_counted;
 }

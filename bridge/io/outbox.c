@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 static enum err refuse_second(const char *path, int lock_fd, struct diag *diag)
@@ -20,6 +22,16 @@ static enum err refuse_second(const char *path, int lock_fd, struct diag *diag)
                     "outbox %s: is in use by another thingbridge%s%s; stop that one, or name another file as"
                     " outbox.path",
                     path, owner[0] == '\0' ? "" : ", process ", owner);
+}
+
+// Root may mend the outbox of a service that runs as another user, which must be able to open the lock afterwards.
+// SQLite does the same with its own files.
+static void give_to_owner(const char *path, int fd)
+{
+    struct stat database;
+    if (geteuid() == 0 && stat(path, &database) == 0 && fchown(fd, database.st_uid, database.st_gid) != 0) {
+        LOG(LOG_WARN, "outbox_lock_not_given", LOG_S("path", path), LOG_S("error", strerror(errno)));
+    }
 }
 
 // A file beside the database, locked while the service runs; other programs can still read the database. It is never
@@ -40,6 +52,7 @@ static enum err take_lock(struct outbox *outbox, struct diag *diag)
                    : diag_set(diag, ERR_IO, "outbox %s: %s cannot be locked (%s); put it on a local disk", outbox->path,
                               name, strerror(errno));
     }
+    give_to_owner(outbox->path, outbox->lock_fd);
     // Only for the message above: a disk that is full shows itself soon enough.
     if (ftruncate(outbox->lock_fd, 0) == 0) {
         (void)dprintf(outbox->lock_fd, "%ld\n", (long)getpid());
@@ -77,6 +90,9 @@ static enum err open_all(struct outbox *outbox, struct damage *damage, struct di
     }
     if (err == ERR_OK) {
         err = outbox_sql_prepare(outbox, diag);
+    }
+    if (err == ERR_OK) {
+        err = outbox_forget_requests(outbox, diag);
     }
     return err == ERR_OK ? outbox_memory_read(outbox, diag) : err;
 }

@@ -93,7 +93,7 @@ enum err outbox_commit(struct outbox *outbox, struct diag *diag) MUST_CHECK;
 // at the end.
 enum err outbox_load(struct outbox *outbox, int64_t after, struct outbox_row *rows, size_t max, size_t *count,
                      struct diag *diag) MUST_CHECK;
-// The stored calls of a command, in call order. Results owned by the caller: free each note, then the array.
+// The stored calls of a command, in call order. Results owned by the caller (outbox_calls_free).
 struct outbox_call {
     int call;
     enum outbox_state state;
@@ -101,6 +101,7 @@ struct outbox_call {
 };
 enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call **calls, size_t *count,
                            struct diag *diag) MUST_CHECK;
+void outbox_calls_free(struct outbox_call *calls, size_t count);
 // The earliest command with this key that arrived before `id` (0: any) and within window_ms before `now`; found false
 // if none. What is staged counts as if it were committed.
 struct outbox_twin {
@@ -131,3 +132,66 @@ struct outbox_counts outbox_counts(struct outbox *outbox);
 void outbox_stage_note(struct outbox *outbox, const char *name, const char *text_or_null);
 // The committed text, owned by the caller, or NULL.
 char *outbox_read_note(struct outbox *outbox, const char *name);
+
+// ---- other processes: they look into the file, whether a service has it open or not, and change nothing in it.
+
+struct outbox_reader;
+
+// Never creates, migrates or repairs. ERR_MISSING: there is no file, or nothing in it; ERR_NEWER and ERR_REFUSED as
+// outbox_open; ERR_DAMAGED; ERR_IO: it cannot be read.
+enum err outbox_open_reader(const char *path, struct outbox_reader **out, struct diag *diag) MUST_CHECK;
+void outbox_close_reader(struct outbox_reader *reader);
+// Next rows with id > after in one of the states (bit 1 << state), at most `max`; *count may be less than max only at
+// the end. The rows have no payload, correlation data and user properties. Between two calls no transaction is open, so
+// a slow reader does not make the service's log grow.
+enum err outbox_list(struct outbox_reader *reader, int64_t after, unsigned states, struct outbox_row *rows, size_t max,
+                     size_t *count, struct diag *diag) MUST_CHECK;
+// One row with all that is stored, and its calls, as they were at one moment. ERR_MISSING: there is no such row.
+enum err outbox_show(struct outbox_reader *reader, int64_t id, struct outbox_row *row, struct outbox_call **calls,
+                     size_t *count, struct diag *diag) MUST_CHECK;
+
+// ---- requests of an operator, made by another process while the service has the outbox open. They live in a table of
+// the file, so that no port is needed, and for 10 s at most.
+
+#define OUTBOX_REQUEST_LIFE_MS 10000
+#define OUTBOX_REQUESTS_MAX    100 // at a time
+
+enum outbox_verb {
+    OUTBOX_RETRY,
+    OUTBOX_DROP,
+    OUTBOX_OTHER_VERB, // of a later version
+};
+
+// The operator's side.
+struct outbox_asker;
+// ERR_FULL: OUTBOX_REQUESTS_MAX wait; ERR_UNAVAILABLE: the file was last opened by a version that knows no requests;
+// otherwise as outbox_open_reader. `verb` is RETRY or DROP.
+enum err outbox_request_make(const char *path, enum outbox_verb verb, int64_t command, const struct moment *now,
+                             struct outbox_asker **out, struct diag *diag) MUST_CHECK;
+enum outbox_answer_kind {
+    OUTBOX_WAITING,
+    OUTBOX_PERFORMED,
+    OUTBOX_REFUSED,
+    OUTBOX_FORGOTTEN, // the service was started again, or the request became too old: it is not performed
+};
+struct outbox_answer {
+    enum outbox_answer_kind kind;
+    struct diag text; // the service's sentence, if performed or refused
+};
+// Does not wait.
+enum err outbox_request_look(struct outbox_asker *asker, struct outbox_answer *answer, struct diag *diag) MUST_CHECK;
+// Removes the request, so that it is not performed from now on, and frees the asker.
+void outbox_request_end(struct outbox_asker *asker);
+
+// The service's side; core thread.
+struct outbox_request {
+    int64_t id;
+    enum outbox_verb verb;
+    int64_t command;
+};
+// The next request, each once; found false if there is none, which costs a look into shared memory. Those that are too
+// old are deleted.
+enum err outbox_take_request(struct outbox *outbox, const struct moment *now, struct outbox_request *request,
+                             bool *found, struct diag *diag) MUST_CHECK;
+// Stages the answer: the operator sees it with the commit of what was done.
+void outbox_answer_request(struct outbox *outbox, int64_t request, bool done, const char *text);

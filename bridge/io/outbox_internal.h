@@ -9,6 +9,8 @@
 // outbox_stage.c   staged changes and their commit
 // outbox_read.c    rows, calls, notes
 // outbox_duplicates.c  twins of a command, and how long rows are kept for them
+// outbox_reader.c  other processes look into the file
+// outbox_operator.c  requests of an operator: made by another process, taken and answered by the service
 #pragma once
 
 #include <pthread.h>
@@ -18,7 +20,7 @@
 
 // user_version of the file is MAJOR * 1000 + MINOR. A minor version only adds (tables, columns with a default).
 #define SCHEMA_MAJOR      1
-#define SCHEMA_VERSION    1000
+#define SCHEMA_VERSION    1001
 #define SCHEMA_APP_ID     0x74627267 // "tbrg"
 #define DELIVERIES_MAX    256        // design, section 6
 #define PURGE_MAX         500        // rows per outbox_purge
@@ -48,6 +50,10 @@ enum statement {
     SQL_TWIN_BY_ID,
     SQL_READ_NOTE,
     SQL_OLDEST_DONE,
+    SQL_DATA_VERSION,
+    SQL_REQUESTS,
+    SQL_FORGET_REQUEST,
+    SQL_ANSWER_REQUEST,
     SQL_COUNT
 };
 
@@ -83,15 +89,26 @@ struct delivery {
     unsigned char hash[DELIVERY_HASH_LEN];
 };
 
-enum change_kind { CHANGE_PLAN, CHANGE_STATE, CHANGE_REPLY, CHANGE_DELETE, CHANGE_CALL, CHANGE_KEY, CHANGE_NOTE };
+enum change_kind {
+    CHANGE_PLAN,
+    CHANGE_STATE,
+    CHANGE_REPLY,
+    CHANGE_DELETE,
+    CHANGE_CALL,
+    CHANGE_KEY,
+    CHANGE_NOTE,
+    CHANGE_ANSWER
+};
 
 struct change {
     enum change_kind kind;
-    int64_t id;
+    int64_t id;              // of the command; 0 for a note or an answer
     enum outbox_state state; // of STATE, REPLY and CALL
     int call;
-    char *name; // of a note
-    char *text; // plan, reply, note of a call, note
+    char *name;      // of a note
+    char *text;      // plan, reply, note of a call, note, answer
+    int64_t request; // of an answer
+    bool done;       // of an answer
     unsigned char key[32];
     unsigned char hash[32];
 };
@@ -109,6 +126,13 @@ struct staged {
     size_t key_capacity;
 };
 
+// What the service knows of the table of requests, so that it looks into it only when there may be something.
+struct request_watch {
+    int64_t data_version; // of the last look; changes when another connection writes
+    bool any;             // there were requests at the last look
+    int64_t last_taken;
+};
+
 struct outbox {
     char *path;
     struct outbox_options options; // its path is `path`
@@ -122,6 +146,7 @@ struct outbox {
     struct outbox_counts counts;
     struct delivery deliveries[DELIVERIES_MAX]; // a ring: entry n is at n % DELIVERIES_MAX
     int64_t delivery_count;                     // entries ever made since the record was emptied
+    struct request_watch requests;
 };
 
 // ---- outbox_sql.c
@@ -150,6 +175,10 @@ void outbox_column_moment(sqlite3_stmt *statement, int first_column, struct mome
 enum err outbox_schema_open(const char *path, bool sync_full, sqlite3 **out, struct diag *diag) MUST_CHECK;
 // Connects without touching what the file holds, not even its write-ahead log at close.
 enum err outbox_schema_connect(const char *path, sqlite3 **out, struct diag *diag) MUST_CHECK;
+// Connects to a file of the service, which may have it open, without creating or migrating anything. ERR_MISSING: there
+// is no file, or nothing in it; ERR_NEWER, ERR_REFUSED as outbox_open.
+enum err outbox_schema_attach(const char *path, bool writable, sqlite3 **out, int *version,
+                              struct diag *diag) MUST_CHECK;
 // Creates the tables in a new file.
 enum err outbox_schema_migrate(sqlite3 *db, const char *path, int from_version, struct diag *diag) MUST_CHECK;
 
@@ -185,3 +214,13 @@ enum err outbox_memory_read(struct outbox *outbox, struct diag *diag) MUST_CHECK
 
 // User properties as one blob; NULL and 0 for none. The caller frees it.
 char *outbox_encode_properties(const struct message *message, size_t *len);
+// Columns of a statement that are read into a row: id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup,
+// retained, packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan, reply.
+void outbox_read_row(sqlite3_stmt *statement, struct outbox_row *row);
+// Runs a statement that gives call, state and note of the calls of one command; SQLITE_DONE or an error.
+int outbox_read_calls(sqlite3_stmt *statement, int64_t id, struct outbox_call **calls, size_t *count);
+
+// ---- outbox_operator.c
+
+// At opening: what a crash left over of earlier requests is dropped.
+enum err outbox_forget_requests(struct outbox *outbox, struct diag *diag) MUST_CHECK;

@@ -138,6 +138,7 @@ bool outbox_live_apply(struct live_facts *facts, const struct change *change)
         return facts->state != OUTBOX_DONE;
     case CHANGE_KEY:
     case CHANGE_NOTE:
+    case CHANGE_ANSWER:
         return true;
     }
     return false;

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-// Columns of SQL_LOAD.
+// Columns of a row (outbox_read_row).
 enum load_column {
     LOAD_ID,
     LOAD_STATE,
@@ -100,7 +100,7 @@ static void read_message(sqlite3_stmt *statement, struct message *message)
     }
 }
 
-static void read_row(sqlite3_stmt *statement, struct outbox_row *row)
+void outbox_read_row(sqlite3_stmt *statement, struct outbox_row *row)
 {
     *row = (struct outbox_row){.id = sqlite3_column_int64(statement, LOAD_ID),
                                .state = (enum outbox_state)sqlite3_column_int(statement, LOAD_STATE)};
@@ -138,7 +138,7 @@ enum err outbox_load(struct outbox *outbox, int64_t after, struct outbox_row *ro
     outbox_bind_int(statement, 2, (int64_t)max);
     int code = sqlite3_step(statement);
     for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
-        read_row(statement, &rows[read++]);
+        outbox_read_row(statement, &rows[read++]);
     }
     if (code != SQLITE_DONE) {
         err = outbox_sql_error(outbox->db, code, outbox->path, diag);
@@ -153,7 +153,7 @@ enum err outbox_load(struct outbox *outbox, int64_t after, struct outbox_row *ro
     return ERR_OK;
 }
 
-static void free_calls(struct outbox_call *calls, size_t count)
+void outbox_calls_free(struct outbox_call *calls, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free(calls[i].note);
@@ -161,14 +161,10 @@ static void free_calls(struct outbox_call *calls, size_t count)
     free(calls);
 }
 
-enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call **calls, size_t *count,
-                           struct diag *diag)
+int outbox_read_calls(sqlite3_stmt *statement, int64_t id, struct outbox_call **calls, size_t *count)
 {
     struct outbox_call *read = NULL;
     size_t read_count = 0;
-    enum err err = ERR_OK;
-    pthread_mutex_lock(&outbox->mutex);
-    sqlite3_stmt *statement = outbox->statements[SQL_LOAD_CALLS];
     outbox_bind_int(statement, 1, id);
     int code = sqlite3_step(statement);
     for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
@@ -177,18 +173,24 @@ enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call
                                                   .state = (enum outbox_state)sqlite3_column_int(statement, 1),
                                                   .note = outbox_column_text(statement, 2)};
     }
-    if (code != SQLITE_DONE) {
-        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
-    }
     sqlite3_reset(statement);
-    pthread_mutex_unlock(&outbox->mutex);
-    if (err != ERR_OK) {
-        free_calls(read, read_count);
-        return err;
+    if (code != SQLITE_DONE) {
+        outbox_calls_free(read, read_count);
+        return code;
     }
     *calls = read;
     *count = read_count;
-    return ERR_OK;
+    return code;
+}
+
+enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call **calls, size_t *count,
+                           struct diag *diag)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    int code = outbox_read_calls(outbox->statements[SQL_LOAD_CALLS], id, calls, count);
+    enum err err = code == SQLITE_DONE ? ERR_OK : outbox_sql_error(outbox->db, code, outbox->path, diag);
+    pthread_mutex_unlock(&outbox->mutex);
+    return err;
 }
 
 char *outbox_read_note(struct outbox *outbox, const char *name)

@@ -34,6 +34,11 @@ static const struct step {
            "CREATE TABLE delivery("
            " slot INTEGER PRIMARY KEY, number INTEGER NOT NULL, packet_id INTEGER NOT NULL, hash BLOB NOT NULL);"
            "CREATE TABLE note(name TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;"},
+    // AUTOINCREMENT: an answer must never meet a later request that got the same id.
+    {1001, "CREATE TABLE request("
+           " id INTEGER PRIMARY KEY AUTOINCREMENT, verb TEXT NOT NULL, command_id INTEGER NOT NULL,"
+           " boot_id TEXT NOT NULL, boot_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
+           " done INTEGER, answer TEXT);"},
 };
 
 // SQLite gives its further files the mode of the first, so that one is created here.
@@ -63,19 +68,14 @@ static void make_private(const char *path)
     }
 }
 
-enum err outbox_schema_connect(const char *path, sqlite3 **out, struct diag *diag)
+static enum err connect(const char *path, int flags, sqlite3 **out, struct diag *diag)
 {
-    enum err err = create_private(path, diag);
-    if (err != ERR_OK) {
-        return err;
-    }
-    make_private(path);
     // A path with a slash in it is never taken for a URI or one of SQLite's special names.
     AUTO_FREE char *name = mem_printf("%s%s", strchr(path, '/') == NULL ? "./" : "", path);
     sqlite3 *db = NULL;
-    int code = sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int code = sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code != SQLITE_OK) {
-        err = outbox_sql_error(db, code, path, diag);
+        enum err err = outbox_sql_error(db, code, path, diag);
         sqlite3_close(db);
         return err;
     }
@@ -85,6 +85,16 @@ enum err outbox_schema_connect(const char *path, sqlite3 **out, struct diag *dia
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     *out = db;
     return ERR_OK;
+}
+
+enum err outbox_schema_connect(const char *path, sqlite3 **out, struct diag *diag)
+{
+    enum err err = create_private(path, diag);
+    if (err != ERR_OK) {
+        return err;
+    }
+    make_private(path);
+    return connect(path, SQLITE_OPEN_READWRITE, out, diag);
 }
 
 static enum err run(sqlite3 *db, const char *path, const char *sql, struct diag *diag)
@@ -228,6 +238,37 @@ enum err outbox_schema_open(const char *path, bool sync_full, sqlite3 **out, str
         return err;
     }
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    *out = db;
+    return ERR_OK;
+}
+
+static enum err check_existing(sqlite3 *db, const char *path, int *version, struct diag *diag)
+{
+    enum err err = check_version(db, path, version, diag);
+    if (err == ERR_OK && *version == 0) {
+        return diag_set(diag, ERR_MISSING, "outbox %s: it is empty; the service has not written it yet", path);
+    }
+    return err;
+}
+
+enum err outbox_schema_attach(const char *path, bool writable, sqlite3 **out, int *version, struct diag *diag)
+{
+    sqlite3 *db = NULL;
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        return diag_set(diag, ERR_MISSING,
+                        "outbox %s: there is no such file; the service makes it at its first start; is outbox.path of"
+                        " the right configuration?",
+                        path);
+    }
+    enum err err = connect(path, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, &db, diag);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = check_existing(db, path, version, diag);
+    if (err != ERR_OK) {
+        sqlite3_close(db);
+        return err;
+    }
     *out = db;
     return ERR_OK;
 }

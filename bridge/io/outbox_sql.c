@@ -33,6 +33,10 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_TWINS] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE key = ?1 ORDER BY id",
     [SQL_TWIN_BY_ID] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE id = ?1",
     [SQL_READ_NOTE] = "SELECT text FROM note WHERE name = ?1",
+    [SQL_DATA_VERSION] = "PRAGMA data_version",
+    [SQL_REQUESTS] = "SELECT id, verb, command_id, done, boot_id, boot_ms, wall_ms FROM request ORDER BY id",
+    [SQL_FORGET_REQUEST] = "DELETE FROM request WHERE id = ?1",
+    [SQL_ANSWER_REQUEST] = "UPDATE request SET done = ?2, answer = ?3 WHERE id = ?1",
     [SQL_OLDEST_DONE] = "SELECT id, boot_id, boot_ms, wall_ms FROM command WHERE state = 3 ORDER BY id LIMIT ?1",
 };
 

@@ -70,6 +70,14 @@ void outbox_stage_note(struct outbox *outbox, const char *name, const char *text
     change->text = mem_strdup_or_null(text_or_null);
 }
 
+void outbox_answer_request(struct outbox *outbox, int64_t request, bool done, const char *text)
+{
+    struct change *change = stage(outbox, CHANGE_ANSWER, 0);
+    change->request = request;
+    change->done = done;
+    change->text = mem_strdup(text);
+}
+
 bool outbox_has_staged(const struct outbox *outbox)
 {
     return outbox->staged.count > 0;
@@ -117,7 +125,8 @@ static enum err check_changes(struct outbox *outbox, struct diag *diag)
     for (size_t i = 0; i < outbox->staged.count; i++) {
         const struct change *change = &outbox->staged.items[i];
         struct live_row *row = outbox_live_find(&outbox->live, change->id);
-        bool needs_no_row = change->kind == CHANGE_NOTE || change->kind == CHANGE_DELETE;
+        bool needs_no_row =
+            change->kind == CHANGE_NOTE || change->kind == CHANGE_ANSWER || change->kind == CHANGE_DELETE;
         if (row == NULL ? !needs_no_row : !outbox_live_apply(&row->next, change)) {
             return refuse(outbox, change, diag);
         }
@@ -189,6 +198,16 @@ static int write_note(struct outbox *outbox, const struct change *change)
     return outbox_sql_run(statement);
 }
 
+// A request that was withdrawn meanwhile has no row any more, and nobody waits for its answer.
+static int write_answer(struct outbox *outbox, const struct change *change)
+{
+    sqlite3_stmt *statement = outbox->statements[SQL_ANSWER_REQUEST];
+    outbox_bind_int(statement, 1, change->request);
+    outbox_bind_int(statement, 2, change->done);
+    outbox_bind_text(statement, 3, change->text);
+    return outbox_sql_run(statement);
+}
+
 // *done_deleted counts the rows that were DONE already, which memory does not know one by one.
 static int write_delete(struct outbox *outbox, const struct change *change, int64_t *done_deleted)
 {
@@ -221,6 +240,8 @@ static int write_change(struct outbox *outbox, const struct change *change, int6
         return write_key(outbox, change);
     case CHANGE_NOTE:
         return write_note(outbox, change);
+    case CHANGE_ANSWER:
+        return write_answer(outbox, change);
     }
     return SQLITE_INTERNAL;
 }

@@ -27,8 +27,8 @@ def test_calls_go_through_the_configured_proxy(empty_home: Home, proxy: HttpProx
 
 def test_a_proxy_that_is_away_is_told_and_not_passed_by(empty_home: Home):
     home = empty_home.start({"platform": {"proxy": f"http://127.0.0.1:{ports.free_port()}"}})
-    reply = home.client.command("home/hall-lamp-1/any", {})
-    assert (reply["status"], reply["error"]["code"]) == ("failed", "connect_failed")
+    reply = home.client.command("home/hall-lamp-1/any", {"$expire": "1s"})
+    assert (reply["status"], reply["error"]["code"]) == ("expired", "connect_failed")
     assert home.platform.calls() == []
 
 

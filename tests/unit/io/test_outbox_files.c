@@ -77,6 +77,23 @@ static void wider_rights_of_a_file_are_taken_back(void **state)
     assert_private(fixture, "");
 }
 
+static void a_lock_that_root_makes_belongs_to_the_owner_of_the_outbox(void **state)
+{
+    struct fixture *fixture = *state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    open_outbox(fixture);
+    close_outbox(fixture);
+    AUTO_FREE char *lock = name_of(fixture, ".lock");
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(chown(fixture->path, 65534, 65534), 0);
+    open_outbox(fixture);
+    struct stat found;
+    assert_int_equal(stat(lock, &found), 0);
+    assert_int_equal(found.st_uid, 65534);
+}
+
 static void assert_open_fails(struct fixture *fixture, enum err expected, const char *words)
 {
     enum err err = try_open(fixture);
@@ -384,6 +401,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         CASE(all_files_can_be_read_by_their_owner_only),
         CASE(wider_rights_of_a_file_are_taken_back),
+        CASE(a_lock_that_root_makes_belongs_to_the_owner_of_the_outbox),
         CASE(a_folder_that_does_not_exist_is_named),
         CASE(a_folder_in_place_of_the_file_is_refused),
         CASE(a_folder_that_cannot_be_written_is_an_error_that_says_so),
