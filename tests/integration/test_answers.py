@@ -198,14 +198,6 @@ def test_a_wrong_argument_is_told_in_the_platforms_words(home: Home):
     assert "brightness" in reply["error"]["detail"]
 
 
-def test_a_wrong_clock_fails_none_of_many_calls_under_way(home: Home):
-    home.platform.clock(3600)
-    for number in range(1, 13):
-        home.client.publish_soon(f"home/lamp-{number:04}/any", {"$id": f"c{number}"})
-    statuses = {home.client.wait_reply(f"c{number}")["status"] for number in range(1, 13)}
-    assert statuses == {"accepted"}
-
-
 def test_a_wrong_clock_is_corrected_by_the_platforms(home: Home):
     home.platform.clock(3600)
     reply = home.client.command("home/hall-lamp-1/any", {})
