@@ -164,8 +164,8 @@ enum outbox_verb {
 
 // The operator's side.
 struct outbox_asker;
-// ERR_FULL: OUTBOX_REQUESTS_MAX wait; ERR_UNAVAILABLE: the file was last opened by a version that knows no requests;
-// otherwise as outbox_open_reader. `verb` is RETRY or DROP.
+// ERR_FULL: OUTBOX_REQUESTS_MAX wait, or the file stays busy; ERR_UNAVAILABLE: the file was last opened by a version
+// that knows no requests; otherwise as outbox_open_reader. `verb` is RETRY or DROP.
 enum err outbox_request_make(const char *path, enum outbox_verb verb, int64_t command, const struct moment *now,
                              struct outbox_asker **out, struct diag *diag) MUST_CHECK;
 enum outbox_answer_kind {

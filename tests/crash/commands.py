@@ -56,8 +56,10 @@ class Publication:
 class Mix:
     """Makes commands; equal seeds make equal ones."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random, has_properties: bool) -> None:
+        """MQTT 3.1.1 has no properties: without Message Expiry Interval and Response Topic."""
         self._dice = dice
+        self._has_properties = has_properties
         self._count = 0
         self._batches = 0
 
@@ -68,10 +70,12 @@ class Mix:
             return self._make_batch()
         if name == "many":
             most = 250 if self._dice.random() < 0.2 else 4
-            devices = tuple(self._dice.sample(MANY_DEVICES if most > 4 else DEVICES, self._dice.randint(2, most)))
-            return [self._publish(name, "x", devices, {"devices": devices}, clock_is_right)]
+            several = tuple(self._dice.sample(MANY_DEVICES if most > 4 else DEVICES, self._dice.randint(2, most)))
+            return [self._publish(name, "x", several, {"devices": several}, clock_is_right)]
         fails = name in FAILING_DEVICES and self._dice.random() < 0.05
-        device = self._dice.choice(FAILING_DEVICES[name] if fails else DEVICES)
+        # So few that newer ones find older ones waiting.
+        devices = DEVICES[:4] if name == "latest" else DEVICES
+        device = self._dice.choice(FAILING_DEVICES[name] if fails else devices)
         return [self._publish(name, device, (device,), {}, clock_is_right)]
 
     def _make_batch(self) -> list[Publication]:
@@ -108,9 +112,9 @@ class Mix:
         if may_tell_age and dice.random() < 0.3:
             command.tells_age = True
             members["$sent_at"] = 0
-        elif dice.random() < 0.15:
+        elif dice.random() < 0.15 and self._has_properties:
             command.expiry_s = dice.choice([2, 5, 20])
-        if dice.random() < 0.15:
+        if dice.random() < 0.15 and self._has_properties:
             command.reply_topics += (f"{publication.topic}/rsp",)
         publication.payload = json.dumps(members).encode()
         if dice.random() < 0.02:

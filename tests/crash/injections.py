@@ -112,12 +112,12 @@ def _storm(kind: str, most: int, **options: object) -> Callable[["CrashRun"], No
 
 
 def disk_full(run: "CrashRun") -> None:
-    run.machine.fill_disk(True)
+    run.fill_disk(True)
     for _ in range(run.dice.randint(1, 4)):
         run.send(run.dice.randint(0, 6))
         run.sleep(0.02, 0.2)
-        run.keep_running(disk_is_full=True)
-    run.machine.fill_disk(False)
+        run.keep_running()
+    run.fill_disk(False)
 
 
 def platform_clock(run: "CrashRun") -> None:

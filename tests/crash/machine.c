@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FDS 1024
+#define FDS      1024
 #define PATH_LEN 4096
 
 struct wishes {

@@ -46,7 +46,7 @@ class Outcome:
             f"{self.verdict.repeated_replies} replies and {self.verdict.repeated_calls} calls came more than once,"
             f" {self.verdict.folded_calls} calls were folded, {self.syncs} fsyncs",
         ]
-        return "\n".join(lines)
+        return "\n".join(f"crash: {line}" for line in lines)  # tests/run shows these lines
 
 
 def _listed(counts: Mapping[str, int]) -> str:
@@ -54,9 +54,9 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 
 class CrashRun:
-    """`defect` is one that the program puts in on purpose."""
+    """`defect` is one that the program puts in on purpose; `version` is the bridge's MQTT, 5 or 3.1.1."""
 
-    def __init__(self, folder: Path, seed: int, defect: str | None = None) -> None:
+    def __init__(self, folder: Path, seed: int, version: str = "5", defect: str | None = None) -> None:
         self.dice = random.Random(seed)
         self.commands: list[Command] = []
         self.injections: Counter[str] = Counter()
@@ -64,18 +64,20 @@ class CrashRun:
         self.armed_point: str | None = None
         self.faults: list[str] = []
         self._environment = {"THINGBRIDGE_TEST_DEFECT": defect} if defect else {}
-        self._mix = Mix(self.dice)
+        self._mix = Mix(self.dice, has_properties=version == "5")
         self._clock_offset_s = 0
         self._losses = 0
+        self._disk_is_full = False
+        self._met_full_disk = False  # this process has
         self._replies: list[tuple[str, bytes]] = []
         self._answered: set[str] = set()
         self._position = 0
         self._state = b""
-        self._start(folder)
+        self._start(folder, version)
 
     # The installation
 
-    def _start(self, folder: Path) -> None:
+    def _start(self, folder: Path, version: str) -> None:
         self._simulator = SimulatorProcess(folder / "platform", quotas={"InvokeThingService": 0}).start()
         broker = Broker(folder / "broker", settings={"max_queued_messages": "0", "log_type": "error"})
         self.home = Home(folder, self._simulator, broker)
@@ -84,7 +86,9 @@ class CrashRun:
         self.platform_proxy = TcpProxy(self._simulator.port)
         self.machine = Machine(folder / "bridge", folder / "machine")
         settings = {
-            "mqtt": {"session_expiry": "1h", "url": f"mqtt://127.0.0.1:{self.broker_proxy.port}"},
+            "mqtt": {
+                "session_expiry": "1h", "url": f"mqtt://127.0.0.1:{self.broker_proxy.port}", "version": version,
+            },
             "platform": {"endpoint": f"https://localhost:{self.platform_proxy.port}/", "timeout": "2s"},
             "log": {"level": "info"},
         }
@@ -111,20 +115,26 @@ class CrashRun:
         if self.armed_point:
             environment["THINGBRIDGE_TEST_KILL"] = self.armed_point
         self._losses = 0
+        self._met_full_disk = self._disk_is_full
         self._state = b""
         self.bridge.launch(environment)
 
     def is_running(self) -> bool:
         return self.bridge.is_running
 
-    def keep_running(self, disk_is_full: bool = False) -> None:
+    def fill_disk(self, is_full: bool) -> None:
+        self._disk_is_full = is_full
+        self._met_full_disk = self._met_full_disk or is_full
+        self.machine.fill_disk(is_full)
+
+    def keep_running(self) -> None:
         """As a service manager does: starts the bridge again if it has ended; it may only for a reason that we know."""
         if self.bridge.is_running:
             return
         code = self.bridge.wait()
         if code == -signal.SIGKILL and self.armed_point:
             self._count_point(self.armed_point)
-        elif code != DISK_FULL_CODE or not disk_is_full:
+        elif code != DISK_FULL_CODE or not self._met_full_disk:
             self.faults.append(f"the bridge ended with {code}: {self.bridge.log[-1500:]}")
         if self.dice.random() < 0.3:
             self.machine.lose_power()
@@ -241,21 +251,25 @@ class CrashRun:
 
     def _heal(self) -> None:
         self.home.platform.clear_faults()
-        self.machine.fill_disk(False)
+        self.fill_disk(False)
         self.keep_running()
         self.bridge.crash()  # so that no wait for the platform is left over from the last storm
         self._launch(arm=False)
 
     def _is_over(self) -> bool:
         self.read()
-        return all(command.key in self._answered or command.expiry_s is not None for command in self.commands)
+        now = time.time()
+        return all(
+            command.key in self._answered or (command.expiry_s is not None and command.latest_request(5.0) < now)
+            for command in self.commands
+        )
 
-    def run(self, injections: int) -> Outcome:
+    def run(self, injections: int, end_timeout_s: float = END_TIMEOUT_S) -> Outcome:
         while sum(self.injections.values()) < injections and not self.faults:
             self.inject()
         self._heal()
         self.client.wait_acknowledged()
-        end = time.monotonic() + END_TIMEOUT_S
+        end = time.monotonic() + end_timeout_s
         while not self._is_over() and time.monotonic() < end and self.bridge.is_running:
             time.sleep(0.05)
         self._restart_once_more()
