@@ -7,7 +7,7 @@
 
 #define SLOTS        4096
 #define MAX_COMMANDS 10000
-#define MAX_BYTES    (8 * 1024 * 1024)
+#define MAX_BYTES    ((size_t)8 * 1024 * 1024)
 
 struct recent {
     struct recent_command *slots[SLOTS];
