@@ -1,7 +1,8 @@
 """The benchmark: how many commands per second, how long each takes, and what the bridge uses for it.
 
 Real parts: Mosquitto, the bridge, and nginx over HTTPS as a platform that answers at once with a constant success, so
-that the numbers are the bridge's own. It prints and never judges: numbers depend on the machine.
+that the numbers are the bridge's own. Then the simulated platform shows what quotas, a device that hangs and an outage
+do (delivery.py). It prints and never judges: numbers depend on the machine.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from harness.home import rule  # noqa: E402
 from harness.program import Program  # noqa: E402
 from simulator.certificates import find_or_make_server  # noqa: E402
 from simulator.client import wait_until  # noqa: E402
+
+from delivery import DeliveryBench  # noqa: E402
 
 DEVICES = 2000
 STARTS = 5
@@ -200,6 +203,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="tests/bench/bench.py", description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="few commands: shows that it works, not how fast")
     parser.add_argument("--commands", metavar="N", type=int, default=50_000, help="with 64 and 256 in flight")
+    parser.add_argument("--outage", metavar="SECONDS", type=float, default=60.0, help="how long the platform is away")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", help="build folder (default %(default)s)")
     options = parser.parse_args(arguments)
     counts = {1: 200, 64: 500, 256: 1000} if options.smoke else {1: 5000, 64: options.commands, 256: options.commands}
@@ -211,6 +215,12 @@ def main(arguments: Sequence[str]) -> int:
         bench = Bench(Path(folder), stack, options.build / "tests/bench_load")
         bench.print_rest()
         bench.print_load(counts)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / "build"))
+        delivery = DeliveryBench(Path(folder), stack, options.build / "tests/bench_load")
+        delivery.print_quotas(3_000 if options.smoke else 45_000)
+        delivery.print_hanging_device(200 if options.smoke else 5_000)
+        delivery.print_outage(3.0 if options.smoke else options.outage, 500 if options.smoke else 10_000)
     return 0
 
 

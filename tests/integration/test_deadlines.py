@@ -34,9 +34,9 @@ def let_pass(seconds: float) -> None:
     wait_until(lambda: time.monotonic() >= end, seconds + 5)
 
 
-def make_busy(home: Home) -> None:
-    """The platform takes nothing, and asks for short waits."""
-    home.platform.fault("status_503", match={"device": LAMP})
+def make_busy(home: Home, **options: Any) -> None:
+    """The platform takes nothing."""
+    home.platform.fault("status_503", match={"device": LAMP}, **options)
 
 
 def check_expired(home: Home, reply: dict[str, Any], began: float, after_s: float, slack_s: float = 1.0) -> None:
@@ -185,10 +185,11 @@ def test_a_command_under_way_at_its_deadline_gets_its_answer(empty_home: Home):
 @pytest.mark.parametrize("how", ["stop_bridge", "crash_bridge"])
 def test_a_restart_changes_no_deadline(empty_home: Home, how: str):
     home = empty_home.start(KEEP, BRIEF)
-    make_busy(home)
+    make_busy(home, retry_after=1)
     began = time.time()
     home.client.publish(f"long/{LAMP}/any", {"$id": "waits", "$expire": "4s"})
     home.bridge.wait_log("event=command_retry")
+    home.wait_commit()
     getattr(home, how)()
     home.start()
     reply = home.client.wait_reply("waits")
@@ -199,9 +200,10 @@ def test_a_restart_changes_no_deadline(empty_home: Home, how: str):
 @pytest.mark.parametrize("how", ["stop_bridge", "crash_bridge"])
 def test_a_deadline_that_passes_while_the_bridge_is_away_is_kept(empty_home: Home, how: str):
     home = empty_home.start(KEEP, BRIEF)
-    make_busy(home)
+    make_busy(home, retry_after=1)
     home.client.publish(f"brief/{LAMP}/any", {"$id": "waits"})
     home.bridge.wait_log("event=command_retry")
+    home.wait_commit()
     getattr(home, how)()
     home.platform.clear_faults()
     let_pass(2)

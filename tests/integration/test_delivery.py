@@ -383,6 +383,7 @@ def test_a_crash_while_one_call_waits_for_its_retry_sends_that_one_only(empty_ho
     home.client.publish("homes/any", {"$id": "big", "devices": many(1, 250), "$expire": "1m"})
     home.bridge.wait_log("event=command_retry")
     home.settle()
+    home.wait_commit()
     home.crash_bridge()
     home.start()
     assert home.client.wait_reply("big", 20)["status"] == "accepted"

@@ -140,6 +140,7 @@ def test_duplicates_that_wait_are_answered_after_a_restart(empty_home: Home, how
     home.client.publish(TOPIC, {"$id": "a", "n": 1})
     home.bridge.wait_log("event=command_retry")
     home.client.publish(TOPIC, {"$id": "a", "n": 1})
+    home.wait_commit()
     getattr(home, how)()
     home.start()
     found = home.client.wait_message(lambda message: message.is_final_reply("a"), count=2)

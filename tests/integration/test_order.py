@@ -137,6 +137,7 @@ def test_order_is_kept_over_a_crash(empty_home: Home):
     for number in range(1, 31):
         send(home, f"home/{LAMP}/any", number)
     home.bridge.wait_log("event=command_retry")
+    home.wait_commit()
     home.crash_bridge()
     home.start()
     assert statuses(home, 30) == ["accepted"] * 30

@@ -156,6 +156,11 @@ class Home:
         """Returns when all that was published before had its turn: one more command goes through behind it."""
         self.client.command(_SETTLE_TOPIC, {})
 
+    def wait_commit(self) -> None:
+        """Returns when all that the bridge did before is on disk: a command that needs no platform is answered then."""
+        reply = self.client.command(_SETTLE_TOPIC, {"$expire": []})
+        assert reply["status"] == "rejected"
+
     def close(self) -> None:
         for client in self._clients:
             client.close()
