@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/secret.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -389,6 +390,7 @@ enum err config_build_mapping(const struct config *config, const struct mapping_
         .discovery_prefix = "homeassistant",
         .max_payload = config->limits.payload,
         .max_json_depth = config->limits.json_depth,
+        .read_file = file_read,
     };
     return mapping_create(files->documents, files->count, &options, out, problems);
 }

@@ -221,7 +221,6 @@ static void what_is_read_and_has_no_effect_yet_is_warned_about(void **state)
     assert_warning(HEAD "- {name: a, topic: x, " SET ", batch: {window: 50ms, max: 100}}\n", 4, "`batch` is read");
     assert_warning(HEAD "- {name: a, topic: x, " SET ", latest_only: true}\n", 4, "`latest_only` is read");
     assert_warning(HEAD "- {name: a, topic: x, " SET ", rate: 20/s}\n", 4, "`rate` is read");
-    assert_warning(HEAD "- {name: a, topic: x, " SET ", model: lamp.json}\n", 4, "`model` is read");
     mapping_destroy(load(HEAD "- {name: a, topic: x, " SET ", batch: off, latest_only: false}\n"));
 }
 
