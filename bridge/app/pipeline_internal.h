@@ -15,6 +15,8 @@ struct attempt {
     size_t call;          // of the one entry; 0 if folded
     struct call folded;   // the call for all devices; without action if there is but one command
     char *string_to_sign; // to compare with the one that a signature error echoes
+    int secret_version;   // that it was signed with
+    int64_t clock_offset_ms;
 };
 
 #define FOLDED_ACTION "InvokeThingsService"
@@ -63,6 +65,7 @@ void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const st
 void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry, size_t scheduled_call);
 
 // pipeline_send.c
+void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attempt);
 void pipeline_attempts_free(struct attempt *list);
 void pipeline_attempt_ended(struct pipeline *pipeline, struct attempt *attempt); // frees it
 

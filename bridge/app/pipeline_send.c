@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "core/sign.h"
@@ -77,6 +78,13 @@ static void stage_sent(struct pipeline *pipeline, struct entry *entry, size_t ca
     pipeline_set_call_state(pipeline, entry, call, OUTBOX_SENT);
 }
 
+void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attempt)
+{
+    for (size_t i = 0; i < attempt->count; i++) {
+        stage_sent(pipeline, attempt->entries[i], attempt->call);
+    }
+}
+
 static void stage_attempt(struct pipeline *pipeline, const struct schedule_release *release)
 {
     struct attempt *attempt = mem_alloc(sizeof *attempt);
@@ -87,10 +95,11 @@ static void stage_attempt(struct pipeline *pipeline, const struct schedule_relea
         attempt->entries[i] = pipeline_scheduled_entry(release->ids[i]);
     }
     attempt->call = attempt->entries[0]->scheduled_calls[release->call];
-    for (size_t i = 0; i < release->count; i++) {
-        stage_sent(pipeline, attempt->entries[i], attempt->call);
+    if (!FAULT_DEFECT("sent_after_request")) {
+        pipeline_stage_sent(pipeline, attempt);
     }
     if (release->folded) {
+        metrics_add(METRIC_REQUESTS_FOLDED, 1);
         fold(attempt);
     }
     *pipeline->staged_end = attempt;
@@ -156,6 +165,9 @@ static char *sign_attempt(const struct platform *platform, struct attempt *attem
     char nonce[CRYPTO_NONCE_LEN];
     clock_iso_s(now->wall_ms + platform->clock_offset_ms, timestamp);
     crypto_nonce(nonce);
+    if (FAULT_DEFECT("nonce_reused")) {
+        memset(nonce, '0', sizeof nonce - 1);
+    }
     char *query = sign_request(&account, call, nonce, timestamp, &stages);
     *post = platform->config->method == CONFIG_POST;
     if (!*post && strlen(query) > LONGEST_QUERY) {
@@ -165,6 +177,8 @@ static char *sign_attempt(const struct platform *platform, struct attempt *attem
         *post = true;
         query = sign_request(&account, call, nonce, timestamp, &stages);
     }
+    attempt->secret_version = platform->secret_version;
+    attempt->clock_offset_ms = platform->clock_offset_ms;
     attempt->string_to_sign = buf_steal(&stages.string_to_sign);
     signature_stages_free(&stages);
     return query;
@@ -191,6 +205,7 @@ static void send_attempt(struct pipeline *pipeline, struct attempt *attempt, con
     struct diag diag;
     start_running(pipeline, attempt);
     metrics_add(METRIC_REQUESTS_SENT, 1);
+    FAULT_POINT("before_request");
     if (http_submit(pipeline->options.http, &request, &diag) != ERR_OK) {
         struct http_answer answer = {.context = attempt, .outcome = HTTP_NOT_SENT, .trouble = HTTP_OTHER};
         snprintf(answer.error, sizeof answer.error, "%.250s", diag.text);
