@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,7 +27,9 @@ static enum err check_file(int fd, size_t max_bytes, size_t *len, struct diag *d
         return diag_set(diag, ERR_SYNTAX, "the file is empty");
     }
     if ((size_t)status.st_size > max_bytes) {
-        return diag_set(diag, ERR_LIMIT, "the file is larger than %zu MiB", max_bytes / MIB);
+        bool in_mib = max_bytes >= MIB;
+        return diag_set(diag, ERR_LIMIT, "the file is larger than %zu %s", in_mib ? max_bytes / MIB : max_bytes,
+                        in_mib ? "MiB" : "bytes");
     }
     *len = (size_t)status.st_size;
     return ERR_OK;
