@@ -3,7 +3,7 @@
 
 #define HEAD                                                                                                           \
     "version: 1\ndefaults: {product_key: k1ymv1DuLfE, model: [" MODELS "lamp.json, " MODELS "lamp-ota.json]}\nrules:"  \
-                                                                                            "\n"
+    "\n"
 
 static struct mapping_options file_options(void)
 {
