@@ -23,6 +23,7 @@ void mapping_destroy(struct mapping *mapping)
     free(mapping->rules);
     filter_tree_destroy(mapping->tree);
     text_list_free(&mapping->reply_allow);
+    model_shelf_free(&mapping->models);
     free(mapping->base_topic);
     free(mapping->discovery_prefix);
     free(mapping->default_platform);

@@ -32,7 +32,7 @@ const struct key mapping_file_keys[] = {
 #define SHARED_ROWS                                                                                                    \
     RULE_KEY("product_key", KEY_TEXT, product_key, .help = "product of the devices"),                                  \
         RULE_KEY("platform", KEY_TEXT, platform, .help = "name of the platform; default: the only one"),               \
-        RULE_KEY("model", KEY_TEXT, model, .help = "file with the product's thing model (kept, not used yet)"),        \
+        RULE_KEY("model", KEY_TEXT_LIST, model, .help = "file with the product's thing model, or one per module"),     \
         RULE_KEY("reply", KEY_NODE, reply, .help = "reply topics, or none"),                                           \
         RULE_KEY("expire", KEY_DURATION, expire_ms, .fallback = "30s", .min = 1, .max = MAPPING_MAX_LIFETIME,          \
                  .help = "a command that could not be sent by then is not sent"),                                      \

@@ -283,17 +283,18 @@ enum err mapping_create(struct yaml_document *const *documents, size_t count, co
                         struct mapping **out, struct problems *problems)
 {
     size_t errors = problems->errors;
-    struct load load = {.loader = {.options = options, .problems = problems},
-                        .mapping = mem_alloc(sizeof *load.mapping),
+    struct mapping *mapping = mem_alloc(sizeof *mapping);
+    struct load load = {.loader = {.options = options, .models = &mapping->models, .problems = problems},
+                        .mapping = mapping,
                         .files = mem_alloc((count + 1) * sizeof *load.files),
                         .rule_names = json_new_map(),
                         .group_names = json_new_map()};
     read_all(&load, documents, count);
     load_free(&load);
     if (problems->errors > errors) {
-        mapping_destroy(load.mapping);
+        mapping_destroy(mapping);
         return ERR_SYNTAX;
     }
-    *out = load.mapping;
+    *out = mapping;
     return ERR_OK;
 }
