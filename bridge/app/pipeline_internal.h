@@ -3,6 +3,7 @@
 
 #include "app/entry.h"
 #include "app/pipeline.h"
+#include "app/recent.h"
 #include "core/schedule.h"
 
 // A request, from the scheduler's word to the platform's answer.
@@ -26,6 +27,7 @@ struct pipeline {
     struct pipeline_options options;
     struct link *link;
     struct schedule *schedule;
+    struct recent *recent;
     struct entry *entries; // all, in order of arrival
     struct entry *last;
     size_t count;

@@ -154,7 +154,7 @@ static void deliver(struct receiver *receiver, int64_t row_id, const struct mome
     struct app_mail *mail = mem_alloc(sizeof *mail);
     mail->kind = APP_MAIL_COMMAND;
     mail->arrival = (struct arrival){.row_id = row_id, .arrived = *arrived, .command = command};
-    message_hash(message, mail->arrival.hash);
+    message_hash_payload(message, mail->arrival.hash);
     post(receiver, mail);
 }
 
