@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
     {"run", cli_run, "the service"},
     {"check", cli_check, "reads configuration and mappings, and prints all that is wrong with them"},
+    {"test", cli_test, "runs the tests that stand in mapping files"},
     {"sign", cli_sign, "shows the stages of a signature"},
     {"outbox", cli_outbox, "looks into the queue of commands and mends it: list, show, retry, drop"},
 };

@@ -79,14 +79,6 @@ struct batch_keys {
     int64_t max;
 };
 
-struct test_keys {
-    char *name;
-    char *topic;
-    const struct yaml_node *payload;
-    const struct yaml_node *properties;
-    const struct yaml_node *expect;
-};
-
 struct where {
     int capture;
     struct text_list globs; // one of them has to fit
