@@ -90,7 +90,7 @@ static void make_message(struct run *run)
 
 static char *describe(const struct run *run)
 {
-    if (run->rule == NULL) {
+    if (run->command == NULL) {
         return mem_strdup(NO_RULE_TEXT);
     }
     const struct failure *refusal = &run->command->refusal;
