@@ -14,6 +14,7 @@ static const struct {
     {"run", cli_run, "the service"},
     {"check", cli_check, "reads configuration and mappings, and prints all that is wrong with them"},
     {"test", cli_test, "runs the tests that stand in mapping files"},
+    {"explain", cli_explain, "tells what becomes of a message: its rule, its templates, its requests, its reply"},
     {"invoke", cli_invoke, "invokes a service with one signed call, without a broker"},
     {"sign", cli_sign, "shows the stages of a signature"},
     {"outbox", cli_outbox, "looks into the queue of commands and mends it: list, show, retry, drop"},
