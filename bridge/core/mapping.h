@@ -51,6 +51,9 @@ extern const struct key mapping_call_keys[];
 extern const struct key mapping_reply_keys[];
 extern const struct key mapping_batch_keys[];
 extern const struct key mapping_test_keys[];
+extern const struct key mapping_answer_keys[];       // `answer` of a test
+extern const struct key mapping_expect_keys[];       // `expect` of a test, without the request's parameters
+extern const struct key mapping_expect_reply_keys[]; // `reply` of `expect`
 
 size_t mapping_rule_count(const struct mapping *mapping);
 const struct rule *mapping_rule_at(const struct mapping *mapping, size_t index);

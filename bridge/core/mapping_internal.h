@@ -80,14 +80,6 @@ struct batch_keys {
     int64_t max;
 };
 
-struct test_keys {
-    char *name;
-    char *topic;
-    const struct yaml_node *payload;
-    const struct yaml_node *properties;
-    const struct yaml_node *expect;
-};
-
 struct where {
     int capture;
     struct text_list globs; // one of them has to fit
@@ -144,6 +136,8 @@ struct mapping {
 void rule_free(struct rule *rule);
 // Do topic and `where` fit? `captures` as in topic_pattern_match.
 bool rule_takes(const struct rule *rule, const char *topic, struct str *captures);
+// The first member of `where` that the captures do not fit, or NULL.
+const struct where *rule_where_failed(const struct rule *rule, const struct str *captures);
 
 // While loading: what all rules of all files need.
 struct loader {
@@ -237,6 +231,11 @@ struct payload {
 void payload_read(const struct mapping *mapping, const struct rule *rule, const struct message *message,
                   struct payload *out);
 void payload_clear(struct payload *payload);
+
+// What the rule's templates see of a message that it takes, but for the id. Fills `captures` (TOPIC_MAX_CAPTURES);
+// everything in *out is borrowed.
+void rule_make_input(const struct rule *rule, const struct message *message, const struct moment *arrived,
+                     const struct payload *payload, struct str *captures, struct template_input *out);
 
 // Fills calls, target and lanes of the command. On failure they are left empty.
 enum err command_fill_target(const struct rule *rule, const struct template_input *input, struct command *command,

@@ -94,12 +94,3 @@ const struct key mapping_batch_keys[] = {
              .help = "most devices of one call"),
     {0},
 };
-
-const struct key mapping_test_keys[] = {
-    PART_KEY(test_keys, "name", KEY_TEXT, name, .help = "what the test shows"),
-    PART_KEY(test_keys, "topic", KEY_TEXT, topic, .help = "topic of the message; required"),
-    PART_KEY(test_keys, "payload", KEY_NODE, payload, .help = "payload: a map or list is sent as JSON; default empty"),
-    PART_KEY(test_keys, "properties", KEY_NODE, properties, .help = "MQTT 5 user properties"),
-    PART_KEY(test_keys, "expect", KEY_NODE, expect, .help = "the expected request or rejection; required"),
-    {0},
-};

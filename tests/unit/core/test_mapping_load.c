@@ -209,7 +209,7 @@ static void the_shape_of_tests_is_checked(void **state)
 {
     (void)state;
     mapping_destroy(
-        load("version: 1\ntests:\n- {name: a, topic: x, payload: {a: 1}, properties: {b: c}, expect: {}}\n"));
+        load("version: 1\ntests:\n- {name: a, topic: x, payload: {a: 1}, properties: {b: c}, expect: {rule: a}}\n"));
     assert_error("version: 1\ntests: [{topic: x}]\n", 2, "no `expect`");
     assert_error("version: 1\ntests: [{expect: {}}]\n", 2, "no `topic`");
     assert_error("version: 1\ntests: [a]\n", 2, "keys are expected");
