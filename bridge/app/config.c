@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/secret.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -58,10 +59,20 @@ static void override_from(const char *variable, struct yaml_document **document,
     }
 }
 
+static bool is_setting(const char *variable)
+{
+#ifdef THINGBRIDGE_FAULTS
+    if (strncmp(variable, FAULT_ENV_PREFIX, strlen(FAULT_ENV_PREFIX)) == 0) {
+        return false;
+    }
+#endif
+    return strncmp(variable, ENV_PREFIX, strlen(ENV_PREFIX)) == 0 && strchr(variable, '=') != NULL;
+}
+
 static void read_environment(struct yaml_document **document, struct problems *problems)
 {
     for (char **variable = environ; *variable != NULL; variable++) {
-        if (strncmp(*variable, ENV_PREFIX, strlen(ENV_PREFIX)) == 0 && strchr(*variable, '=') != NULL) {
+        if (is_setting(*variable)) {
             override_from(*variable, document, problems);
         }
     }

@@ -134,7 +134,7 @@ static enum err stage_key(struct outbox *outbox, const struct stored *stored, co
         return ERR_OK;
     }
     command_key(stored->command, key);
-    message_hash(&stored->row.message, hash);
+    message_hash_payload(&stored->row.message, hash);
     enum err err = outbox_find_twin(outbox, stored->row.id, key, hash, now, window_ms, &twin, told);
     free(twin.reply);
     if (err == ERR_OK && !twin.found) {

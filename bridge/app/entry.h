@@ -32,8 +32,9 @@ struct entry {
     enum outbox_state state;
     struct moment arrived;
     struct command *command;
-    bool keep_done; // DONE rows are kept for duplicates; else the row goes
-    bool scheduled; // the scheduler knows it
+    struct recent_command *recent; // of a QoS 0 command under way with an id, or NULL
+    bool keep_done;                // DONE rows are kept for duplicates; else the row goes
+    bool scheduled;                // the scheduler knows it
     int attempts;
     int abandoned;  // requests under way that were dropped with the command; they still hold its lanes
     bool forgotten; // its row has ended; it is freed with the last abandoned request

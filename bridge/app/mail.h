@@ -15,7 +15,7 @@ struct arrival {
     int64_t row_id; // in the outbox; 0 for a QoS 0 command, which lives in memory only
     struct moment arrived;
     struct command *command;
-    unsigned char hash[CRYPTO_SHA256_LEN]; // of the message, to know a duplicate from a reused id
+    unsigned char hash[CRYPTO_SHA256_LEN]; // of the payload, to know a duplicate from a reused id
 };
 
 enum app_mail_kind {

@@ -38,14 +38,35 @@ struct entry *pipeline_find(const struct pipeline *pipeline, int64_t row_id)
     return entry;
 }
 
-// The final reply of the first command with this id, for its duplicate; NULL if it cannot be had. The caller frees it.
-static char *first_reply(const struct entry *first_or_null, const struct outbox_twin *twin)
+// The first command with an id that came again.
+struct first {
+    struct entry *entry; // or NULL, if it has ended
+    bool same_payload;
+    char *reply; // owned; NULL until it has ended, or if it cannot be read
+};
+
+static void answer_twin(struct pipeline *pipeline, struct entry *entry, const struct first *first,
+                        const struct moment *now)
+{
+    if (!first->same_payload) {
+        pipeline_reject(pipeline, entry, "id_reused",
+                        "this id came before on this topic with another payload; give each command an id of its own",
+                        now);
+    } else if (first->reply != NULL) {
+        pipeline_set_reply(pipeline, entry, reply_duplicate(first->reply), NULL);
+    } else if (first->entry != NULL) {
+        entry->next_twin = first->entry->twins;
+        first->entry->twins = entry;
+    } else {
+        pipeline_reject(pipeline, entry, "id_reused",
+                        "this id came before on this topic, and its reply cannot be read any more", now);
+    }
+}
+
+static char *decode_reply(const char *record_text)
 {
     struct reply_record record = {0};
-    if (first_or_null != NULL) {
-        return mem_strdup(first_or_null->record.reply);
-    }
-    if (twin->reply == NULL || reply_record_decode(twin->reply, &record) != ERR_OK) {
+    if (record_text == NULL || reply_record_decode(record_text, &record) != ERR_OK) {
         return NULL;
     }
     char *reply = mem_strdup(record.reply);
@@ -53,41 +74,47 @@ static char *first_reply(const struct entry *first_or_null, const struct outbox_
     return reply;
 }
 
-static void answer_twin(struct pipeline *pipeline, struct entry *entry, const struct outbox_twin *twin,
-                        const struct moment *now)
-{
-    struct entry *first = pipeline_find(pipeline, twin->id);
-    if (!twin->same_message) {
-        pipeline_reject(pipeline, entry, "id_reused",
-                        "this id came before on this topic with another payload; give each command an id of its own",
-                        now);
-        return;
-    }
-    if (first != NULL && first->record.reply == NULL) {
-        entry->next_twin = first->twins;
-        first->twins = entry;
-        return;
-    }
-    AUTO_FREE char *reply = first_reply(first, twin);
-    if (reply == NULL) {
-        pipeline_reject(pipeline, entry, "id_reused",
-                        "this id came before on this topic, and its reply cannot be read any more", now);
-        return;
-    }
-    pipeline_set_reply(pipeline, entry, reply_duplicate(reply), NULL);
-}
-
-// The first command with this id, if there is one.
-static bool find_twin(struct pipeline *pipeline, const struct entry *entry, const unsigned char *key,
-                      const unsigned char *hash, const struct moment *now, struct outbox_twin *twin)
+static bool find_on_disk(struct pipeline *pipeline, const struct entry *entry, const unsigned char *key,
+                         const unsigned char *hash, const struct moment *now, struct first *first)
 {
     struct diag diag;
-    *twin = (struct outbox_twin){0};
+    struct outbox_twin twin = {0};
     if (outbox_find_twin(pipeline->options.outbox, entry->row_id, key, hash, now,
-                         pipeline->options.config->outbox.dedupe_window_ms, twin, &diag) != ERR_OK) {
+                         pipeline->options.config->outbox.dedupe_window_ms, &twin, &diag) != ERR_OK) {
         LOG(LOG_ERROR, "outbox_unreadable", LOG_S("error", diag.text));
     }
-    return twin->found;
+    if (!twin.found) {
+        return false;
+    }
+    struct entry *live = pipeline_find(pipeline, twin.id);
+    char *reply = live != NULL ? mem_strdup_or_null(live->record.reply) : decode_reply(twin.reply);
+    *first = (struct first){.entry = live, .same_payload = twin.same_message, .reply = reply};
+    free(twin.reply);
+    return true;
+}
+
+static bool find_in_memory(const struct pipeline *pipeline, const unsigned char *key, const unsigned char *hash,
+                           const struct moment *now, struct first *first)
+{
+    const struct recent_command *found = recent_find(pipeline->recent, key, now);
+    if (found == NULL) {
+        return false;
+    }
+    *first = (struct first){.entry = found->entry,
+                            .same_payload = memcmp(found->hash, hash, CRYPTO_SHA256_LEN) == 0,
+                            .reply = mem_strdup_or_null(found->reply)};
+    return true;
+}
+
+static void remember(struct pipeline *pipeline, struct entry *entry, const unsigned char *key,
+                     const unsigned char *hash)
+{
+    if (entry->row_id == 0) {
+        entry->recent = recent_add(pipeline->recent, key, hash, &entry->arrived, entry);
+        return;
+    }
+    entry->keep_done = true;
+    outbox_stage_key(pipeline->options.outbox, entry->row_id, key, hash);
 }
 
 // A command whose id came before is not run. True if it has been dealt with.
@@ -95,18 +122,15 @@ static bool answer_duplicate(struct pipeline *pipeline, struct entry *entry, con
                              const struct moment *now)
 {
     unsigned char key[CRYPTO_SHA256_LEN];
-    struct outbox_twin twin;
+    struct first first = {0};
     command_key(entry->command, key);
-    if (!find_twin(pipeline, entry, key, hash, now, &twin)) {
-        entry->keep_done = true;
-        if (entry->row_id != 0) {
-            outbox_stage_key(pipeline->options.outbox, entry->row_id, key, hash);
-        }
+    if (!find_on_disk(pipeline, entry, key, hash, now, &first) && !find_in_memory(pipeline, key, hash, now, &first)) {
+        remember(pipeline, entry, key, hash);
         return false;
     }
     metrics_add(METRIC_COMMANDS_DUPLICATE, 1);
-    answer_twin(pipeline, entry, &twin, now);
-    free(twin.reply);
+    answer_twin(pipeline, entry, &first, now);
+    free(first.reply);
     return true;
 }
 
@@ -156,7 +180,8 @@ static struct schedule_call *waiting_calls(struct entry *entry, size_t *count)
     for (size_t i = 0; i < all; i++) {
         if (entry->calls[i].state == OUTBOX_QUEUED) {
             entry->scheduled_calls[*count] = i;
-            calls[(*count)++].action = entry->command->calls[i].action;
+            calls[(*count)++] = (struct schedule_call){.action = entry->command->calls[i].action,
+                                                       .devices = entry->command->calls[i].device_count};
         }
     }
     return calls;
@@ -255,6 +280,8 @@ struct pipeline *pipeline_create(const struct pipeline_options *options)
     pipeline->replied_end = &pipeline->replied;
     pipeline->staged_end = &pipeline->staged;
     make_schedule(pipeline);
+    const struct config *config = options->config;
+    pipeline->recent = recent_create((size_t)config->outbox.dedupe_max, config->outbox.dedupe_window_ms);
     return pipeline;
 }
 
@@ -273,6 +300,7 @@ void pipeline_destroy(struct pipeline *pipeline)
         pipeline->entries = next;
     }
     schedule_destroy(pipeline->schedule);
+    recent_destroy(pipeline->recent);
     free(pipeline);
 }
 

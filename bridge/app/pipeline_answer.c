@@ -6,6 +6,7 @@
 
 #include "app/outcome.h"
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -43,8 +44,9 @@ static void judge_answer(struct platform *platform, const struct attempt *attemp
     verdict->advice = retry_advice(class);
     verdict->each_alone = attempt->folded.action != NULL && retry_each_alone(class);
     verdict->report.outcome = platform_outcome(class, answer->status);
-    verdict->new_time = class == API_CLOCK && platform_learn_clock(platform, answer->date, now->wall_ms);
-    verdict->new_secret = class == API_AUTH && platform_read_secret_again(platform);
+    verdict->new_time =
+        class == API_CLOCK && platform_learn_clock(platform, answer->date, now->wall_ms, attempt->clock_offset_ms);
+    verdict->new_secret = class == API_AUTH && platform_read_secret_again(platform, attempt->secret_version);
 }
 
 static void judge(struct platform *platform, const struct attempt *attempt, const struct http_answer *answer,
@@ -175,6 +177,10 @@ void pipeline_answered(struct pipeline *pipeline, struct http_answer *answer, co
     struct platform *platform = platform_find(pipeline->options.platforms, attempt->entries[0]->command->platform);
     size_t scheduled_call = attempt->release->call;
     struct verdict verdict;
+    FAULT_POINT("after_answer");
+    if (FAULT_DEFECT("sent_after_request")) {
+        pipeline_stage_sent(pipeline, attempt);
+    }
     judge(platform, attempt, answer, now, &verdict);
     schedule_ended(pipeline->schedule, attempt->release, &verdict.report, now->boot_ms);
     for (size_t i = 0; i < attempt->count; i++) {

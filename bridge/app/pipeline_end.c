@@ -76,6 +76,10 @@ void pipeline_set_reply(struct pipeline *pipeline, struct entry *entry, char *re
     reply_record_build(entry->command, reply, progress, &entry->record);
     entry->state = OUTBOX_REPLIED;
     pipeline_unwatch(pipeline, entry);
+    if (entry->recent != NULL) {
+        recent_ended(pipeline->recent, entry->recent, entry->record.reply);
+        entry->recent = NULL;
+    }
     if (entry->row_id != 0) {
         AUTO_FREE char *record = reply_record_encode(&entry->record);
         outbox_stage_reply(pipeline->options.outbox, entry->row_id, record);

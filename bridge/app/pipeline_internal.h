@@ -3,6 +3,7 @@
 
 #include "app/entry.h"
 #include "app/pipeline.h"
+#include "app/recent.h"
 #include "core/schedule.h"
 
 // A request, from the scheduler's word to the platform's answer.
@@ -15,6 +16,8 @@ struct attempt {
     size_t call;          // of the one entry; 0 if folded
     struct call folded;   // the call for all devices; without action if there is but one command
     char *string_to_sign; // to compare with the one that a signature error echoes
+    int secret_version;   // that it was signed with
+    int64_t clock_offset_ms;
 };
 
 #define FOLDED_ACTION "InvokeThingsService"
@@ -24,6 +27,7 @@ struct pipeline {
     struct pipeline_options options;
     struct link *link;
     struct schedule *schedule;
+    struct recent *recent;
     struct entry *entries; // all, in order of arrival
     struct entry *last;
     size_t count;
@@ -63,6 +67,7 @@ void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const st
 void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry, size_t scheduled_call);
 
 // pipeline_send.c
+void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attempt);
 void pipeline_attempts_free(struct attempt *list);
 void pipeline_attempt_ended(struct pipeline *pipeline, struct attempt *attempt); // frees it
 

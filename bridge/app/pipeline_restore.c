@@ -88,7 +88,7 @@ static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, c
                             struct diag *diag)
 {
     struct arrival arrival = {.row_id = row->id, .arrived = row->arrived};
-    message_hash(&row->message, arrival.hash);
+    message_hash_payload(&row->message, arrival.hash);
     struct diag reason = {0};
     if (row->plan == NULL || command_decode(row->plan, &arrival.command, &reason) != ERR_OK) {
         LOG(LOG_ERROR, "outbox_plan_unreadable", LOG_N("row", row->id), LOG_S("topic", row->message.topic),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/signed_call.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 
@@ -74,6 +75,13 @@ static void stage_sent(struct pipeline *pipeline, struct entry *entry, size_t ca
     pipeline_set_call_state(pipeline, entry, call, OUTBOX_SENT);
 }
 
+void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attempt)
+{
+    for (size_t i = 0; i < attempt->count; i++) {
+        stage_sent(pipeline, attempt->entries[i], attempt->call);
+    }
+}
+
 static void stage_attempt(struct pipeline *pipeline, const struct schedule_release *release)
 {
     struct attempt *attempt = mem_alloc(sizeof *attempt);
@@ -84,10 +92,11 @@ static void stage_attempt(struct pipeline *pipeline, const struct schedule_relea
         attempt->entries[i] = pipeline_scheduled_entry(release->ids[i]);
     }
     attempt->call = attempt->entries[0]->scheduled_calls[release->call];
-    for (size_t i = 0; i < release->count; i++) {
-        stage_sent(pipeline, attempt->entries[i], attempt->call);
+    if (!FAULT_DEFECT("sent_after_request")) {
+        pipeline_stage_sent(pipeline, attempt);
     }
     if (release->folded) {
+        metrics_add(METRIC_REQUESTS_FOLDED, 1);
         fold(attempt);
     }
     *pipeline->staged_end = attempt;
@@ -147,6 +156,8 @@ static void sign_attempt(const struct platform *platform, struct attempt *attemp
     const struct call *call =
         attempt->folded.action != NULL ? &attempt->folded : &attempt->entries[0]->command->calls[attempt->call];
     signed_call_make(&platform->account, call, now->wall_ms + platform->clock_offset_ms, out);
+    attempt->secret_version = platform->secret_version;
+    attempt->clock_offset_ms = platform->clock_offset_ms;
     attempt->string_to_sign = out->string_to_sign;
     out->string_to_sign = NULL;
 }
@@ -174,6 +185,7 @@ static void send_attempt(struct pipeline *pipeline, struct attempt *attempt, con
     request.post = signed_call.post;
     start_running(pipeline, attempt);
     metrics_add(METRIC_REQUESTS_SENT, 1);
+    FAULT_POINT("before_request");
     if (http_submit(pipeline->options.http, &request, &diag) != ERR_OK) {
         struct http_answer answer = {.context = attempt, .outcome = HTTP_NOT_SENT, .trouble = HTTP_OTHER};
         snprintf(answer.error, sizeof answer.error, "%.250s", diag.text);

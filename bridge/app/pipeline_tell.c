@@ -67,28 +67,22 @@ void pipeline_unwatch(struct pipeline *pipeline, struct entry *entry)
 }
 
 // Why a command waits, if it is the platform's doing. A command that waits for its device's turn is told nothing.
-static bool find_reason(struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
-                        struct failure *reason)
+static bool find_reason(const struct pipeline *pipeline, const struct entry *entry, struct failure *reason)
 {
-    const struct platform *platform = platform_find(pipeline->options.platforms, entry->command->platform);
-    const char *action = entry->command->calls[0].action;
-    struct schedule_account_state state = schedule_account_state(pipeline->schedule, platform->schedule_account);
-    double rate = schedule_action_rate(pipeline->schedule, platform->schedule_account, action, now->boot_ms);
-    if (entry->calls[0].state == OUTBOX_SENT) {
-        return false;
-    }
-    if (entry->calls[0].last.code != NULL) {
-        *reason = entry->calls[0].last;
-        return true;
-    }
-    if (state.breaker != SCHEDULE_CLOSED) {
+    switch (schedule_waits_for(pipeline->schedule, (uint64_t)(uintptr_t)entry)) {
+    case SCHEDULE_FOR_PLATFORM:
         failure_set(reason, "connect_failed",
                     "the platform cannot be reached now; the command waits until its deadline");
         return true;
-    }
-    if (rate >= 0 && (double)schedule_count(pipeline->schedule) > rate) {
-        failure_set(reason, "throttled", "more commands wait than the quota lets through in a second");
+    case SCHEDULE_FOR_TURN:
+        failure_set(reason, "throttled", "more commands wait than the quota or the platform lets through now");
         return true;
+    case SCHEDULE_FOR_RETRY:
+        *reason = entry->calls[0].last;
+        return reason->code != NULL;
+    case SCHEDULE_NO_WAIT:
+    case SCHEDULE_FOR_LANE:
+        break;
     }
     return false;
 }
@@ -96,7 +90,7 @@ static bool find_reason(struct pipeline *pipeline, const struct entry *entry, co
 static void tell_waiting(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     struct call_outcome outcome = {.status = STATUS_QUEUED};
-    if (clock_elapsed_ms(&entry->arrived, now) < WAIT_MS || !find_reason(pipeline, entry, now, &outcome.failure)) {
+    if (clock_elapsed_ms(&entry->arrived, now) < WAIT_MS || !find_reason(pipeline, entry, &outcome.failure)) {
         return;
     }
     struct reply_facts facts = entry_facts(entry, now);

@@ -113,10 +113,14 @@ static bool same_key(struct crypto_mac_key *a, struct crypto_mac_key *b)
     return memcmp(of_a, of_b, sizeof of_a) == 0;
 }
 
-bool platform_read_secret_again(struct platform *platform)
+// Of requests that were under way together only the first finds the secret changed.
+bool platform_read_secret_again(struct platform *platform, int used_version)
 {
     struct crypto_mac_key *key = NULL;
     struct diag diag;
+    if (platform->secret_version != used_version) {
+        return true;
+    }
     if (make_key(platform, &key, &diag) != ERR_OK) {
         LOG(LOG_ERROR, "secret_unreadable", LOG_S("platform", platform->config->name), LOG_S("error", diag.text));
         return false;
@@ -126,24 +130,28 @@ bool platform_read_secret_again(struct platform *platform)
     if (changed) {
         platform->key = key;
         platform->account.key = key;
+        platform->secret_version++;
         LOG(LOG_INFO, "secret_changed", LOG_S("platform", platform->config->name));
     }
     return changed;
 }
 
-bool platform_learn_clock(struct platform *platform, const char *date, int64_t now_wall_ms)
+static bool same_time(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms - b_ms > -CLOCK_STEP_MS && a_ms - b_ms < CLOCK_STEP_MS;
+}
+
+bool platform_learn_clock(struct platform *platform, const char *date, int64_t now_wall_ms, int64_t used_offset_ms)
 {
     int64_t server_ms = 0;
     if (!clock_parse_http_date(date, &server_ms)) {
         return false;
     }
     int64_t offset_ms = server_ms - now_wall_ms;
-    int64_t change_ms = offset_ms - platform->clock_offset_ms;
-    if (change_ms > -CLOCK_STEP_MS && change_ms < CLOCK_STEP_MS) {
-        return false;
+    if (!same_time(offset_ms, platform->clock_offset_ms)) {
+        platform->clock_offset_ms = offset_ms;
+        LOG(LOG_WARN, "clock_offset", LOG_S("platform", platform->config->name), LOG_N("offset_ms", offset_ms),
+            LOG_S("hint", "this machine's clock differs from the platform's: set it (NTP)"));
     }
-    platform->clock_offset_ms = offset_ms;
-    LOG(LOG_WARN, "clock_offset", LOG_S("platform", platform->config->name), LOG_N("offset_ms", offset_ms),
-        LOG_S("hint", "this machine's clock differs from the platform's: set it (NTP)"));
-    return true;
+    return !same_time(platform->clock_offset_ms, used_offset_ms);
 }

@@ -15,6 +15,7 @@ struct platform {
     struct sign_account account;
     size_t schedule_account; // its number in the scheduler
     int64_t clock_offset_ms; // the platform's time minus ours, learned from an answer
+    int secret_version;      // counts the changes of the secret
 };
 
 struct platform_set {
@@ -30,7 +31,9 @@ void platform_set_clear(struct platform_set *set);
 // The platform of that name, or NULL.
 struct platform *platform_find(const struct platform_set *set, const char *name);
 
-// Reads the secret again; true if it is another than the one in use, which it then replaces.
-bool platform_read_secret_again(struct platform *platform);
-// Learns the offset from an answer's Date header; true if it differs by more than a second from the one in use.
-bool platform_learn_clock(struct platform *platform, const char *date, int64_t now_wall_ms);
+// For a request that was refused for its signature: reads the secret again. True if the one in use is now another than
+// the one of `used_version`, with which the request was signed.
+bool platform_read_secret_again(struct platform *platform, int used_version);
+// For a request that was refused for its time: learns the offset from the answer's Date header. True if the one in use
+// now differs by a second or more from `used_offset_ms`, with which the request was signed.
+bool platform_learn_clock(struct platform *platform, const char *date, int64_t now_wall_ms, int64_t used_offset_ms);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -153,7 +154,7 @@ static void deliver(struct receiver *receiver, int64_t row_id, const struct mome
     struct app_mail *mail = mem_alloc(sizeof *mail);
     mail->kind = APP_MAIL_COMMAND;
     mail->arrival = (struct arrival){.row_id = row_id, .arrived = *arrived, .command = command};
-    message_hash(message, mail->arrival.hash);
+    message_hash_payload(message, mail->arrival.hash);
     post(receiver, mail);
 }
 
@@ -202,6 +203,7 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
     const char *refusal = refuse_with != NULL ? refuse_with->code->code : NULL;
     switch (outbox_append(receiver->options.outbox, message, arrived, resumed, refusal, plan, &id, &diag)) {
     case OUTBOX_APPENDED:
+        FAULT_POINT("after_append_commit");
         deliver(receiver, id, arrived, command, message);
         return;
     case OUTBOX_REDELIVERED:
@@ -252,10 +254,12 @@ static void take_command(struct receiver *receiver, const struct rule *rule, con
     if (atomic_load(&receiver->fenced)) {
         receiver_set_contact(receiver, &arrived);
     }
-    if (message->qos == 0) {
+    if (message->qos == 0 || FAULT_DEFECT("ack_before_commit")) {
         keep_in_memory(receiver, rule, message, &arrived, refuse_with);
     } else {
+        FAULT_POINT("before_append_commit");
         store(receiver, rule, message, &arrived, resumed, refuse_with);
+        FAULT_POINT("before_puback");
     }
 }
 

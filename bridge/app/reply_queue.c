@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -106,7 +107,9 @@ static void publish_reply(struct reply_queue *queue, struct outgoing *outgoing)
 {
     struct diag diag;
     queue->in_flight++;
+    FAULT_POINT("before_reply");
     enum err err = hand_over(queue, outgoing, &diag);
+    FAULT_POINT("after_reply");
     if (err == ERR_OK) {
         return;
     }
@@ -156,6 +159,7 @@ void reply_queue_take(struct reply_queue *queue, const struct mqtt_event *event,
         give_up(queue, outgoing, event->text, event->reason);
         return;
     }
+    FAULT_POINT("after_reply_puback");
     queue->done(queue->context, outgoing);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/fault.h"
 
 #define LONGEST_QUERY 6000 // many servers and proxies refuse a request line above 8 KiB
 
@@ -18,6 +19,9 @@ void signed_call_make(const struct sign_account *account, const struct call *cal
     char nonce[CRYPTO_NONCE_LEN];
     clock_iso_s(wall_ms, timestamp);
     crypto_nonce(nonce);
+    if (FAULT_DEFECT("nonce_reused")) {
+        memset(nonce, '0', sizeof nonce - 1);
+    }
     out->query = sign_request(&with_method, call, nonce, timestamp, &stages);
     out->post = strcmp(account->method, "POST") == 0;
     if (!out->post && strlen(out->query) > LONGEST_QUERY) {

@@ -72,3 +72,8 @@ void message_hash(const struct message *message, unsigned char out[32])
     }
     crypto_sha256(bytes.data, bytes.len, out);
 }
+
+void message_hash_payload(const struct message *message, unsigned char out[32])
+{
+    crypto_sha256(message->payload == NULL ? "" : message->payload, message->payload_len, out);
+}

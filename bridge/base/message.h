@@ -39,3 +39,5 @@ void message_copy(struct message *to, const struct message *from);
 // SHA-256 over topic, payload and the properties that stay the same in a redelivery (not Message Expiry Interval,
 // Subscription Identifier, Topic Alias).
 void message_hash(const struct message *message, unsigned char out[32]);
+// SHA-256 of the payload alone.
+void message_hash_payload(const struct message *message, unsigned char out[32]);

@@ -128,20 +128,10 @@ static void leave_superseded(struct schedule *schedule, struct entry *entry)
         entry->before_superseded;
 }
 
-ASSERT_ONLY static bool has_call_in_flight(const struct entry *entry)
-{
-    for (size_t i = 0; i < entry->call_count; i++) {
-        if (entry->calls[i].state == CALL_IN_FLIGHT) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void schedule_leave(struct schedule *schedule, uint64_t id)
 {
     struct entry *entry = find_entry(schedule, id);
-    assert(entry != NULL && !has_call_in_flight(entry));
+    assert(entry != NULL && entry->in_flight == 0);
     entry_withdraw(schedule, entry);
     if (entry->late) {
         heap_remove(&schedule->expired, &entry->deadline);

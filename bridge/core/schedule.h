@@ -83,7 +83,7 @@ bool schedule_retry_now(struct schedule *schedule, uint64_t id);
 
 // One request that may leave now: a single call of one command, or the folded call of several.
 struct schedule_release {
-    const uint64_t *ids; // in order of entering
+    const uint64_t *ids; // in the order in which they became ready
     size_t count;
     size_t call; // of the command; 0 if folded
     bool folded; // count is above 1: the fold's action, for the devices of all
@@ -91,6 +91,11 @@ struct schedule_release {
 };
 // Next request that may leave now, or NULL. It counts as in flight until schedule_ended, and is borrowed until then. No
 // call is given at or after its command's deadline.
+//
+// Rules take turns: while a rule waits for an action, each other gets at most one call of it before. Each rule's calls
+// go in the order of entering. Where folded calls wait for a token, the largest goes first, but for every eighth; and
+// while only the batch action's tokens are short, commands leave their groups to go singly with tokens of the single
+// action that no single call waits for.
 const struct schedule_release *schedule_next(struct schedule *schedule, int64_t now_ms);
 
 // How a request went, as far as it tells about the platform.
@@ -109,8 +114,8 @@ struct schedule_report {
     const char *device; // the (first) device of the call; NULL: it has none
 };
 // The request has ended: lowers or raises limits, opens or closes the breaker, and frees the release. Its commands'
-// calls are neither in flight nor waiting until call_done or call_retry says what becomes of them; both may come in the
-// same turn only, as nothing else watches over them meanwhile.
+// calls are neither in flight nor waiting until call_done or call_retry says what becomes of them, which must be before
+// the loop sleeps: meanwhile their deadlines are not watched.
 void schedule_ended(struct schedule *schedule, const struct schedule_release *release,
                     const struct schedule_report *report, int64_t now_ms);
 // The call is over, whatever came of it.
@@ -129,6 +134,16 @@ void schedule_call_retry(struct schedule *schedule, uint64_t id, size_t call, co
 int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms);
 size_t schedule_count(const struct schedule *schedule);
 size_t schedule_in_flight(const struct schedule *schedule); // requests, of all accounts
+
+// What a command waits for, as far as it is one thing.
+enum schedule_reason {
+    SCHEDULE_NO_WAIT,      // nothing of it waits, or there is no such command
+    SCHEDULE_FOR_LANE,     // a command before it
+    SCHEDULE_FOR_PLATFORM, // the breaker
+    SCHEDULE_FOR_RETRY,    // its time
+    SCHEDULE_FOR_TURN,     // a token, the in-flight limit, other rules, or more commands for its group
+};
+enum schedule_reason schedule_waits_for(const struct schedule *schedule, uint64_t id);
 
 enum schedule_breaker {
     SCHEDULE_CLOSED,  // calls leave

@@ -9,7 +9,7 @@
 #define USED_PART  0.97
 #define BURST_PART 0.01
 // A loop that wakes up late by so much loses nothing by it.
-#define LATENESS_NS (3 * NS_PER_MS)
+#define LATENESS_NS 3000000
 
 void bucket_set(struct bucket *bucket, double limit_per_second)
 {

@@ -109,6 +109,7 @@ void schedule_ended(struct schedule *schedule, const struct schedule_release *en
     for (size_t i = 0; i < flight->release.count; i++) {
         assert(flight->calls[i]->state == CALL_IN_FLIGHT);
         flight->calls[i]->state = CALL_ENDED;
+        flight->calls[i]->entry->in_flight--;
     }
     flight->account->in_flight--;
     schedule->in_flight--;

@@ -82,6 +82,7 @@ struct entry {
     struct entry *before_superseded;
     struct fold *fold; // or NULL
     size_t waiting;    // calls: blocked, delayed, ready or grouped
+    size_t in_flight;  // calls
     size_t away;       // calls: in flight or ended
     size_t done;       // calls
     size_t call_count;

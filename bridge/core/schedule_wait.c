@@ -73,6 +73,7 @@ void entry_unblock(struct schedule *schedule, struct entry *entry)
 void call_leave(struct schedule *schedule, struct call *call)
 {
     stop_waiting(schedule, call, CALL_IN_FLIGHT);
+    call->entry->in_flight++;
     call->entry->away++;
     watch_deadline(schedule, call->entry);
 }
@@ -158,4 +159,28 @@ void schedule_advance(struct schedule *schedule, int64_t now_ms)
     while ((node = due(&schedule->limited, schedule->now_ms)) != NULL) {
         schedule_rule_place(schedule, OWNER_OF(node, struct rule, limited));
     }
+}
+
+// ---- for people
+
+enum schedule_reason schedule_waits_for(const struct schedule *schedule, uint64_t id)
+{
+    const struct entry *entry = find_entry(schedule, id);
+    if (entry == NULL || entry->waiting == 0) {
+        return SCHEDULE_NO_WAIT;
+    }
+    if (entry->behind > 0) {
+        return SCHEDULE_FOR_LANE;
+    }
+    if (entry->account->breaker.state != SCHEDULE_CLOSED) {
+        return SCHEDULE_FOR_PLATFORM;
+    }
+    for (size_t i = 0; i < entry->call_count; i++) {
+        const struct call *call = &entry->calls[i];
+        bool is_waiting = call->state == CALL_READY || call->state == CALL_GROUPED || call->state == CALL_DELAYED;
+        if (is_waiting && (call->state != CALL_DELAYED || call->delay.key <= schedule->now_ms)) {
+            return SCHEDULE_FOR_TURN;
+        }
+    }
+    return SCHEDULE_FOR_RETRY;
 }

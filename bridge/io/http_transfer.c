@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "io/http_internal.h"
@@ -26,6 +27,7 @@ static int before_send(void *context, char *remote_ip, char *local_ip, int remot
         return CURL_PREREQFUNC_ABORT;
     }
     transfer->sends++;
+    FAULT_POINT("before_request_bytes");
     return CURL_PREREQFUNC_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -186,6 +187,9 @@ static void prepare_append(struct append *append)
 
 static bool is_redelivery(const struct outbox *outbox, const struct append *append)
 {
+    if (FAULT_DEFECT("redelivery_forgotten")) {
+        return false;
+    }
     int64_t kept = outbox->delivery_count < DELIVERIES_MAX ? outbox->delivery_count : DELIVERIES_MAX;
     for (int64_t i = 0; i < kept; i++) {
         const struct delivery *delivery = &outbox->deliveries[i];

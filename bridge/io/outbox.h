@@ -81,7 +81,7 @@ void outbox_stage_reply(struct outbox *outbox, int64_t id, const char *reply);
 void outbox_stage_delete(struct outbox *outbox, int64_t id);
 // State and note of one call of a command with several calls; `note` is the caller's text (outcome) or NULL.
 void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum outbox_state state, const char *note);
-// For duplicates: the command's key (rule-independent: topic and id) and the hash of its message.
+// For duplicates: the command's key (rule-independent: topic and id) and the hash of its payload.
 void outbox_stage_key(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32]);
 bool outbox_has_staged(const struct outbox *outbox);
 // Commits what was staged. On ERR_IO nothing was written, the changes stay staged, and nothing that they allow may
@@ -108,7 +108,7 @@ struct outbox_twin {
     bool found;
     int64_t id;
     enum outbox_state state;
-    bool same_message; // its hash is equal
+    bool same_message; // its payload's hash is equal
     char *reply;       // set in REPLIED and DONE; owned by the caller
 };
 enum err outbox_find_twin(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32],
@@ -164,8 +164,8 @@ enum outbox_verb {
 
 // The operator's side.
 struct outbox_asker;
-// ERR_FULL: OUTBOX_REQUESTS_MAX wait; ERR_UNAVAILABLE: the file was last opened by a version that knows no requests;
-// otherwise as outbox_open_reader. `verb` is RETRY or DROP.
+// ERR_FULL: OUTBOX_REQUESTS_MAX wait, or the file stays busy; ERR_UNAVAILABLE: the file was last opened by a version
+// that knows no requests; otherwise as outbox_open_reader. `verb` is RETRY or DROP.
 enum err outbox_request_make(const char *path, enum outbox_verb verb, int64_t command, const struct moment *now,
                              struct outbox_asker **out, struct diag *diag) MUST_CHECK;
 enum outbox_answer_kind {

@@ -66,6 +66,11 @@ static enum err insert(struct outbox_asker *asker, enum outbox_verb verb, int64_
         code = outbox_sql_run(statement);
     }
     sqlite3_finalize(statement);
+    if ((code & 0xff) == SQLITE_BUSY) {
+        return diag_set(diag, ERR_FULL,
+                        "outbox %s: the service is writing it and does not come to an end; try again later",
+                        asker->path);
+    }
     if (code != SQLITE_DONE) {
         return outbox_sql_error(asker->db, code, asker->path, diag);
     }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -263,6 +264,19 @@ static void count_row(struct outbox_counts *counts, const struct live_facts *fac
     counts->done += sign * part.done;
 }
 
+static void pass_point(const struct change *change, const struct live_facts *now)
+{
+    static const char *const points[] = {
+        [OUTBOX_QUEUED] = "after_queued_commit",
+        [OUTBOX_SENT] = "after_sent_commit",
+        [OUTBOX_REPLIED] = "after_replied_commit",
+        [OUTBOX_DONE] = "after_done_commit",
+    };
+    FAULT_POINT(now->deleted                  ? "after_gone_commit"
+                : change->kind == CHANGE_CALL ? "after_call_commit"
+                                              : points[now->state]);
+}
+
 // The one place where a row's state in memory changes.
 static void accept_change(struct outbox *outbox, const struct change *change)
 {
@@ -274,6 +288,7 @@ static void accept_change(struct outbox *outbox, const struct change *change)
     count_row(&outbox->counts, &row->now, -1);
     (void)outbox_live_apply(&row->now, change);
     count_row(&outbox->counts, &row->now, 1);
+    pass_point(change, &row->now);
     if (row->now.state != from || row->now.deleted) {
         LOG(LOG_DEBUG, "outbox_state", LOG_N("id", change->id), LOG_S("from", outbox_state_name(from)),
             LOG_S("to", row->now.deleted ? "gone" : outbox_state_name(row->now.state)));
@@ -301,10 +316,12 @@ static enum err commit_locked(struct outbox *outbox, struct diag *diag)
         return err;
     }
     int64_t done_deleted = 0;
+    FAULT_POINT("before_commit");
     int code = outbox_sql_transaction(outbox, write_changes, &done_deleted);
     if (code != SQLITE_DONE) {
         return outbox_sql_error(outbox->db, code, outbox->path, diag);
     }
+    FAULT_POINT("after_commit");
     accept_changes(outbox, done_deleted);
     return ERR_OK;
 }

@@ -507,6 +507,7 @@ def test_calls_of_a_stopped_service_end_each_on_its_own(empty_home: Home):
     home.platform.fault("hang_after", seconds=5, match={"device": "lamp-0101"})
     devices = [f"lamp-{number:04}" for number in range(1, 151)]
     home.client.publish("homes/any", {"$id": "batch", "devices": devices})
+    home.platform.wait_calls(2)
     wait_until(lambda: [call["state"] for call in show(home, "batch")["calls"]] == ["done", "sent"])
     home.crash_bridge()
     home.platform.clear_faults()

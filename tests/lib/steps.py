@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Iterable, Sequence
 
@@ -37,13 +37,15 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="debug build, format, unit and integration tests only")
     parser.add_argument("--filter", metavar="X", help="only steps, unit programs and tests whose name contains X")
     parser.add_argument("--bench", action="store_true", help="the whole benchmark in place of its short form")
-    parser.add_argument("--crash-injections", metavar="N", type=int, help="kills in the crash test (default 10)")
+    parser.add_argument("--crash-injections", metavar="N", type=int, help="in the crash test (default 200)")
     parser.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="at a time (default %(default)s)")
     parser.add_argument("--yes", action="store_true", help="do not ask before packages are installed")
     return parser.parse_args(arguments)
 
 
-def run_logged(log: Path, *command: str | Path, env: dict[str, str] | None = None) -> int:
+def run_logged(
+    log: Path, *command: str | Path, env: dict[str, str] | None = None, timeout_s: float = STEP_TIMEOUT_S
+) -> int:
     """Runs a command with its output in the log (added at its end); returns the exit code."""
     with open(log, "a") as file:
         file.write(f"$ {' '.join(map(str, command))}\n")
@@ -51,10 +53,10 @@ def run_logged(log: Path, *command: str | Path, env: dict[str, str] | None = Non
         try:
             return subprocess.run(
                 [str(word) for word in command], cwd=ROOT, env={**os.environ, **(env or {})},
-                stdin=subprocess.DEVNULL, stdout=file, stderr=file, timeout=STEP_TIMEOUT_S,
+                stdin=subprocess.DEVNULL, stdout=file, stderr=file, timeout=timeout_s,
             ).returncode
         except subprocess.TimeoutExpired:
-            file.write(f"ended after {STEP_TIMEOUT_S} s\n")
+            file.write(f"ended after {timeout_s} s\n")
             return 124
 
 
@@ -130,7 +132,9 @@ class Steps:
 
         return Step(f"unit-{preset}", work, is_quick=preset == "dev", is_filtered=True)
 
-    def pytest(self, name: str, *arguments: str, is_quick: bool = True, preset: str = "dev") -> Step:
+    def pytest(
+        self, name: str, *arguments: str, is_quick: bool = True, preset: str = "dev", timeout_s: float = STEP_TIMEOUT_S
+    ) -> Step:
         def work(log: Path) -> Count:
             result = log.with_suffix(".xml")
             result.unlink(missing_ok=True)
@@ -138,9 +142,24 @@ class Steps:
             command += [f"--junit-xml={result}", "-v", *arguments]
             command += ["-k", self._options.filter] if self._options.filter else []
             program = {"THINGBRIDGE_BINARY": str(ROOT / f"build/{preset}/thingbridge")}
-            return count_pytest(result, run_logged(log, *fixed_addresses(preset), *command, env=program))
+            return count_pytest(result, run_logged(log, *fixed_addresses(preset), *command, env=program, timeout_s=timeout_s))
 
         return Step(name, work, is_quick, is_filtered=True)
+
+    def crash(self) -> Step:
+        """Shows what it injected and what came of it."""
+        injections = self._options.crash_injections
+        arguments = [f"--crash-injections={injections}"] if injections else []
+        timeout_s = STEP_TIMEOUT_S + 2 * (injections or 0)
+        inner = self.pytest("crash", *arguments, "tests/crash", is_quick=False, timeout_s=timeout_s)
+
+        def work(log: Path) -> Count:
+            count = inner.run(log)
+            told = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("crash: ")]
+            print("".join(f"\n    {line.removeprefix('crash: ')}" for line in told))
+            return count
+
+        return replace(inner, run=work)
 
     def bench(self) -> Step:
         def work(log: Path) -> Count:
@@ -154,7 +173,6 @@ class Steps:
 
     def all(self) -> list[Step]:
         at_a_time = ["-n", str(2 * self._options.jobs)]
-        kills = self._options.crash_injections
         return [
             self.build("dev"),
             self.format(),
@@ -171,7 +189,7 @@ class Steps:
             self.unit("tsan"),
             self.pytest("integration-tsan", *at_a_time, "tests/integration", is_quick=False, preset="tsan"),
             self.build("release", "thingbridge", "bench_load"),
-            self.pytest("crash", *([f"--crash-injections={kills}"] if kills else []), "tests/crash", is_quick=False),
+            self.crash(),
             self.pytest("demo", "tests/demo", is_quick=False),
             self.bench(),
         ]

@@ -22,6 +22,7 @@ _BASE = {
     "log_type": "all",
     "connection_messages": "true",
     "persistence": "true",
+    "max_queued_messages": "0",  # the client of a test sees everything, and may be slower than the bridge
 }
 
 

@@ -78,7 +78,9 @@ class Client:
         ca_file: str | None = None,
         client_certificate: KeyPair | None = None,
         client_id: str = "",
+        session_s: int = 0,
     ) -> None:
+        """With `session_s` (and a client id, MQTT 5) the broker keeps what comes while it is restarted or we are away."""
         self._filters = list(filters)
         self._changed = threading.Condition()
         self._messages: list[Received] = []
@@ -101,7 +103,11 @@ class Client:
         if ca_file is not None:
             pair = [str(client_certificate.cert_file), str(client_certificate.key_file)] if client_certificate else []
             self._paho.tls_set(ca_file, *pair, tls_version=ssl.PROTOCOL_TLS_CLIENT)
-        self._paho.connect("localhost" if ca_file else "127.0.0.1", port, keepalive=30)
+        connect_properties = Properties(PacketTypes.CONNECT) if session_s else None
+        if connect_properties is not None:
+            connect_properties.SessionExpiryInterval = session_s
+        host = "localhost" if ca_file else "127.0.0.1"
+        self._paho.connect(host, port, keepalive=30, properties=connect_properties)
         self._paho.loop_start()
         self.wait_ready()
 
@@ -177,6 +183,11 @@ class Client:
         """What came so far."""
         with self._changed:
             return [message for message in self._messages if topic is None or message.topic == topic]
+
+    def since(self, position: int) -> list[Received]:
+        """What came after the first `position` messages."""
+        with self._changed:
+            return self._messages[position:]
 
     def wait_message(
         self, wanted: Callable[[Received], bool], timeout_s: float = TIMEOUT_S, what: str = "the message", count: int = 1

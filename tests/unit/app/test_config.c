@@ -156,6 +156,21 @@ static void the_environment_wins_over_the_file(void **state)
     unsetenv("THINGBRIDGE_MQTT__URL");
 }
 
+static void variables_for_tests_pass_only_in_builds_for_tests(void **state)
+{
+    (void)state;
+#ifdef THINGBRIDGE_FAULTS
+    const enum err expected = ERR_OK;
+#else
+    const enum err expected = ERR_SYNTAX;
+#endif
+    struct fixture fixture;
+    setenv("THINGBRIDGE_TEST_KILL", "nowhere:1", 1);
+    assert_int_equal(load(&fixture, SMALLEST), expected);
+    clear(&fixture);
+    unsetenv("THINGBRIDGE_TEST_KILL");
+}
+
 static void an_unknown_variable_is_an_error_that_names_it(void **state)
 {
     (void)state;
@@ -250,6 +265,7 @@ int main(void)
         cmocka_unit_test(every_key_of_the_design_is_read),
         cmocka_unit_test(json_is_read_as_well),
         cmocka_unit_test(the_environment_wins_over_the_file),
+        cmocka_unit_test(variables_for_tests_pass_only_in_builds_for_tests),
         cmocka_unit_test(an_unknown_variable_is_an_error_that_names_it),
         cmocka_unit_test(what_is_missing_is_said),
         cmocka_unit_test(wrong_values_are_told_at_their_place),

@@ -144,6 +144,22 @@ static void bytes_that_move_from_topic_to_payload_change_the_hash(void **state)
     assert_false(same_hash(&a, &b));
 }
 
+static void properties_do_not_change_the_hash_of_the_payload(void **state)
+{
+    (void)state;
+    struct message first = {.topic = "a", .payload = "{}", .payload_len = 2};
+    struct message again = first;
+    struct message other = first;
+    unsigned char hashes[3][32];
+    again.response_topic = "reply/me";
+    other.payload = "[]";
+    message_hash_payload(&first, hashes[0]);
+    message_hash_payload(&again, hashes[1]);
+    message_hash_payload(&other, hashes[2]);
+    assert_memory_equal(hashes[0], hashes[1], 32);
+    assert_memory_not_equal(hashes[0], hashes[2], 32);
+}
+
 static void an_empty_payload_hashes_as_none(void **state)
 {
     (void)state;
@@ -162,6 +178,7 @@ int main(void)
         cmocka_unit_test(what_a_redelivery_changes_does_not_change_the_hash),
         cmocka_unit_test(every_lasting_part_changes_the_hash),
         cmocka_unit_test(bytes_that_move_from_topic_to_payload_change_the_hash),
+        cmocka_unit_test(properties_do_not_change_the_hash_of_the_payload),
         cmocka_unit_test(an_empty_payload_hashes_as_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

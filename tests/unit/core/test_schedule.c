@@ -195,6 +195,30 @@ static void an_operator_can_have_a_retry_at_once(void **state)
 
 // ---- waiting and size
 
+static void what_a_command_waits_for_can_be_told(void **state)
+{
+    (void)state;
+    struct schedule *schedule = schedule_of(1, NULL);
+    ENTER(schedule, .id = 1, .lanes = {"a"});
+    ENTER(schedule, .id = 2, .lanes = {"a"});
+    ENTER(schedule, .id = 3);
+    assert_int_equal(schedule_waits_for(schedule, 1), SCHEDULE_FOR_TURN);
+    const struct schedule_release *release = expect_next(schedule, 0, 1);
+    expect_none(schedule, 0);
+    assert_int_equal(schedule_waits_for(schedule, 1), SCHEDULE_NO_WAIT);
+    assert_int_equal(schedule_waits_for(schedule, 2), SCHEDULE_FOR_LANE);
+    assert_int_equal(schedule_waits_for(schedule, 3), SCHEDULE_FOR_TURN);
+    assert_int_equal(schedule_waits_for(schedule, 4), SCHEDULE_NO_WAIT);
+    retry_at(schedule, release, 0, 500);
+    assert_int_equal(schedule_waits_for(schedule, 1), SCHEDULE_FOR_RETRY);
+    for (int i = 0; i < 5; i++) {
+        const struct schedule_report ended = {.outcome = SCHEDULE_NOT_CONNECTED, .wait_ms = -1};
+        send_back(schedule, expect_next(schedule, 0, 3), 0, &ended, &(struct schedule_retry){0});
+    }
+    assert_int_equal(schedule_waits_for(schedule, 3), SCHEDULE_FOR_PLATFORM);
+    schedule_destroy(schedule);
+}
+
 static void the_wait_is_until_the_next_deadline_of_what_waits(void **state)
 {
     (void)state;
@@ -288,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_command_may_leave_before_all_its_calls_did),
         cmocka_unit_test(a_command_that_waits_for_a_retry_keeps_its_place),
         cmocka_unit_test(an_operator_can_have_a_retry_at_once),
+        cmocka_unit_test(what_a_command_waits_for_can_be_told),
         cmocka_unit_test(the_wait_is_until_the_next_deadline_of_what_waits),
         cmocka_unit_test(an_id_can_enter_again_after_it_left),
         cmocka_unit_test(time_that_goes_back_is_taken_as_standing_still),

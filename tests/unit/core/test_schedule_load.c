@@ -83,22 +83,6 @@ static void small_groups_go_singly_beside_large_ones(void **state)
     assert_true(devices_per_second("large and scattered", sources, COUNT_OF(sources)) >= 0.95 * CEILING);
 }
 
-static void small_groups_are_not_starved_by_large_ones(void **state)
-{
-    (void)state;
-    struct source sources[] = {
-        {.rule = "a", .per_second = 500},
-        {.rule = "b", .per_second = 2000, .keys = 1},
-        {.rule = "c", .per_second = 2, .keys = 1000},
-    };
-    struct world *world = world_create(1, 500, 10);
-    run_sources(world, sources, COUNT_OF(sources), 60);
-    uint64_t id = 0;
-    world->now_ms += 1;
-    (void)id;
-    world_destroy(world);
-}
-
 static void what_both_quotas_can_carry_does_not_pile_up(void **state)
 {
     (void)state;
@@ -162,7 +146,6 @@ int main(void)
         cmocka_unit_test(single_and_foldable_commands_use_both_quotas),
         cmocka_unit_test(foldable_commands_alone_use_both_quotas),
         cmocka_unit_test(small_groups_go_singly_beside_large_ones),
-        cmocka_unit_test(small_groups_are_not_starved_by_large_ones),
         cmocka_unit_test(what_both_quotas_can_carry_does_not_pile_up),
         cmocka_unit_test(a_queue_drains_at_the_rate_of_the_quota_after_an_outage),
     };

@@ -1,7 +1,7 @@
 // Bridges under one account's quota in virtual time: what they use of it, and how often they are throttled.
 #include "schedule_world.h"
 
-enum { WAITING = 300 };
+enum { WAITING = 300, SHARED_S = 180 };
 
 // Keeps commands waiting for both actions at each bridge.
 static void run_saturated(struct world *world, int64_t seconds)
@@ -72,10 +72,10 @@ static void one_bridge_alone_is_never_throttled_and_uses_the_quota(void **state)
 
 static void expect_shared_well(struct world *world, const char *title)
 {
-    measure(world, title, 120, 300);
+    measure(world, title, 120, SHARED_S);
     assert_true(throttled_part_of_all(&world->counts) < 0.02);
-    assert_true(used_part(world, SINGLE, 300) >= 0.8);
-    assert_true(used_part(world, FOLDED, 300) >= 0.8);
+    assert_true(used_part(world, SINGLE, SHARED_S) >= 0.8);
+    assert_true(used_part(world, FOLDED, SHARED_S) >= 0.8);
     world_destroy(world);
 }
 
