@@ -5,5 +5,9 @@
 
 int cli_run(int argc, char **argv);
 int cli_check(int argc, char **argv);
+int cli_test(int argc, char **argv);
+int cli_explain(int argc, char **argv);
+int cli_invoke(int argc, char **argv);
+int cli_generate(int argc, char **argv);
 int cli_sign(int argc, char **argv);
 int cli_outbox(int argc, char **argv);

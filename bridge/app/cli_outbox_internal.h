@@ -56,9 +56,6 @@ void outbox_view_print(FILE *out, const struct outbox_view *view);
 struct json_object *outbox_view_json(const struct outbox_view *view);
 const char *outbox_state_word(enum outbox_state state); // "queued"
 
-// Prints text of others without control characters, which a terminal would obey.
-void outbox_print_clean(FILE *out, const char *text);
-
 // Prints all that is stored of one command. An exit code.
 int outbox_show_command(struct outbox_reader *reader, int64_t number, bool json);
 

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "app/cli_outbox_internal.h"
+#include "app/terminal.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -111,7 +112,7 @@ static int tell_matches(const struct outbox_cli *cli, const struct search *searc
 static int tell_no_match(const struct outbox_cli *cli)
 {
     fprintf(stderr, "thingbridge outbox %s: there is no command ", cli->verb);
-    outbox_print_clean(stderr, cli->id);
+    terminal_print_clean(stderr, cli->id);
     fputs("; `thingbridge outbox list` shows those that are not done\n", stderr);
     return EX_DATAERR;
 }

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "app/cli_outbox_internal.h"
+#include "app/terminal.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -213,7 +214,7 @@ static bool print_member(void *context, const char *name, struct json_object *va
         printf("%*s%s", writer->indent - 2, "", writer->mark);
         writer->mark = "";
     }
-    outbox_print_clean(stdout, name);
+    terminal_print_clean(stdout, name);
     putchar(':');
     print_value(value, writer->indent + 2);
     return true;
@@ -248,7 +249,7 @@ static void print_value(const struct json_object *value, int indent)
     }
     AUTO_FREE char *text = kind == JSON_TEXT ? mem_strdup(json_text(value)) : json_print(value);
     putchar(' ');
-    outbox_print_clean(stdout, text);
+    terminal_print_clean(stdout, text);
     putchar('\n');
 }
 

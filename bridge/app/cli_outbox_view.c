@@ -1,8 +1,8 @@
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/cli_outbox_internal.h"
+#include "app/terminal.h"
 #include "base/mem.h"
 #include "core/command.h"
 #include "core/reply.h"
@@ -108,15 +108,6 @@ void outbox_view_clear(struct outbox_view *view)
 
 // ---- for people
 
-void outbox_print_clean(FILE *out, const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        bool is_c1 = c[0] == 0xC2 && c[1] >= 0x80 && c[1] <= 0x9F; // U+0080 to U+009F in UTF-8
-        c += is_c1 ? 1 : 0;
-        fputc(is_c1 || iscntrl(*c) ? '?' : *c, out);
-    }
-}
-
 static void print_cell(FILE *out, const char *text_or_null, size_t width)
 {
     char cut[64];
@@ -124,7 +115,7 @@ static void print_cell(FILE *out, const char *text_or_null, size_t width)
     bool too_long = strlen(text) > width;
     text_cut(cut, too_long ? width - 2 : width + 1, text);
     size_t len = strlen(cut) + (too_long ? 3 : 0);
-    outbox_print_clean(out, cut);
+    terminal_print_clean(out, cut);
     fprintf(out, "%s%*s", too_long ? "..." : "", (int)(len > width ? 1 : width - len + 1), "");
 }
 
@@ -168,7 +159,7 @@ void outbox_view_print(FILE *out, const struct outbox_view *view)
     print_cell(out, view->id, WIDTH_ID);
     print_cell(out, view->rule, WIDTH_RULE);
     fprintf(out, "%-7s %8s %8s %5s  ", outbox_state_word(view->state), age, left, attempts);
-    outbox_print_clean(out, view->topic == NULL ? "-" : view->topic);
+    terminal_print_clean(out, view->topic == NULL ? "-" : view->topic);
     fputc('\n', out);
 }
 

@@ -1,13 +1,13 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sysexits.h>
 
 #include "app/cli.h"
 #include "app/config.h"
 #include "app/loop.h"
 #include "app/problem_report.h"
+#include "app/secret.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -17,14 +17,6 @@ static const char help_text[] = "  thingbridge run\n"
                                 "\n"
                                 "Runs the service until SIGTERM or SIGINT.\n"
                                 "  -c, --config FILE   configuration (default " CONFIG_DEFAULT_PATH ")\n";
-
-// A core dump would hold the access key's secret. Sanitizers need to look into their own process.
-static void hide_memory(void)
-{
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    prctl(PR_SET_DUMPABLE, 0);
-#endif
-}
 
 // Prints all problems; true if there are errors.
 static bool report(const struct config *config, const struct mapping_files *files, const struct problems *problems)
@@ -77,7 +69,7 @@ int cli_run(int argc, char **argv)
                 argv[optind]);
         return EX_USAGE;
     }
-    hide_memory();
+    secret_hide_memory();
     struct config config = {0};
     struct mapping_files files = {0};
     struct problems problems = {0};

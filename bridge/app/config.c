@@ -9,6 +9,7 @@
 
 #include "app/secret.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -400,6 +401,7 @@ enum err config_build_mapping(const struct config *config, const struct mapping_
         .discovery_prefix = "homeassistant",
         .max_payload = config->limits.payload,
         .max_json_depth = config->limits.json_depth,
+        .read_file = file_read,
     };
     return mapping_create(files->documents, files->count, &options, out, problems);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/outcome.h"
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -22,15 +23,6 @@ struct verdict {
     bool new_secret; // the secret was read again and is another
 };
 
-// How long the platform asks to wait; an HTTP-date is meant in the platform's time.
-static int64_t asked_wait_ms(const struct http_answer *answer, const struct moment *now)
-{
-    struct retry_headers headers = {answer->retry_after, answer->rate_limit_user, answer->rate_limit_user_api};
-    int64_t server_ms = now->wall_ms;
-    (void)clock_parse_http_date(answer->date, &server_ms);
-    return retry_after_ms(&headers, server_ms);
-}
-
 static enum schedule_outcome platform_outcome(enum api_class class, long http_status)
 {
     if (class == API_THROTTLED) {
@@ -45,53 +37,16 @@ static enum schedule_outcome platform_outcome(enum api_class class, long http_st
 static void judge_answer(struct platform *platform, const struct attempt *attempt, const struct http_answer *answer,
                          const struct moment *now, struct verdict *verdict)
 {
-    struct api_input input = {.http_status = answer->status,
-                              .body = answer->body,
-                              .body_len = answer->body_len,
-                              .string_to_sign = attempt->string_to_sign};
-    struct api_answer parsed = {0};
-    api_classify(&input, platform->config->errors, platform->config->error_count, &parsed);
-    if (parsed.class == API_THROTTLED || parsed.class == API_BUSY) {
-        verdict->report.wait_ms = asked_wait_ms(answer, now);
-        parsed.failure.retry_after_ms = (long)verdict->report.wait_ms;
+    enum api_class class = outcome_of_answer(platform->config, answer, attempt->string_to_sign, now, &verdict->outcome);
+    if (class == API_THROTTLED || class == API_BUSY) {
+        verdict->report.wait_ms = verdict->outcome.failure.retry_after_ms;
     }
-    verdict->advice = retry_advice(parsed.class);
-    verdict->each_alone = attempt->folded.action != NULL && retry_each_alone(parsed.class);
-    verdict->report.outcome = platform_outcome(parsed.class, answer->status);
-    verdict->new_time = parsed.class == API_CLOCK &&
-                        platform_learn_clock(platform, answer->date, now->wall_ms, attempt->clock_offset_ms);
-    verdict->new_secret = parsed.class == API_AUTH && platform_read_secret_again(platform, attempt->secret_version);
-    verdict->outcome = (struct call_outcome){
-        .status = api_status(&parsed),
-        .message_id = parsed.message_id,
-        .request_id = parsed.request_id,
-        .result = parsed.result,
-        .has_result = parsed.has_result,
-        .failure = parsed.failure,
-    };
-}
-
-static void judge_not_sent(const struct http_answer *answer, struct verdict *verdict)
-{
-    static const char *const codes[] = {
-        [HTTP_FINE] = "connect_failed",      [HTTP_RESOLVE] = "resolve_failed", [HTTP_CONNECT] = "connect_failed",
-        [HTTP_TLS] = "tls_failed",           [HTTP_TIMEOUT] = "connect_failed", [HTTP_RESET] = "connect_failed",
-        [HTTP_TOO_LARGE] = "connect_failed", [HTTP_OTHER] = "connect_failed",
-    };
-    verdict->advice = RETRY_SAFE;
-    verdict->report.outcome = SCHEDULE_NOT_CONNECTED;
-    verdict->outcome.status = STATUS_FAILED;
-    failure_set(&verdict->outcome.failure, codes[answer->trouble], "nothing was sent: %s", answer->error);
-}
-
-static void judge_no_answer(const struct http_answer *answer, struct verdict *verdict)
-{
-    const char *code = answer->trouble == HTTP_TOO_LARGE ? "answer_unreadable" : "no_answer";
-    verdict->advice = RETRY_IF_IDEMPOTENT;
-    verdict->report.outcome = SCHEDULE_NO_ANSWER;
-    verdict->outcome.status = STATUS_UNKNOWN;
-    failure_set(&verdict->outcome.failure, code, "the request was sent, and then: %s", answer->error);
-    metrics_add(METRIC_REQUESTS_UNANSWERED, 1);
+    verdict->advice = retry_advice(class);
+    verdict->each_alone = attempt->folded.action != NULL && retry_each_alone(class);
+    verdict->report.outcome = platform_outcome(class, answer->status);
+    verdict->new_time =
+        class == API_CLOCK && platform_learn_clock(platform, answer->date, now->wall_ms, attempt->clock_offset_ms);
+    verdict->new_secret = class == API_AUTH && platform_read_secret_again(platform, attempt->secret_version);
 }
 
 static void judge(struct platform *platform, const struct attempt *attempt, const struct http_answer *answer,
@@ -110,10 +65,15 @@ static void judge(struct platform *platform, const struct attempt *attempt, cons
         verdict->report.outcome = SCHEDULE_NOT_TRIED;
         break;
     case HTTP_NOT_SENT:
-        judge_not_sent(answer, verdict);
+        verdict->advice = RETRY_SAFE;
+        verdict->report.outcome = SCHEDULE_NOT_CONNECTED;
+        outcome_of_silence(answer, &verdict->outcome);
         break;
     case HTTP_NO_ANSWER:
-        judge_no_answer(answer, verdict);
+        verdict->advice = RETRY_IF_IDEMPOTENT;
+        verdict->report.outcome = SCHEDULE_NO_ANSWER;
+        outcome_of_silence(answer, &verdict->outcome);
+        metrics_add(METRIC_REQUESTS_UNANSWERED, 1);
         break;
     }
 }

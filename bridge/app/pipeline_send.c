@@ -5,13 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crypto.h"
+#include "app/signed_call.h"
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "core/sign.h"
-
-#define LONGEST_QUERY 6000 // many servers and proxies refuse a request line above 8 KiB
 
 // ---- attempts
 
@@ -153,35 +150,16 @@ void pipeline_run(struct pipeline *pipeline, const struct moment *now)
     pipeline_tell_platforms(pipeline, now);
 }
 
-// A long query goes in a body: the method is part of what is signed.
-static char *sign_attempt(const struct platform *platform, struct attempt *attempt, const struct moment *now,
-                          bool *post)
+static void sign_attempt(const struct platform *platform, struct attempt *attempt, const struct moment *now,
+                         struct signed_call *out)
 {
     const struct call *call =
         attempt->folded.action != NULL ? &attempt->folded : &attempt->entries[0]->command->calls[attempt->call];
-    struct signature_stages stages = {0};
-    struct sign_account account = platform->account;
-    char timestamp[CLOCK_ISO_LEN];
-    char nonce[CRYPTO_NONCE_LEN];
-    clock_iso_s(now->wall_ms + platform->clock_offset_ms, timestamp);
-    crypto_nonce(nonce);
-    if (FAULT_DEFECT("nonce_reused")) {
-        memset(nonce, '0', sizeof nonce - 1);
-    }
-    char *query = sign_request(&account, call, nonce, timestamp, &stages);
-    *post = platform->config->method == CONFIG_POST;
-    if (!*post && strlen(query) > LONGEST_QUERY) {
-        free(query);
-        signature_stages_free(&stages);
-        account.method = "POST";
-        *post = true;
-        query = sign_request(&account, call, nonce, timestamp, &stages);
-    }
+    signed_call_make(&platform->account, call, now->wall_ms + platform->clock_offset_ms, out);
     attempt->secret_version = platform->secret_version;
     attempt->clock_offset_ms = platform->clock_offset_ms;
-    attempt->string_to_sign = buf_steal(&stages.string_to_sign);
-    signature_stages_free(&stages);
-    return query;
+    attempt->string_to_sign = out->string_to_sign;
+    out->string_to_sign = NULL;
 }
 
 static int64_t earliest_deadline_ms(const struct attempt *attempt, const struct moment *now)
@@ -200,9 +178,11 @@ static void send_attempt(struct pipeline *pipeline, struct attempt *attempt, con
         platform_find(pipeline->options.platforms, attempt->entries[0]->command->platform);
     struct http_request request = {
         .target = platform->target, .not_after_boot_ms = earliest_deadline_ms(attempt, now), .context = attempt};
-    AUTO_FREE char *query = sign_attempt(platform, attempt, now, &request.post);
-    request.query = query;
+    struct signed_call signed_call;
     struct diag diag;
+    sign_attempt(platform, attempt, now, &signed_call);
+    request.query = signed_call.query;
+    request.post = signed_call.post;
     start_running(pipeline, attempt);
     metrics_add(METRIC_REQUESTS_SENT, 1);
     FAULT_POINT("before_request");
@@ -211,6 +191,7 @@ static void send_attempt(struct pipeline *pipeline, struct attempt *attempt, con
         snprintf(answer.error, sizeof answer.error, "%.250s", diag.text);
         pipeline_answered(pipeline, &answer, now);
     }
+    signed_call_clear(&signed_call);
 }
 
 static void send_replies(struct pipeline *pipeline)

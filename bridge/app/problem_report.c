@@ -1,9 +1,8 @@
 #include "app/problem_report.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "app/terminal.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -50,7 +49,7 @@ static void show_place(FILE *out, const struct problem *problem)
 
 void problem_report(FILE *out, const struct problems *problems, struct yaml_document *const *documents, size_t count)
 {
-    bool colour = isatty(fileno(out)) && getenv("NO_COLOR") == NULL;
+    bool colour = terminal_has_colour(out);
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *problem = &problems->items[i];
         const char *start = !colour ? "" : problem->severity == SEVERITY_ERROR ? "\033[31m" : "\033[33m";

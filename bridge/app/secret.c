@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -112,4 +113,12 @@ enum err secret_read(const struct secret_source *source, char **out, bool *reada
                         source->env);
     }
     return take(source->env, value, strlen(value), out, diag);
+}
+
+// Sanitizers need to look into their own process.
+void secret_hide_memory(void)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
 }

@@ -15,3 +15,5 @@ enum err secret_read(const struct secret_source *source, char **out, bool *reada
                      struct diag *diag) MUST_CHECK;
 void secret_free(char *secret);
 bool secret_is_set(const struct secret_source *source);
+// For a process that holds secrets: no core dump of it, and nobody but root looks into its memory.
+void secret_hide_memory(void);

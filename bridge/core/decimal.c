@@ -175,6 +175,23 @@ bool decimal_fits_integer(const struct decimal *decimal)
     return memcmp(padded, limit, (size_t)limit_count) <= 0;
 }
 
+// The digits are those behind "0.", without zeros at their end, so the order of the texts is that of the numbers.
+static int compare_magnitude(const struct decimal *a, const struct decimal *b)
+{
+    if (a->count == 0 || b->count == 0) {
+        return (a->count > 0) - (b->count > 0);
+    }
+    return a->point != b->point ? (a->point > b->point) - (a->point < b->point) : strcmp(a->digits, b->digits);
+}
+
+int decimal_compare(const struct decimal *a, const struct decimal *b)
+{
+    if (a->negative != b->negative) {
+        return a->negative ? -1 : 1;
+    }
+    return a->negative ? compare_magnitude(b, a) : compare_magnitude(a, b);
+}
+
 static void append_zeros(struct buf *out, long count)
 {
     for (; count > 0; count--) {

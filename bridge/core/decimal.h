@@ -27,6 +27,9 @@ void decimal_round(struct decimal *decimal, int places);
 // True if it is a whole number that fits into 64 bits, with or without sign.
 bool decimal_fits_integer(const struct decimal *decimal);
 
+// Less than, equal to or greater than 0, as the numbers' order is.
+int decimal_compare(const struct decimal *a, const struct decimal *b);
+
 // JSON number text, the caller frees it: without an exponent for ordinary magnitudes; `point` forces a decimal point.
 char *decimal_print(const struct decimal *decimal, bool point);
 

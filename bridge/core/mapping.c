@@ -23,6 +23,7 @@ void mapping_destroy(struct mapping *mapping)
     free(mapping->rules);
     filter_tree_destroy(mapping->tree);
     text_list_free(&mapping->reply_allow);
+    model_shelf_free(&mapping->models);
     free(mapping->base_topic);
     free(mapping->discovery_prefix);
     free(mapping->default_platform);
@@ -79,17 +80,19 @@ static bool where_fits(const struct where *where, struct str capture)
     return false;
 }
 
-bool rule_takes(const struct rule *rule, const char *topic, struct str *captures)
+const struct where *rule_where_failed(const struct rule *rule, const struct str *captures)
 {
-    if (!topic_pattern_match(rule->pattern, topic, captures)) {
-        return false;
-    }
     for (size_t i = 0; i < rule->where_count; i++) {
         if (!where_fits(&rule->where[i], captures[rule->where[i].capture])) {
-            return false;
+            return &rule->where[i];
         }
     }
-    return true;
+    return NULL;
+}
+
+bool rule_takes(const struct rule *rule, const char *topic, struct str *captures)
+{
+    return topic_pattern_match(rule->pattern, topic, captures) && rule_where_failed(rule, captures) == NULL;
 }
 
 // Values come in rule order within one filter, but filters in any order: so the lowest rule so far ends the look.

@@ -14,7 +14,8 @@
 #include "core/command.h"
 #include "core/topic.h"
 
-#define MAPPING_MAX_RULES 10000
+#define MAPPING_MAX_RULES  10000
+#define MAPPING_MAX_MODELS 1000 // files of thing models
 
 struct mapping;
 struct rule;
@@ -30,6 +31,9 @@ struct mapping_options {
     const char *discovery_prefix; // "homeassistant": never a reply topic
     int64_t max_payload;          // bytes
     int64_t max_json_depth;
+    // Reads a whole file that rules name (`model`), of up to max_bytes; the caller frees *data. NULL: there are no
+    // files, and a rule that names one is an error.
+    enum err (*read_file)(const char *path, size_t max_bytes, char **data, size_t *len, struct diag *diag);
 };
 
 // Builds the rules of all documents in the order given (the caller sorts files by name). All errors and warnings of all
@@ -47,6 +51,9 @@ extern const struct key mapping_call_keys[];
 extern const struct key mapping_reply_keys[];
 extern const struct key mapping_batch_keys[];
 extern const struct key mapping_test_keys[];
+extern const struct key mapping_answer_keys[];       // `answer` of a test
+extern const struct key mapping_expect_keys[];       // `expect` of a test, without the request's parameters
+extern const struct key mapping_expect_reply_keys[]; // `reply` of `expect`
 
 size_t mapping_rule_count(const struct mapping *mapping);
 const struct rule *mapping_rule_at(const struct mapping *mapping, size_t index);

@@ -231,6 +231,20 @@ static void find_lifetime(struct mapper *mapper)
     mapper->command->lifetime_ms = lifetime_ms;
 }
 
+void rule_make_input(const struct rule *rule, const struct message *message, const struct moment *arrived,
+                     const struct payload *payload, struct str *captures, struct template_input *out)
+{
+    rule_takes(rule, message->topic, captures);
+    *out = (struct template_input){.pattern = rule->pattern,
+                                   .captures = captures,
+                                   .topic = message->topic,
+                                   .payload = payload->value,
+                                   .has_payload = payload->present,
+                                   .properties = message->properties,
+                                   .property_count = message->property_count,
+                                   .now_wall_ms = arrived->wall_ms};
+}
+
 static void prepare(struct mapper *mapper)
 {
     const struct rule *rule = mapper->rule;
@@ -245,16 +259,8 @@ static void prepare(struct mapper *mapper)
     command->batch_window_ms = rule->batch.window_ms;
     command->batch_max = rule->batch.max;
     command->order = (enum order)rule->keys.order;
-    rule_takes(rule, message->topic, mapper->captures);
     payload_read(mapper->mapping, rule, message, &mapper->payload);
-    mapper->input = (struct template_input){.pattern = rule->pattern,
-                                            .captures = mapper->captures,
-                                            .topic = message->topic,
-                                            .payload = mapper->payload.value,
-                                            .has_payload = mapper->payload.present,
-                                            .properties = message->properties,
-                                            .property_count = message->property_count,
-                                            .now_wall_ms = mapper->arrived->wall_ms};
+    rule_make_input(rule, message, mapper->arrived, &mapper->payload, mapper->captures, &mapper->input);
 }
 
 struct command *mapping_command(const struct mapping *mapping, const struct rule *rule, const struct message *message,

@@ -5,6 +5,7 @@
 #include "base/yaml.h"
 #include "core/filter_tree.h"
 #include "core/mapping.h"
+#include "core/model.h"
 #include "core/template.h"
 
 #define MAPPING_MAX_DEVICES    10000  // of one command
@@ -37,7 +38,7 @@ struct rule_keys {
     char *topic;
     char *product_key;
     char *platform;
-    char *model;
+    struct text_list model; // paths, relative to the mapping file's folder
     int64_t expire_ms;
     bool idempotent;
     int order; // enum order
@@ -79,14 +80,6 @@ struct batch_keys {
     int64_t max;
 };
 
-struct test_keys {
-    char *name;
-    char *topic;
-    const struct yaml_node *payload;
-    const struct yaml_node *properties;
-    const struct yaml_node *expect;
-};
-
 struct where {
     int capture;
     struct text_list globs; // one of them has to fit
@@ -114,9 +107,18 @@ struct rule {
     struct template *ack;    // NULL publishes none
     struct template *result; // NULL publishes none
     bool progress;
-    struct template *id_from; // or NULL
-    struct template *sent_at; // or NULL
+    struct template *id_from;    // or NULL
+    struct template *sent_at;    // or NULL
+    const struct model **models; // the mapping's; none: nothing is known of the services
+    size_t model_count;
 };
+
+// The thing models of all rules, each read once.
+struct model_shelf {
+    struct shelved_model *items;
+    size_t count;
+};
+void model_shelf_free(struct model_shelf *shelf);
 
 struct mapping {
     struct rule **rules;
@@ -126,6 +128,7 @@ struct mapping {
     char *discovery_prefix;
     char *default_platform;
     struct text_list reply_allow;
+    struct model_shelf models;
     size_t max_payload;
     size_t max_json_depth;
 };
@@ -133,12 +136,15 @@ struct mapping {
 void rule_free(struct rule *rule);
 // Do topic and `where` fit? `captures` as in topic_pattern_match.
 bool rule_takes(const struct rule *rule, const char *topic, struct str *captures);
+// The first member of `where` that the captures do not fit, or NULL.
+const struct where *rule_where_failed(const struct rule *rule, const struct str *captures);
 
 // While loading: what all rules of all files need.
 struct loader {
     const struct mapping_options *options;
     const struct group *groups;
     size_t group_count;
+    struct model_shelf *models;
     struct problems *problems;
 };
 // A rule or the `defaults` that apply to it; both are maps.
@@ -153,6 +159,13 @@ void rule_load_target(const struct loader *loader, const struct template_scope *
 void rule_load_reply(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
                      struct rule *rule);
 void rule_load_batch(const struct loader *loader, const struct rule_source *source, struct rule *rule);
+// Reads the files of `model`.
+void rule_load_models(const struct loader *loader, const struct rule_source *source, struct rule *rule);
+// Holds what never changes of `invoke` and `batch` to the models. The rule is loaded otherwise.
+void rule_check_models(const struct loader *loader, const struct rule_source *source, const struct rule *rule);
+// The service of a rule with models; the failure names the nearest one. ERR_MISSING if there is none.
+enum err rule_find_service(const struct rule *rule, const char *identifier, const struct model_service **out,
+                           struct failure *failure) MUST_CHECK;
 // Nothing for a NULL node; *out stays NULL if it does not compile.
 void rule_load_template(const struct loader *loader, const struct yaml_node *node, const struct template_scope *scope,
                         struct template **out);
@@ -218,6 +231,11 @@ struct payload {
 void payload_read(const struct mapping *mapping, const struct rule *rule, const struct message *message,
                   struct payload *out);
 void payload_clear(struct payload *payload);
+
+// What the rule's templates see of a message that it takes, but for the id. Fills `captures` (TOPIC_MAX_CAPTURES);
+// everything in *out is borrowed.
+void rule_make_input(const struct rule *rule, const struct message *message, const struct moment *arrived,
+                     const struct payload *payload, struct str *captures, struct template_input *out);
 
 // Fills calls, target and lanes of the command. On failure they are left empty.
 enum err command_fill_target(const struct rule *rule, const struct template_input *input, struct command *command,

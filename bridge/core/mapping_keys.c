@@ -32,7 +32,7 @@ const struct key mapping_file_keys[] = {
 #define SHARED_ROWS                                                                                                    \
     RULE_KEY("product_key", KEY_TEXT, product_key, .help = "product of the devices"),                                  \
         RULE_KEY("platform", KEY_TEXT, platform, .help = "name of the platform; default: the only one"),               \
-        RULE_KEY("model", KEY_TEXT, model, .help = "file with the product's thing model (kept, not used yet)"),        \
+        RULE_KEY("model", KEY_TEXT_LIST, model, .help = "file with the product's thing model, or one per module"),     \
         RULE_KEY("reply", KEY_NODE, reply, .help = "reply topics, or none"),                                           \
         RULE_KEY("expire", KEY_DURATION, expire_ms, .fallback = "30s", .min = 1, .max = MAPPING_MAX_LIFETIME,          \
                  .help = "a command that could not be sent by then is not sent"),                                      \
@@ -92,14 +92,5 @@ const struct key mapping_batch_keys[] = {
              .help = "how long a command waits for others"),
     PART_KEY(batch_keys, "max", KEY_INT, max, .fallback = "100", .min = 2, .max = MAPPING_CALL_DEVICES,
              .help = "most devices of one call"),
-    {0},
-};
-
-const struct key mapping_test_keys[] = {
-    PART_KEY(test_keys, "name", KEY_TEXT, name, .help = "what the test shows"),
-    PART_KEY(test_keys, "topic", KEY_TEXT, topic, .help = "topic of the message; required"),
-    PART_KEY(test_keys, "payload", KEY_NODE, payload, .help = "payload: a map or list is sent as JSON; default empty"),
-    PART_KEY(test_keys, "properties", KEY_NODE, properties, .help = "MQTT 5 user properties"),
-    PART_KEY(test_keys, "expect", KEY_NODE, expect, .help = "the expected request or rejection; required"),
     {0},
 };

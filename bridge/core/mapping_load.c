@@ -6,9 +6,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "core/mapping_internal.h"
+#include "core/mapping_test_internal.h"
 #include "core/show.h"
-
-#define MAX_TESTS 10000
 
 struct file {
     const struct yaml_node *root;
@@ -53,32 +52,6 @@ static void check_version(const struct load *load, const struct file *file)
     }
 }
 
-static void check_tests(const struct load *load, const struct yaml_node *tests)
-{
-    if (tests->kind != YAML_LIST) {
-        yaml_problem(load->loader.problems, SEVERITY_ERROR, tests, "`tests` must be a list, not %s",
-                     yaml_kind_name(tests));
-        return;
-    }
-    if (tests->count > MAX_TESTS) {
-        problem(load, tests, "a file has at most 10,000 tests");
-        return;
-    }
-    for (size_t i = 0; i < tests->count; i++) {
-        const struct yaml_node *test = tests->items[i];
-        struct test_keys keys = {0};
-        if (keys_read(mapping_test_keys, test, &keys, load->loader.problems) == ERR_OK) {
-            if (keys.topic == NULL) {
-                problem(load, test, "the test has no `topic`");
-            }
-            if (keys.expect == NULL) {
-                problem(load, test, "the test has no `expect`");
-            }
-        }
-        keys_free(mapping_test_keys, &keys);
-    }
-}
-
 static void read_file(struct load *load, const struct yaml_document *document)
 {
     struct file *file = &load->files[load->file_count];
@@ -90,7 +63,7 @@ static void read_file(struct load *load, const struct yaml_document *document)
     load->file_count++;
     check_version(load, file);
     if (file->keys.tests != NULL) {
-        check_tests(load, file->keys.tests);
+        mapping_check_tests(file->keys.tests, load->loader.problems);
     }
     if (file->keys.defaults != NULL) {
         if (expect_map(file->keys.defaults, "defaults", load->loader.problems)) {
@@ -283,17 +256,18 @@ enum err mapping_create(struct yaml_document *const *documents, size_t count, co
                         struct mapping **out, struct problems *problems)
 {
     size_t errors = problems->errors;
-    struct load load = {.loader = {.options = options, .problems = problems},
-                        .mapping = mem_alloc(sizeof *load.mapping),
+    struct mapping *mapping = mem_alloc(sizeof *mapping);
+    struct load load = {.loader = {.options = options, .models = &mapping->models, .problems = problems},
+                        .mapping = mapping,
                         .files = mem_alloc((count + 1) * sizeof *load.files),
                         .rule_names = json_new_map(),
                         .group_names = json_new_map()};
     read_all(&load, documents, count);
     load_free(&load);
     if (problems->errors > errors) {
-        mapping_destroy(load.mapping);
+        mapping_destroy(mapping);
         return ERR_SYNTAX;
     }
-    *out = load.mapping;
+    *out = mapping;
     return ERR_OK;
 }

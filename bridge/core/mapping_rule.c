@@ -192,15 +192,6 @@ static void load_target(const struct loader *loader, const struct rule_source *s
     rule_load_target(loader, scope, rule);
 }
 
-// What is read and has no effect must not look as if it had.
-static void warn_unused(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
-{
-    if (rule->keys.model != NULL) {
-        yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "model"),
-                     "`model` is read, and does nothing in this version");
-    }
-}
-
 static void read_keys(const struct loader *loader, const struct rule_source *source, struct rule *rule)
 {
     struct problems told_before = {0};
@@ -231,6 +222,7 @@ struct rule *rule_load(const struct loader *loader, const struct rule_source *so
     check_name(loader, source, rule);
     load_topic(loader, source, rule);
     load_where(loader, rule);
+    rule_load_models(loader, source, rule);
     // Without its topic the captures are unknown, and every ${name} would be an error that is none.
     if (rule->pattern != NULL) {
         struct template_scope scope = {rule->pattern, loader->groups, loader->group_count};
@@ -241,7 +233,7 @@ struct rule *rule_load(const struct loader *loader, const struct rule_source *so
     rule_load_batch(loader, source, rule);
     load_platform(loader, source, rule);
     load_product(loader, source, rule);
-    warn_unused(loader, source, rule);
+    rule_check_models(loader, source, rule);
     drop_nodes(&rule->keys);
     if (loader->problems->errors > errors) {
         rule_free(rule);
@@ -289,6 +281,7 @@ void rule_free(struct rule *rule)
     template_free(rule->result);
     template_free(rule->id_from);
     template_free(rule->sent_at);
+    free(rule->models);
     topic_pattern_free(rule->pattern);
     keys_free(mapping_rule_keys, &rule->keys);
     free(rule);

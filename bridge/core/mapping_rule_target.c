@@ -27,7 +27,8 @@ static enum err refuse(const struct target *target, const struct yaml_node *node
 static void warn_unchecked(const struct target *target, const struct yaml_node *node, const char *source,
                            const char *what)
 {
-    if (source == NULL || target->rule->keys.model != NULL) {
+    bool names_known = target->rule->target != TARGET_CALL && target->rule->keys.model.count > 0;
+    if (source == NULL || names_known) {
         return;
     }
     const struct topic_pattern *pattern = target->scope->pattern;

@@ -155,14 +155,19 @@ static enum err collect_devices(struct request *request)
     return err;
 }
 
-static enum err make_args(struct request *request, char **out)
+static enum err evaluate_args(struct request *request, struct json_object **out)
 {
     if (request->rule->args == NULL) {
-        *out = mem_strdup("{}");
+        *out = json_new_map();
         return ERR_OK;
     }
+    return template_tree_value(request->rule->args, request->input, out, request->failure);
+}
+
+static enum err make_args(struct request *request, const struct model_service *service_or_null, char **out)
+{
     AUTO_JSON struct json_object *value = NULL;
-    enum err err = template_tree_value(request->rule->args, request->input, &value, request->failure);
+    enum err err = evaluate_args(request, &value);
     if (err != ERR_OK) {
         return err;
     }
@@ -170,8 +175,14 @@ static enum err make_args(struct request *request, char **out)
         failure_set(request->failure, "argument_invalid", "args must be a JSON object, not %s", show_value(value).text);
         return ERR_REFUSED;
     }
-    *out = json_print(value);
-    return ERR_OK;
+    AUTO_JSON struct json_object *sent = NULL;
+    if (service_or_null != NULL) {
+        err = model_check_args(service_or_null, value, &sent, request->failure);
+    }
+    if (err == ERR_OK) {
+        *out = json_print(sent != NULL ? sent : value);
+    }
+    return err;
 }
 
 static enum err add_service(struct request *request, struct call *call, const char *args)
@@ -232,12 +243,30 @@ static enum err call_by_names(struct request *request, const char *args)
     return err;
 }
 
+// What the models say of the command's service; nothing if the rule has none.
+static enum err find_service(struct request *request, const struct model_service **out)
+{
+    struct command *command = request->command;
+    if (request->rule->model_count == 0) {
+        return ERR_OK;
+    }
+    enum err err = rule_find_service(request->rule, command->identifier, out, request->failure);
+    if (err == ERR_OK && (*out)->is_sync) {
+        command->batch_window_ms = 0; // a call for several devices is asynchronous
+    }
+    return err;
+}
+
 static enum err fill_invoke(struct request *request)
 {
     AUTO_FREE char *args = NULL;
+    const struct model_service *service = NULL;
     enum err err = make_name(request, request->rule->identifier, NAME_IDENTIFIER, &request->command->identifier);
     if (err == ERR_OK) {
-        err = make_args(request, &args);
+        err = find_service(request, &service);
+    }
+    if (err == ERR_OK) {
+        err = make_args(request, service, &args);
     }
     if (err != ERR_OK) {
         return err;

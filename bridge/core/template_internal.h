@@ -73,3 +73,7 @@ enum err template_evaluate(const struct template *tmpl, const struct template_in
 // capture, to `checked` (one per capture). NULL if there is none.
 const char *template_unchecked(const struct template *tmpl, const bool *checked);
 const char *template_tree_unchecked(const struct template_tree *tree, const bool *checked);
+
+// Visits every text of the tree with its place below `name`, as "args.color" or "args.list.0".
+void template_tree_each(const struct template_tree *tree, const char *name,
+                        void (*visit)(void *context, const char *place, const struct template *tmpl), void *context);

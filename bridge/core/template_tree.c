@@ -101,6 +101,19 @@ const char *template_tree_unchecked(const struct template_tree *tree, const bool
     return name;
 }
 
+void template_tree_each(const struct template_tree *tree, const char *name,
+                        void (*visit)(void *context, const char *place, const struct template *tmpl), void *context)
+{
+    if (tree->kind == TREE_TEMPLATE) {
+        visit(context, name, tree->tmpl);
+    }
+    for (size_t i = 0; i < tree->count; i++) {
+        AUTO_FREE char *place =
+            tree->kind == TREE_MAP ? mem_printf("%s.%s", name, tree->names[i]) : mem_printf("%s.%zu", name, i);
+        template_tree_each(tree->children[i], place, visit, context);
+    }
+}
+
 static enum err evaluate(const struct template_tree *tree, const char *name, const struct template_input *input,
                          struct json_object **out, struct failure *failure);
 

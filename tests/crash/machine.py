@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import shutil
 import struct
 import subprocess
@@ -30,6 +31,8 @@ class Machine:
             "LD_PRELOAD": str(library),
             "MACHINE_WISHES": str(wishes),
             "MACHINE_FOLDER": str(folder.resolve()),
+            # AddressSanitizer would refuse a library that stands before it.
+            "ASAN_OPTIONS": f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0",
         }
 
     def _set(self, index: int, value: int) -> None:

@@ -15,9 +15,10 @@ from typing import Any, Iterable, Mapping, Sequence
 FINAL = {"ok", "accepted", "failed", "rejected", "expired", "superseded", "partial", "unknown"}
 MUST_HAVE_RUN = {"ok", "accepted"}
 CANNOT_HAVE_RUN = {"failed", "rejected", "expired", "superseded"}
-# Answers that say that the call surely did not run (PLATFORM.md: throttled, busy, clock).
+# Answers that say that the call surely did not run (throttled, busy, clock, and all 4xx: a folded call
+# that was refused as a request is sent again one by one).
 SURE_REFUSALS = ("Throttling", "ServiceUnavailable", "InvalidTimeStamp")
-SURE_STATUSES = {429, 503}
+SURE_STATUSES = {503, *range(400, 500)}
 _DUPLICATE = b',"duplicate":true'
 _HOUR_S = 3600.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,4 +25,16 @@ def test_an_example_passes_check_without_a_warning(file: Path):
 
 def test_all_examples_together_pass_check():
     done = run_cli("check", *EXAMPLES)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+def test_an_example_has_tests_and_passes_them(file: Path):
+    done = run_cli("test", "--json", file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["passed"] > 0
+
+
+def test_all_examples_together_pass_their_tests():
+    done = run_cli("test", *EXAMPLES)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -209,17 +209,10 @@ static void the_shape_of_tests_is_checked(void **state)
 {
     (void)state;
     mapping_destroy(
-        load("version: 1\ntests:\n- {name: a, topic: x, payload: {a: 1}, properties: {b: c}, expect: {}}\n"));
+        load("version: 1\ntests:\n- {name: a, topic: x, payload: {a: 1}, properties: {b: c}, expect: {rule: a}}\n"));
     assert_error("version: 1\ntests: [{topic: x}]\n", 2, "no `expect`");
     assert_error("version: 1\ntests: [{expect: {}}]\n", 2, "no `topic`");
     assert_error("version: 1\ntests: [a]\n", 2, "keys are expected");
-}
-
-static void what_is_read_and_has_no_effect_yet_is_warned_about(void **state)
-{
-    (void)state;
-    assert_warning(HEAD "- {name: a, topic: x, " SET ", model: lamp.json}\n", 4, "`model` is read");
-    mapping_destroy(load(HEAD "- {name: a, topic: x, " SET ", batch: {window: 50ms, max: 100}, latest_only: true}\n"));
 }
 
 static void names_that_anyone_can_choose_are_warned_about(void **state)
@@ -268,7 +261,6 @@ int main(void)
         cmocka_unit_test(a_platform_is_one_that_is_configured),
         cmocka_unit_test(entries_of_reply_allow_are_topic_filters),
         cmocka_unit_test(the_shape_of_tests_is_checked),
-        cmocka_unit_test(what_is_read_and_has_no_effect_yet_is_warned_about),
         cmocka_unit_test(names_that_anyone_can_choose_are_warned_about),
         cmocka_unit_test(all_errors_of_all_files_are_told_in_one_go),
     };

@@ -2,6 +2,7 @@
 #include "mapping_checks.h"
 
 #include "core/code.h"
+#include "core/mapping_test.h"
 
 #define FOLDER TEST_SOURCE_DIR "/mappings/"
 
@@ -61,9 +62,10 @@ static void the_page_of_errors_has_no_other_code_and_marks_the_retryable(void **
 static void the_reference_tells_every_key(void **state)
 {
     (void)state;
-    const struct key *const tables[] = {mapping_file_keys,   mapping_rule_keys, mapping_default_keys,
-                                        mapping_invoke_keys, mapping_call_keys, mapping_reply_keys,
-                                        mapping_batch_keys,  mapping_test_keys};
+    const struct key *const tables[] = {mapping_file_keys,   mapping_rule_keys,        mapping_default_keys,
+                                        mapping_invoke_keys, mapping_call_keys,        mapping_reply_keys,
+                                        mapping_batch_keys,  mapping_test_keys,        mapping_answer_keys,
+                                        mapping_expect_keys, mapping_expect_reply_keys};
     AUTO_FREE char *page = read_page(FOLDER "README.md");
     for (size_t i = 0; i < COUNT_OF(tables); i++) {
         for (const struct key *key = tables[i]; key->name != NULL; key++) {
@@ -85,20 +87,42 @@ static void the_reference_tells_every_filter(void **state)
     }
 }
 
-static void the_files_in_the_reference_load_without_a_warning(void **state)
+static size_t pass_tests(const char *text)
+{
+    struct problems problems = {0};
+    AUTO_YAML struct yaml_document *document = NULL;
+    assert_int_equal(yaml_load_text("page", text, strlen(text), &document, &problems), ERR_OK);
+    struct mapping *mapping = load(text);
+    size_t count = mapping_test_count(document);
+    for (size_t i = 0; i < count; i++) {
+        struct test_result result;
+        mapping_test_run(mapping, document, i, NULL, 0, &result);
+        if (result.count > 0) {
+            fail_msg("%s: %s is %s, not %s", result.name, result.differences[0].what, result.differences[0].got,
+                     result.differences[0].expected);
+        }
+        test_result_clear(&result);
+    }
+    mapping_destroy(mapping);
+    return count;
+}
+
+static void the_files_in_the_reference_load_without_a_warning_and_pass_their_tests(void **state)
 {
     (void)state;
     static const char start[] = "```yaml\nversion: 1\n";
     AUTO_FREE char *page = read_page(FOLDER "README.md");
     size_t blocks = 0;
+    size_t tests = 0;
     for (char *at = strstr(page, start); at != NULL; at = strstr(at, start), blocks++) {
         at += strlen("```yaml\n");
         char *end = strstr(at, "```\n");
         assert_non_null(end);
         AUTO_FREE char *text = mem_dup(at, (size_t)(end - at));
-        mapping_destroy(load(text));
+        tests += pass_tests(text);
     }
-    assert_int_equal(blocks, 3);
+    assert_true(blocks >= 4);
+    assert_true(tests >= 4);
 }
 
 static struct mapping *load_file(const char *path)
@@ -139,7 +163,7 @@ int main(void)
         cmocka_unit_test(the_page_of_errors_has_no_other_code_and_marks_the_retryable),
         cmocka_unit_test(the_reference_tells_every_key),
         cmocka_unit_test(the_reference_tells_every_filter),
-        cmocka_unit_test(the_files_in_the_reference_load_without_a_warning),
+        cmocka_unit_test(the_files_in_the_reference_load_without_a_warning_and_pass_their_tests),
         cmocka_unit_test(the_demo_s_rules_load_without_a_warning_and_do_what_they_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

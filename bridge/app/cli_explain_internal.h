@@ -1,0 +1,19 @@
+// What the files of `thingbridge explain` share. Not for others.
+//
+// cli_explain.c          options, and the message
+// cli_explain_request.c  the signed requests, and the curl command that sends one
+// cli_explain_print.c    the report for people
+#pragma once
+
+#include "app/config.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "core/command.h"
+
+// Puts `requests` into the report: [{method, url, parameters {NAME: value}, curl}]. The signature and a SecurityToken
+// are shown in `curl` only, which is there if `curl` is set; for that the secret is read. ERR_REFUSED: it cannot be;
+// ERR_SYNTAX: the endpoint or the TLS files are wrong.
+enum err explain_put_requests(struct json_object *report, const struct config *config, const struct command *command,
+                              const struct moment *now, bool curl, struct diag *diag) MUST_CHECK;
+
+void explain_print(const struct json_object *report);

@@ -1,0 +1,29 @@
+// Why a message becomes what it becomes: the rule that takes it, why others do not, and the value of each template.
+// Pure.
+#pragma once
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/message.h"
+#include "core/command.h"
+#include "core/mapping.h"
+
+#define EXPLAIN_MAX_RULES 50 // of those whose topic fits, that are told
+#define EXPLAIN_NEAREST   3
+
+// A JSON object that the caller frees:
+//   outcome                   "request", "rejected", "expired", "no_rule" or "own_topic" (never a command)
+//   rule {name, topic}        that takes it; not for the last two
+//   passed_over [{name, topic, capture, value, globs}]   rules whose topic fits: with the member of `where` that does
+//                             not, or without it if the rule that takes it comes first
+//   passed_over_omitted       how many more of these there are
+//   other_rules               how many rules have another topic
+//   nearest [{name, topic}]   of these, those whose topic is most like it
+//   captures {NAME: text}
+//   templates [{place, template, value or problem}]
+//   command {id, id_given, platform, arrived, deadline, expire_ms, order, idempotent, ack_topic, result_topic,
+//            response_topic, reply_topic_refused}
+//   reply                     the final reply if the platform takes every call, or the refusal
+// *command_or_null is set to the command, which the caller frees, or NULL without a rule.
+struct json_object *explain_message(const struct mapping *mapping, const struct message *message,
+                                    const struct moment *arrived, const char *uuid, struct command **command_or_null);

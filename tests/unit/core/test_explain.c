@@ -1,0 +1,211 @@
+// What is told of a message: its rule, the other rules, and the value of each template.
+#include "mapping_checks.h"
+
+#include "base/json.h"
+#include "core/explain.h"
+
+#define RULES                                                                                                          \
+    "version: 1\n"                                                                                                     \
+    "defaults: {product_key: k1, expire: 10s}\n"                                                                       \
+    "rules:\n"                                                                                                         \
+    "  - {name: hall, topic: 'home/{room}/{d}/set', where: {d: 'lamp*', room: [hall, bath]},\n"                        \
+    "     invoke: {identifier: Set, device: '${d}', args: {level: '${payload.level}', list: [1, '${room}'],\n"         \
+    "     word: '${payload.word | default(\"none\")}'}}, id_from: '${payload.id}', reply: {ack: none}}\n"              \
+    "  - {name: all, topic: 'home/+/{d}/set', where: {d: 'lamp*'}, invoke: {identifier: Set, device: '${d}'},\n"       \
+    "     empty: accept}\n"                                                                                            \
+    "  - {name: rest, topic: 'other/{rest#}', where: {rest: 'a*'}, invoke: {iot_id: Q7, identifier: Set},\n"           \
+    "     reply: none}\n"                                                                                              \
+    "  - {name: near, topic: 'homes/{room}/{d}/set', where: {d: lamp}, invoke: {identifier: Set, device: '${d}'}}\n"   \
+    "  - {name: items, topic: items, call: {action: Pub, parameters: {TopicFullName: a, Items: {x: '${payload}'}}}}\n"
+
+// The report; `command` may be NULL.
+static struct json_object *explain(const char *topic, const char *payload, struct command **command)
+{
+    struct moment arrived = {.boot_id = "boot", .boot_ms = 1000, .wall_ms = NOON_MS};
+    struct message message = message_of(topic, payload);
+    struct mapping *mapping = load(RULES);
+    struct command *made = NULL;
+    struct json_object *report = explain_message(mapping, &message, &arrived, UUID, &made);
+    mapping_destroy(mapping);
+    if (command != NULL) {
+        *command = made;
+    } else {
+        command_free(made);
+    }
+    return report;
+}
+
+static void assert_member(const struct json_object *report, const char *name, const char *json)
+{
+    struct json_object *value = NULL;
+    assert_true(json_member(report, name, &value));
+    AUTO_FREE char *text = json_print(value);
+    assert_string_equal(text, json);
+}
+
+static void the_rule_and_its_captures_are_told(void **state)
+{
+    (void)state;
+    AUTO_COMMAND struct command *command = NULL;
+    AUTO_JSON struct json_object *report = explain("home/hall/lamp-1/set", "{\"level\":1.0,\"id\":7}", &command);
+    assert_member(report, "outcome", "\"request\"");
+    assert_member(report, "rule", "{\"name\":\"hall\",\"topic\":\"home/{room}/{d}/set\"}");
+    assert_member(report, "captures", "{\"room\":\"hall\",\"d\":\"lamp-1\"}");
+    assert_parameter(command, 0, "DeviceName", "lamp-1");
+}
+
+static void each_template_is_told_with_its_value(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain("home/hall/lamp-1/set", "{\"level\":1.0,\"id\":7}", NULL);
+    assert_member(
+        report, "templates",
+        "[{\"place\":\"id_from\",\"template\":\"${payload.id}\",\"value\":7},"
+        "{\"place\":\"identifier\",\"template\":\"Set\",\"value\":\"Set\"},"
+        "{\"place\":\"device\",\"template\":\"${d}\",\"value\":\"lamp-1\"},"
+        "{\"place\":\"args.level\",\"template\":\"${payload.level}\",\"value\":1.0},"
+        "{\"place\":\"args.list.1\",\"template\":\"${room}\",\"value\":\"hall\"},"
+        "{\"place\":\"args.word\",\"template\":\"${payload.word | default(\\\"none\\\")}\",\"value\":\"none\"},"
+        "{\"place\":\"reply.result\",\"template\":\"${topic}/reply\",\"value\":\"home/hall/lamp-1/set/reply\"}]");
+}
+
+static void the_templates_of_a_call_are_told(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain("items", "on", NULL);
+    struct json_object *templates = NULL;
+    struct json_object *second = NULL;
+    assert_true(json_member(report, "templates", &templates));
+    assert_true(json_item(templates, 1, &second));
+    assert_member(second, "place", "\"Items.x\"");
+    assert_member(second, "value", "\"on\"");
+}
+
+static void the_command_is_told_with_its_deadline_and_topics(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain("home/hall/lamp-1/set", "{\"level\":1,\"id\":7}", NULL);
+    assert_member(
+        report, "command",
+        "{\"id\":7,\"id_given\":true,\"platform\":\"main\",\"arrived\":\"2026-11-21T12:00:00.000Z\","
+        "\"deadline\":\"2026-11-21T12:00:10.000Z\",\"expire_ms\":10000,\"order\":\"device\","
+        "\"idempotent\":false,\"result_topic\":\"home/hall/lamp-1/set/reply\",\"reply_topic_refused\":false}");
+}
+
+static void the_reply_to_a_success_is_told(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain("home/bath/lamp-1/set", "{\"level\":1}", NULL);
+    struct json_object *reply = NULL;
+    assert_true(json_member(report, "reply", &reply));
+    assert_member(reply, "status", "\"accepted\"");
+    assert_member(reply, "id", "\"" UUID "\"");
+    assert_member(reply, "message_id", "\"abcabc123\"");
+}
+
+static void a_value_that_is_missing_is_told_with_its_reason(void **state)
+{
+    (void)state;
+    AUTO_COMMAND struct command *command = NULL;
+    AUTO_JSON struct json_object *report = explain("home/hall/lamp-1/set", "{\"id\":7}", &command);
+    struct json_object *templates = NULL;
+    struct json_object *level = NULL;
+    struct json_object *reply = NULL;
+    assert_member(report, "outcome", "\"rejected\"");
+    assert_true(json_member(report, "templates", &templates) && json_item(templates, 3, &level));
+    assert_member(level, "problem", "\"the payload does not hold it\"");
+    assert_true(json_member(report, "reply", &reply));
+    assert_member(reply, "status", "\"rejected\"");
+    assert_refused(command, "member_missing", "level");
+}
+
+static void a_command_that_comes_too_late_is_told(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain("home/x/lamp/set", "{\"$sent_at\":1}", NULL);
+    struct json_object *reply = NULL;
+    assert_member(report, "outcome", "\"expired\"");
+    assert_true(json_member(report, "reply", &reply));
+    assert_member(reply, "status", "\"expired\"");
+}
+
+static void rules_whose_topic_fits_are_told_with_what_does_not(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain("home/attic/lamp-1/set", "", NULL);
+    assert_member(report, "rule", "{\"name\":\"all\",\"topic\":\"home/+/{d}/set\"}");
+    assert_member(report, "passed_over",
+                  "[{\"name\":\"hall\",\"topic\":\"home/{room}/{d}/set\",\"capture\":\"room\",\"value\":\"attic\","
+                  "\"globs\":[\"hall\",\"bath\"]}]");
+    AUTO_JSON struct json_object *first = explain("home/hall/lamp-1/set", "{\"level\":1}", NULL);
+    assert_member(first, "passed_over", "[{\"name\":\"all\",\"topic\":\"home/+/{d}/set\"}]");
+}
+
+static void without_a_rule_the_nearest_are_told(void **state)
+{
+    (void)state;
+    AUTO_COMMAND struct command *command = NULL;
+    AUTO_JSON struct json_object *report = explain("homs/hall/lamp/set", "{}", &command);
+    assert_null(command);
+    assert_member(report, "outcome", "\"no_rule\"");
+    assert_member(report, "passed_over", "[]");
+    assert_member(report, "other_rules", "5");
+    assert_member(
+        report, "nearest",
+        "[{\"name\":\"hall\",\"topic\":\"home/{room}/{d}/set\"},{\"name\":\"all\",\"topic\":\"home/+/{d}/set\"},"
+        "{\"name\":\"near\",\"topic\":\"homes/{room}/{d}/set\"}]");
+    AUTO_JSON struct json_object *shorter = explain("homs", "{}", NULL);
+    struct json_object *nearest = NULL;
+    struct json_object *first = NULL;
+    assert_true(json_member(shorter, "nearest", &nearest) && json_item(nearest, 0, &first));
+    assert_member(first, "name", "\"items\"");
+    AUTO_JSON struct json_object *longer = explain("othr/a/b/c/d/e", "{}", NULL);
+    assert_true(json_member(longer, "nearest", &nearest) && json_item(nearest, 0, &first));
+    assert_member(first, "name", "\"rest\"");
+}
+
+static void the_bridge_s_own_topics_are_said_to_be_that(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain("thingbridge/bridge/state", "", NULL);
+    assert_member(report, "outcome", "\"own_topic\"");
+}
+
+static void many_rules_are_told_in_part(void **state)
+{
+    (void)state;
+    struct moment arrived = {.boot_id = "boot", .boot_ms = 1000, .wall_ms = NOON_MS};
+    struct message message = message_of("x/b", "{}");
+    AUTO_BUF struct buf text = {0};
+    AUTO_COMMAND struct command *command = NULL;
+    buf_text(&text, "version: 1\ndefaults: {product_key: k1}\nrules:\n");
+    for (int i = 0; i < 70; i++) {
+        buf_printf(&text, "- {name: r%d, topic: 'x/{c}', where: {c: a%d}, invoke: {identifier: Set, device: d}}\n", i,
+                   i);
+    }
+    struct mapping *mapping = load(text.data);
+    AUTO_JSON struct json_object *report = explain_message(mapping, &message, &arrived, UUID, &command);
+    struct json_object *passed_over = NULL;
+    assert_true(json_member(report, "passed_over", &passed_over));
+    assert_int_equal(json_count(passed_over), EXPLAIN_MAX_RULES);
+    assert_member(report, "passed_over_omitted", "20");
+    mapping_destroy(mapping);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_rule_and_its_captures_are_told),
+        cmocka_unit_test(each_template_is_told_with_its_value),
+        cmocka_unit_test(the_templates_of_a_call_are_told),
+        cmocka_unit_test(the_command_is_told_with_its_deadline_and_topics),
+        cmocka_unit_test(the_reply_to_a_success_is_told),
+        cmocka_unit_test(a_value_that_is_missing_is_told_with_its_reason),
+        cmocka_unit_test(a_command_that_comes_too_late_is_told),
+        cmocka_unit_test(rules_whose_topic_fits_are_told_with_what_does_not),
+        cmocka_unit_test(without_a_rule_the_nearest_are_told),
+        cmocka_unit_test(the_bridge_s_own_topics_are_said_to_be_that),
+        cmocka_unit_test(many_rules_are_told_in_part),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
