@@ -102,7 +102,7 @@ static void read_parameters(struct config_platform *platform, struct problems *p
                              "%s is set by the bridge for each call: remove it", name);
             }
         }
-        if (value->kind != YAML_SCALAR || value->text[0] == '\0') {
+        if (value->kind != YAML_SCALAR || yaml_type(value) == YAML_NULL || value->text[0] == '\0') {
             yaml_problem(problems, SEVERITY_ERROR, value, "parameter %s is %s; it must be a text that is not empty",
                          name, yaml_kind_name(value));
             continue;
