@@ -109,8 +109,8 @@ VALUES: list[Any] = [
 ]
 # Only `check` knows: what refers to something else, templates, topics, and the value of a text with a unit.
 ONLY_CHECK_SAYS = re.compile(
-    "must be from|is an empty list|is missing|one that the platform allows|no capture|has no value|no mapping file"
-    "|is not a topic name|the topic|reply topic|`now` is a time|a capture is a whole level|is a topic on which"
+    "must be from|is an empty list|is missing|one that the platform allows|no capture|no mapping file"
+    "|is not a topic name|the topic|a capture is a|reply topic|`now` is a time"
 )
 ANSWER = {"status": 200, "body": {}}
 CODE, TOPIC = "device_offline", "home/lamp/set"
@@ -191,7 +191,13 @@ def with_value(place: Place, value: Any) -> Any:
     return document
 
 
-PLACES = [*places("config", CONFIG), *places("config", SEVERAL), *places("mapping", MAPPING)]
+def once(every: list[Place]) -> list[Place]:
+    """Without places that differ from an earlier one only in their number in a list."""
+    names = {(place.kind, *(key for key in place.path if isinstance(key, str))): place for place in reversed(every)}
+    return [place for place in every if place in names.values()]
+
+
+PLACES = once([*places("config", CONFIG), *places("config", SEVERAL), *places("mapping", MAPPING)])
 
 
 def keys_of(part: dict[str, Any]) -> set[str]:
