@@ -15,6 +15,9 @@
 #define REQUIRED(key) "{\"required\":[\"" key "\"]}"
 #define SCALAR        "\"string\",\"number\",\"boolean\""
 
+#define NUMBER_(text) #text
+#define NUMBER(value) NUMBER_(value)
+
 // Keys of rules that `defaults` can have too.
 #define SHARED_SHAPES(table)                                                                                           \
     {table, "product_key", REF("product_key")}, {table, "reply", ANY_OF(WORD("none"), REF("reply"))},                  \
@@ -34,7 +37,7 @@ static const struct schema_shape shapes[] = {
 
     {mapping_rule_keys, NULL, "{\"required\":[\"name\",\"topic\"],"
                               "\"oneOf\":[" REQUIRED("invoke") "," REQUIRED("call") "]}"},
-    {mapping_rule_keys, "name", "{\"type\":[" SCALAR "],\"minLength\":1,\"maxLength\":128}"},
+    {mapping_rule_keys, "name", "{\"type\":[" SCALAR "],\"minLength\":1,\"maxLength\":" NUMBER(MAPPING_MAX_NAME_BYTES) "}"},
     {mapping_rule_keys, "topic", "{\"type\":[" SCALAR "],\"minLength\":1}"},
     {mapping_rule_keys, "where", MAP_OF(ANY_OF(REF("text"), LIST_OF(REF("text"))))},
     {mapping_rule_keys, "invoke", REF("invoke")},
