@@ -9,5 +9,6 @@ int cli_test(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_invoke(int argc, char **argv);
 int cli_generate(int argc, char **argv);
+int cli_schema(int argc, char **argv);
 int cli_sign(int argc, char **argv);
 int cli_outbox(int argc, char **argv);

@@ -79,6 +79,9 @@ static void read_environment(struct yaml_document **document, struct problems *p
     }
 }
 
+const char *const config_own_parameters[] = {"Action",          "AccessKeyId", "Signature", "SignatureNonce",
+                                             "SignatureMethod", "Timestamp",   NULL};
+
 static void read_parameters(struct config_platform *platform, struct problems *problems)
 {
     const struct yaml_node *node = platform->parameters_node;
@@ -90,18 +93,16 @@ static void read_parameters(struct config_platform *platform, struct problems *p
                      "`parameters` is %s; write names and values, as {Version: \"2018-01-20\"}", yaml_kind_name(node));
         return;
     }
-    static const char *const own[] = {"Action",         "AccessKeyId",     "Signature",
-                                      "SignatureNonce", "SignatureMethod", "Timestamp"};
     for (size_t i = 0; i < node->count; i++) {
         const char *name = node->keys[i]->text;
         const struct yaml_node *value = node->items[i];
-        for (size_t k = 0; k < COUNT_OF(own); k++) {
-            if (strcmp(name, own[k]) == 0) {
+        for (size_t k = 0; config_own_parameters[k] != NULL; k++) {
+            if (strcmp(name, config_own_parameters[k]) == 0) {
                 yaml_problem(problems, SEVERITY_ERROR, node->keys[i],
                              "%s is set by the bridge for each call: remove it", name);
             }
         }
-        if (value->kind != YAML_SCALAR || value->text[0] == '\0') {
+        if (value->kind != YAML_SCALAR || yaml_type(value) == YAML_NULL || value->text[0] == '\0') {
             yaml_problem(problems, SEVERITY_ERROR, value, "parameter %s is %s; it must be a text that is not empty",
                          name, yaml_kind_name(value));
             continue;

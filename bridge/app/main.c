@@ -17,6 +17,7 @@ static const struct {
     {"explain", cli_explain, "tells what becomes of a message: its rule, its templates, its requests, its reply"},
     {"invoke", cli_invoke, "invokes a service with one signed call, without a broker"},
     {"generate", cli_generate, "writes a mapping from a product's thing model"},
+    {"schema", cli_schema, "writes the JSON Schema of mapping files or of the configuration, for editors"},
     {"sign", cli_sign, "shows the stages of a signature"},
     {"outbox", cli_outbox, "looks into the queue of commands and mends it: list, show, retry, drop"},
 };

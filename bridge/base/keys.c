@@ -112,18 +112,29 @@ enum err keys_read(const struct key *keys, const struct yaml_node *map, void *ou
 }
 
 // A fallback is part of the program: if it cannot be read, the table is wrong.
+const struct yaml_node *keys_fallback(const struct key *key, struct yaml_node *plain, struct yaml_document **document)
+{
+    struct problems problems = {0};
+    *plain = (struct yaml_node){.kind = YAML_SCALAR, .source = "default", .text = (char *)key->fallback};
+    if (*key->fallback != '\0' && strchr("\"'[", *key->fallback) == NULL) {
+        return plain;
+    }
+    if (yaml_load_text("default", key->fallback, strlen(key->fallback), document, &problems) != ERR_OK) {
+        abort();
+    }
+    return yaml_root(*document);
+}
+
 static void read_fallback(const struct key *key, void *field)
 {
     struct problems problems = {0};
     AUTO_YAML struct yaml_document *document = NULL;
-    struct yaml_node plain = {.kind = YAML_SCALAR, .source = "default", .text = (char *)key->fallback};
-    struct reading reading = {.key = key, .node = &plain, .path = key->name, .field = field, .problems = &problems};
-    if (*key->fallback == '\0' || strchr("\"'[", *key->fallback) != NULL) {
-        if (yaml_load_text("default", key->fallback, strlen(key->fallback), &document, &problems) != ERR_OK) {
-            abort();
-        }
-        reading.node = yaml_root(document);
-    }
+    struct yaml_node plain;
+    struct reading reading = {.key = key,
+                              .node = keys_fallback(key, &plain, &document),
+                              .path = key->name,
+                              .field = field,
+                              .problems = &problems};
     if (key->type == KEY_NODE || key->type == KEY_SECRET || !values_read(&reading)) {
         abort();
     }

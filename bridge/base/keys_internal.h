@@ -1,4 +1,4 @@
-// Shared by keys.c (walks tables) and keys_values.c (reads one value) only.
+// Shared by keys.c (walks tables), keys_values.c (reads one value) and keys_schema.c (describes them) only.
 #pragma once
 
 #include "base/keys.h"
@@ -22,3 +22,10 @@ bool values_wrong(const struct reading *reading);
 #define VALUES_SHOWN_LEN 64
 // What outsiders wrote, fit for a message: cut, control characters replaced.
 void values_shown(const char *text, char out[VALUES_SHOWN_LEN]);
+
+#define VALUES_NUMBER_LEN 32
+// A bound of KEY_INT, KEY_DURATION or KEY_SIZE in the largest unit that shows it exactly.
+void values_number(enum key_type type, int64_t value, char out[VALUES_NUMBER_LEN]);
+
+// The fallback of a row that has one: *plain filled in, or a node of *document, which the caller frees.
+const struct yaml_node *keys_fallback(const struct key *key, struct yaml_node *plain, struct yaml_document **document);

@@ -142,15 +142,15 @@ struct unit {
 };
 
 // In the largest unit that shows it exactly. `units` from large to small, the last with factor 1.
-static void with_unit(int64_t value, const struct unit *units, char out[32])
+static void with_unit(int64_t value, const struct unit *units, char out[VALUES_NUMBER_LEN])
 {
     while (units->factor > 1 && (value == 0 || value % units->factor != 0)) {
         units++;
     }
-    snprintf(out, 32, "%" PRId64 "%s", value / units->factor, units->name);
+    snprintf(out, VALUES_NUMBER_LEN, "%" PRId64 "%s", value / units->factor, units->name);
 }
 
-static void show_number(enum key_type type, int64_t value, char out[32])
+void values_number(enum key_type type, int64_t value, char out[VALUES_NUMBER_LEN])
 {
     static const struct unit durations[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
     static const struct unit sizes[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}};
@@ -161,12 +161,12 @@ static void show_number(enum key_type type, int64_t value, char out[32])
 static bool out_of_range(const struct reading *reading)
 {
     const struct key *key = reading->key;
-    char min[32];
-    char max[32];
+    char min[VALUES_NUMBER_LEN];
+    char max[VALUES_NUMBER_LEN];
     char shown[VALUES_SHOWN_LEN];
     values_shown(reading->node->text, shown);
-    show_number(key->type, key->min, min);
-    show_number(key->type, key->max, max);
+    values_number(key->type, key->min, min);
+    values_number(key->type, key->max, max);
     if (key->min == 0 && key->max == 0) {
         yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` is too large: `%s`", reading->path, shown);
     } else {

@@ -180,6 +180,8 @@ void rule_check_default_parts(const struct rule_keys *defaults, struct problems 
 // Names as the platform allows them (PLATFORM.md, Names). The diag names the value and what is allowed.
 enum name_kind { NAME_PRODUCT_KEY, NAME_IOT_ID, NAME_DEVICE, NAME_IDENTIFIER, NAME_ACTION, NAME_PARAMETER };
 enum err name_check(enum name_kind kind, const char *text, struct diag *diag) MUST_CHECK;
+// The same as a regular expression, but for the place of an identifier's ':'. Caller frees.
+char *name_pattern(enum name_kind kind);
 // The kind of name that a parameter of a call holds; false for other parameters.
 bool name_kind_of_parameter(const char *parameter, enum name_kind *kind);
 

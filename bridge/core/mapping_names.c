@@ -50,6 +50,11 @@ enum err name_check(enum name_kind kind, const char *text, struct diag *diag)
     return ERR_OK;
 }
 
+char *name_pattern(enum name_kind kind)
+{
+    return mem_printf("^[%sA-Za-z0-9]{1,%zu}$", kinds[kind].marks, kinds[kind].max_len);
+}
+
 bool name_kind_of_parameter(const char *parameter, enum name_kind *kind)
 {
     static const struct {
