@@ -455,7 +455,8 @@ def test_a_service_that_does_not_answer_is_told_and_does_nothing_later(home: Hom
     finally:
         home.bridge.signal(signal.SIGCONT)
     assert (done.returncode, done.stdout) == (75, "")
-    assert "did not answer within 5 s" in done.stderr
+    # It may have been stopped in the middle of a commit.
+    assert "did not answer within 5 s" in done.stderr or "does not come to an end" in done.stderr
     assert home.client.wait_reply("second")["status"] == "accepted"
 
 
