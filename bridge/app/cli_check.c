@@ -37,16 +37,11 @@ static void check_rules(struct check *check, const struct text_list *patterns)
 
 static void report(const struct check *check, bool json)
 {
-    AUTO_FREE struct yaml_document **documents = mem_alloc((check->files.count + 1) * sizeof(struct yaml_document *));
-    documents[0] = check->config.document;
-    for (size_t i = 0; i < check->files.count; i++) {
-        documents[i + 1] = check->files.documents[i];
-    }
     if (json) {
         problem_report_json(stdout, &check->problems);
         return;
     }
-    problem_report(stdout, &check->problems, documents, check->files.count + 1);
+    problem_report(stdout, &check->problems, check->config.document, &check->files);
     if (check->problems.errors == 0) {
         printf("ok: %zu rule%s in %zu file%s\n", check->mapping == NULL ? 0 : mapping_rule_count(check->mapping),
                check->mapping != NULL && mapping_rule_count(check->mapping) == 1 ? "" : "s", check->files.count,

@@ -82,13 +82,7 @@ static int explain_configured(const struct explain *explain)
                  config_load_mappings(&config.mappings, &files, &problems) == ERR_OK &&
                  config_build_mapping(&config, &files, &mapping, &problems) == ERR_OK;
     if (problems.errors > 0) {
-        size_t count = files.count + 1;
-        AUTO_FREE struct yaml_document **documents = mem_alloc(count * sizeof(struct yaml_document *));
-        documents[0] = config.document;
-        for (size_t i = 0; i < files.count; i++) {
-            documents[i + 1] = files.documents[i];
-        }
-        problem_report(stderr, &problems, documents, count);
+        problem_report(stderr, &problems, config.document, &files);
     }
     int code = ready ? explain_with(explain, &config, mapping) : EX_CONFIG;
     mapping_destroy(mapping);

@@ -94,7 +94,7 @@ static int check_text(const char *source, const char *text)
         files = (struct mapping_files){.documents = &document, .count = 1};
     }
     if (files.count == 0 || config_build_mapping(&config, &files, &mapping, &problems) != ERR_OK) {
-        problem_report(stderr, &problems, &document, 1);
+        problem_report(stderr, &problems, document, NULL);
         code = fail(EX_DATAERR, "", "no such mapping can be written; try another --topic");
     }
     mapping_destroy(mapping);

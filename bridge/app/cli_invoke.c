@@ -159,7 +159,7 @@ static int perform_configured(const struct invoke *invoke)
     struct problems problems = {0};
     int code = EX_CONFIG;
     if (config_load(invoke->config_path, &config, &problems) != ERR_OK) {
-        problem_report(stderr, &problems, &config.document, 1);
+        problem_report(stderr, &problems, config.document, NULL);
     } else {
         struct config_platform *platform = choose_platform(&config, invoke->platform);
         code = platform == NULL ? EX_USAGE : perform(invoke, &config, platform);

@@ -92,7 +92,7 @@ static int perform_configured(const struct outbox_cli *cli)
     if (config_load(cli->config_path, &config, &problems) == ERR_OK) {
         code = perform(cli, &config);
     } else {
-        problem_report(stderr, &problems, &config.document, 1);
+        problem_report(stderr, &problems, config.document, NULL);
     }
     problems_clear(&problems);
     config_clear(&config);

@@ -21,13 +21,7 @@ static const char help_text[] = "  thingbridge run\n"
 // Prints all problems; true if there are errors.
 static bool report(const struct config *config, const struct mapping_files *files, const struct problems *problems)
 {
-    size_t count = files->count + 1;
-    AUTO_FREE struct yaml_document **documents = mem_alloc(count * sizeof(struct yaml_document *));
-    documents[0] = config->document;
-    for (size_t i = 0; i < files->count; i++) {
-        documents[i + 1] = files->documents[i];
-    }
-    problem_report(stderr, problems, documents, count);
+    problem_report(stderr, problems, config->document, files);
     return problems->errors > 0;
 }
 

@@ -162,7 +162,7 @@ static int sign_configured(const struct sign_request_options *options, struct pa
     if (config_load(options->config_path, &config, &problems) == ERR_OK) {
         code = sign_with(options, &config.platforms[0].access_key_secret, &config.platforms[0], parameters);
     } else {
-        problem_report(stderr, &problems, &config.document, 1);
+        problem_report(stderr, &problems, config.document, NULL);
     }
     problems_clear(&problems);
     config_clear(&config);

@@ -35,15 +35,10 @@ struct suite {
 
 static void report_problems(const struct suite *suite)
 {
-    AUTO_FREE struct yaml_document **documents = mem_alloc((suite->files.count + 1) * sizeof(struct yaml_document *));
-    documents[0] = suite->config.document;
-    for (size_t i = 0; i < suite->files.count; i++) {
-        documents[i + 1] = suite->files.documents[i];
-    }
     if (suite->report != NULL && suite->problems.errors > 0) {
         problem_report_json(stdout, &suite->problems);
     } else {
-        problem_report(stderr, &suite->problems, documents, suite->files.count + 1);
+        problem_report(stderr, &suite->problems, suite->config.document, &suite->files);
     }
 }
 

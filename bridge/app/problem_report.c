@@ -12,12 +12,20 @@ static const char *severity_name(enum severity severity)
     return severity == SEVERITY_ERROR ? "error" : "warning";
 }
 
-static const struct yaml_document *find_document(const char *source, struct yaml_document *const *documents,
-                                                 size_t count)
+static bool is_source(const struct yaml_document *document_or_null, const char *source)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (documents[i] != NULL && strcmp(yaml_root(documents[i])->source, source) == 0) {
-            return documents[i];
+    return document_or_null != NULL && strcmp(yaml_root(document_or_null)->source, source) == 0;
+}
+
+static const struct yaml_document *find_document(const char *source, const struct yaml_document *document,
+                                                 const struct mapping_files *files)
+{
+    if (is_source(document, source)) {
+        return document;
+    }
+    for (size_t i = 0; files != NULL && i < files->count; i++) {
+        if (is_source(files->documents[i], source)) {
+            return files->documents[i];
         }
     }
     return NULL;
@@ -47,7 +55,8 @@ static void show_place(FILE *out, const struct problem *problem)
     }
 }
 
-void problem_report(FILE *out, const struct problems *problems, struct yaml_document *const *documents, size_t count)
+void problem_report(FILE *out, const struct problems *problems, const struct yaml_document *document,
+                    const struct mapping_files *files)
 {
     bool colour = terminal_has_colour(out);
     for (size_t i = 0; i < problems->count; i++) {
@@ -55,7 +64,7 @@ void problem_report(FILE *out, const struct problems *problems, struct yaml_docu
         const char *start = !colour ? "" : problem->severity == SEVERITY_ERROR ? "\033[31m" : "\033[33m";
         show_place(out, problem);
         fprintf(out, "%s%s:%s %s\n", start, severity_name(problem->severity), colour ? "\033[0m" : "", problem->text);
-        show_line(out, problem, find_document(problem->source, documents, count));
+        show_line(out, problem, find_document(problem->source, document, files));
     }
     if (problems->omitted > 0) {
         fprintf(out, "and %zu more\n", problems->omitted);

@@ -6,6 +6,7 @@
 #include "app/config.h"
 #include "base/err.h"
 
-// `documents` (some may be NULL) are searched for the lines to show.
-void problem_report(FILE *out, const struct problems *problems, struct yaml_document *const *documents, size_t count);
+// The lines to show are those of the configuration's document and of the mapping files; either may be NULL.
+void problem_report(FILE *out, const struct problems *problems, const struct yaml_document *document,
+                    const struct mapping_files *files);
 void problem_report_json(FILE *out, const struct problems *problems);
