@@ -9,23 +9,39 @@
 
 // Node 0 is the root, which is nobody's child: so 0 stands for "none".
 struct node {
-    struct str level; // owned; unused in wildcard nodes
+    struct str text; // owned; unused in wildcard nodes
     uint32_t parent;
-    uint32_t first_child; // text levels only
-    uint32_t next_sibling;
-    uint32_t one;  // the child '+'
-    uint32_t rest; // the child '#'
-    size_t *values;
+    bool is_prefix;        // `text` is the beginning of a level, otherwise a whole one
+    uint32_t first_child;  // of those with text
+    uint32_t next_sibling; // of those with text
+    uint32_t one;          // the child '+'
+    uint32_t rest;         // the child '#'
+    uint64_t prefixes;     // bit n: there are children whose text is a beginning of n bytes
     size_t count;
+    size_t value;   // of one
+    size_t *values; // of more than one
+};
+
+struct slot {
+    uint32_t node;
+    uint32_t hash; // tells most others apart without a look at their nodes
 };
 
 struct filter_tree {
     struct node *nodes;
     size_t count;
     size_t capacity;
-    uint32_t *slots; // hash table of all text children, by parent and level
+    struct slot *slots; // hash table of all nodes with text, by parent and text
     size_t slot_count;
     size_t text_count;
+};
+
+// What a node with text is found by.
+struct edge {
+    uint32_t parent;
+    bool is_prefix;
+    struct str text;
+    uint32_t hash; // of all that
 };
 
 struct search {
@@ -59,7 +75,7 @@ void filter_tree_destroy(struct filter_tree *tree)
         return;
     }
     for (size_t i = 0; i < tree->count; i++) {
-        free((char *)tree->nodes[i].level.data);
+        free((char *)tree->nodes[i].text.data);
         free(tree->nodes[i].values);
     }
     free(tree->nodes);
@@ -67,25 +83,33 @@ void filter_tree_destroy(struct filter_tree *tree)
     free(tree);
 }
 
-// FNV-1a. Only rule files add nodes, so nobody outside can choose colliding levels.
-static size_t hash(uint32_t parent, struct str level)
+// FNV-1a, byte by byte, as all beginnings of a level may be looked for. Only rule files add nodes, so nobody outside
+// can choose colliding levels.
+static uint64_t hash_start(uint32_t parent)
 {
-    uint64_t value = 14695981039346656037U ^ parent;
-    value *= 1099511628211U;
-    for (size_t i = 0; i < level.len; i++) {
-        value = (value ^ (unsigned char)level.data[i]) * 1099511628211U;
-    }
-    return (size_t)(value ^ (value >> 32));
+    return (14695981039346656037U ^ parent) * 1099511628211U;
+}
+
+static uint64_t hash_add(uint64_t hash, char c)
+{
+    return (hash ^ (unsigned char)c) * 1099511628211U;
+}
+
+static struct edge edge_of(uint32_t parent, bool is_prefix, struct str text, uint64_t hash)
+{
+    uint64_t all = is_prefix ? hash_add(hash, FILTER_TREE_PREFIX) : hash;
+    return (struct edge){parent, is_prefix, text, (uint32_t)(all ^ (all >> 32))};
 }
 
 // The slot that holds the child, or the free one where it belongs.
-static uint32_t *find_slot(const struct filter_tree *tree, uint32_t parent, struct str level)
+static struct slot *find_slot(const struct filter_tree *tree, const struct edge *edge)
 {
     size_t mask = tree->slot_count - 1;
-    for (size_t i = hash(parent, level) & mask;; i = (i + 1) & mask) {
-        uint32_t *slot = &tree->slots[i];
-        const struct node *node = &tree->nodes[*slot];
-        if (*slot == 0 || (node->parent == parent && level_equal(node->level, level))) {
+    for (size_t i = edge->hash & mask;; i = (i + 1) & mask) {
+        struct slot *slot = &tree->slots[i];
+        const struct node *node = &tree->nodes[slot->node];
+        if (slot->node == 0 || (slot->hash == edge->hash && node->parent == edge->parent &&
+                                node->is_prefix == edge->is_prefix && level_equal(node->text, edge->text))) {
             return slot;
         }
     }
@@ -93,40 +117,61 @@ static uint32_t *find_slot(const struct filter_tree *tree, uint32_t parent, stru
 
 static void grow_slots(struct filter_tree *tree)
 {
-    uint32_t *old = tree->slots;
+    struct slot *old = tree->slots;
     size_t old_count = tree->slot_count;
     tree->slot_count *= 2;
     tree->slots = mem_alloc(tree->slot_count * sizeof *tree->slots);
+    size_t mask = tree->slot_count - 1;
     for (size_t i = 0; i < old_count; i++) {
-        if (old[i] != 0) {
-            *find_slot(tree, tree->nodes[old[i]].parent, tree->nodes[old[i]].level) = old[i];
+        size_t at = old[i].hash & mask;
+        while (tree->slots[at].node != 0) {
+            at = (at + 1) & mask;
+        }
+        if (old[i].node != 0) {
+            tree->slots[at] = old[i];
         }
     }
     free(old);
 }
 
-static uint32_t add_text_child(struct filter_tree *tree, uint32_t parent, struct str level)
+static uint32_t add_text_child(struct filter_tree *tree, uint32_t parent, bool is_prefix, struct str text)
 {
     if ((tree->text_count + 1) * 2 > tree->slot_count) {
         grow_slots(tree);
     }
-    uint32_t *slot = find_slot(tree, parent, level);
-    if (*slot == 0) {
-        uint32_t child = add_node(tree, parent);
-        struct node *node = &tree->nodes[child];
-        node->level = (struct str){mem_dup(level.data, level.len), level.len};
-        node->next_sibling = tree->nodes[parent].first_child;
-        tree->nodes[parent].first_child = child;
-        tree->text_count++;
-        *slot = child;
+    uint64_t hash = hash_start(parent);
+    for (size_t i = 0; i < text.len; i++) {
+        hash = hash_add(hash, text.data[i]);
     }
-    return *slot;
+    struct edge edge = edge_of(parent, is_prefix, text, hash);
+    struct slot *slot = find_slot(tree, &edge);
+    if (slot->node == 0) {
+        uint32_t child = add_node(tree, parent);
+        struct node *above = &tree->nodes[parent];
+        struct node *node = &tree->nodes[child];
+        node->text = (struct str){mem_dup(text.data, text.len), text.len};
+        node->is_prefix = is_prefix;
+        node->next_sibling = above->first_child;
+        above->first_child = child;
+        above->prefixes |= is_prefix ? UINT64_C(1) << text.len : 0;
+        tree->text_count++;
+        *slot = (struct slot){child, edge.hash};
+    }
+    return slot->node;
+}
+
+static bool level_is_prefix(struct str level)
+{
+    return level.len > 0 && level.data[level.len - 1] == FILTER_TREE_PREFIX;
 }
 
 static uint32_t add_child(struct filter_tree *tree, uint32_t parent, struct str level)
 {
+    if (level_is_prefix(level)) {
+        return add_text_child(tree, parent, true, (struct str){level.data, level.len - 1});
+    }
     if (!level_is_wild(level)) {
-        return add_text_child(tree, parent, level);
+        return add_text_child(tree, parent, false, level);
     }
     bool one = level_is_one(level);
     uint32_t child = one ? tree->nodes[parent].one : tree->nodes[parent].rest;
@@ -145,14 +190,20 @@ void filter_tree_add(struct filter_tree *tree, const char *filter, size_t value)
         at = add_child(tree, at, level);
     }
     struct node *node = &tree->nodes[at];
-    node->values = mem_resize(node->values, node->count + 1, sizeof *node->values);
-    node->values[node->count++] = value;
+    if (node->count++ == 0) {
+        node->value = value;
+        return;
+    }
+    node->values = mem_resize(node->values, node->count, sizeof *node->values);
+    node->values[0] = node->value;
+    node->values[node->count - 1] = value;
 }
 
 static bool emit(const struct search *search, uint32_t at)
 {
     const struct node *node = &search->tree->nodes[at];
-    return at == 0 || node->count == 0 || search->visit(search->context, node->values, node->count);
+    const size_t *values = node->count == 1 ? &node->value : node->values;
+    return at == 0 || node->count == 0 || search->visit(search->context, values, node->count);
 }
 
 static bool visit_all_below(const struct search *search, uint32_t at, bool first)
@@ -162,7 +213,7 @@ static bool visit_all_below(const struct search *search, uint32_t at, bool first
         return false;
     }
     for (uint32_t child = node->first_child; child != 0; child = search->tree->nodes[child].next_sibling) {
-        bool apart = first && level_is_dollar(search->tree->nodes[child].level);
+        bool apart = first && level_is_dollar(search->tree->nodes[child].text);
         if (!apart && !visit_all_below(search, child, false)) {
             return false;
         }
@@ -176,12 +227,33 @@ static bool visit_text_children(const struct search *search, uint32_t at, const 
 {
     const struct node *nodes = search->tree->nodes;
     for (uint32_t child = nodes[at].first_child; child != 0; child = nodes[child].next_sibling) {
-        bool apart = first && level_is_dollar(nodes[child].level);
+        bool apart = first && level_is_dollar(nodes[child].text);
         if (!apart && !visit_overlapping(search, child, rest, false)) {
             return false;
         }
     }
     return true;
+}
+
+static bool visit_edge(const struct search *search, struct edge edge, const char *rest)
+{
+    uint32_t child = find_slot(search->tree, &edge)->node;
+    return child == 0 || visit_overlapping(search, child, rest, false);
+}
+
+// The children that are the level, or a beginning of it.
+static bool visit_level(const struct search *search, uint32_t at, struct str level, const char *rest)
+{
+    uint64_t prefixes = search->tree->nodes[at].prefixes;
+    uint64_t hash = hash_start(at);
+    for (size_t len = 0; len <= level.len; len++, prefixes >>= 1) {
+        struct str beginning = {level.data, len};
+        if ((prefixes & 1) != 0 && !visit_edge(search, edge_of(at, true, beginning, hash), rest)) {
+            return false;
+        }
+        hash = len < level.len ? hash_add(hash, level.data[len]) : hash;
+    }
+    return visit_edge(search, edge_of(at, false, level, hash), rest);
 }
 
 static bool visit_overlapping(const struct search *search, uint32_t at, const char *rest, bool first)
@@ -198,11 +270,8 @@ static bool visit_overlapping(const struct search *search, uint32_t at, const ch
         if (!visit_text_children(search, at, rest, first)) {
             return false;
         }
-    } else {
-        uint32_t child = *find_slot(search->tree, at, level);
-        if (child != 0 && !visit_overlapping(search, child, rest, false)) {
-            return false;
-        }
+    } else if (!visit_level(search, at, level, rest)) {
+        return false;
     }
     if (first && level_is_dollar(level)) {
         return true;

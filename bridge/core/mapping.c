@@ -22,6 +22,7 @@ void mapping_destroy(struct mapping *mapping)
     }
     free(mapping->rules);
     filter_tree_destroy(mapping->tree);
+    free(mapping->filter_decides);
     text_list_free(&mapping->reply_allow);
     model_shelf_free(&mapping->models);
     free(mapping->base_topic);
@@ -99,9 +100,10 @@ bool rule_takes(const struct rule *rule, const char *topic, struct str *captures
 static bool find_first(void *context, const size_t *values, size_t count)
 {
     struct match *match = context;
+    const struct mapping *mapping = match->mapping;
     struct str captures[TOPIC_MAX_CAPTURES];
     for (size_t i = 0; i < count && values[i] < match->best; i++) {
-        if (rule_takes(match->mapping->rules[values[i]], match->topic, captures)) {
+        if (mapping->filter_decides[values[i]] || rule_takes(mapping->rules[values[i]], match->topic, captures)) {
             match->best = values[i];
         }
     }

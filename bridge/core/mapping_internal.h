@@ -124,6 +124,7 @@ struct mapping {
     struct rule **rules;
     size_t count;
     struct filter_tree *tree; // rule indexes
+    bool *filter_decides;     // per rule: it takes whatever its filters in the tree match
     char *base_topic;
     char *discovery_prefix;
     char *default_platform;
@@ -198,8 +199,9 @@ void shape_of_rule(const struct rule *rule, struct shape *out);
 // False if the topic depends on the message's content: nothing can be told about it before it is there.
 bool shape_of_reply(const struct rule *rule, const struct template *tmpl, struct shape *out);
 bool shape_overlaps(const struct shape *reply, const struct shape *command);
-// Topic filters that together cover the shape: levels with few fixed values are written out.
-void shape_filters(const struct shape *shape, struct text_list *out);
+// Topic filters that together cover the shape: levels with few fixed values are written out; with_prefixes those with
+// few globs too, as the levels with FILTER_TREE_PREFIX. True if they match no other topic than the shape does.
+bool shape_filters(const struct shape *shape, bool with_prefixes, struct text_list *out);
 void shape_free(struct shape *shape);
 
 // Errors for reply topics that would be taken for commands. `sources` has one per rule.

@@ -167,11 +167,12 @@ static void read_rules(struct load *load, const struct file *file, size_t *total
 static void fill_tree(struct mapping *mapping)
 {
     mapping->tree = filter_tree_create();
+    mapping->filter_decides = mem_alloc((mapping->count + 1) * sizeof *mapping->filter_decides);
     for (size_t i = 0; i < mapping->count; i++) {
         struct shape shape;
         struct text_list filters;
         shape_of_rule(mapping->rules[i], &shape);
-        shape_filters(&shape, &filters);
+        mapping->filter_decides[i] = shape_filters(&shape, true, &filters);
         for (size_t k = 0; k < filters.count; k++) {
             filter_tree_add(mapping->tree, filters.items[k], i);
         }

@@ -32,7 +32,7 @@ static const struct rule *find_loop(const struct mapping *mapping, const struct 
 {
     struct loop_search search = {mapping, reply, SIZE_MAX};
     struct text_list filters;
-    shape_filters(reply, &filters);
+    (void)shape_filters(reply, false, &filters);
     for (size_t i = 0; i < filters.count; i++) {
         filter_tree_search(mapping->tree, filters.items[i], find_taker, &search);
     }

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "core/filter_tree.h"
 #include "core/level.h"
 #include "core/mapping_internal.h"
 #include "core/template_internal.h"
@@ -264,30 +265,56 @@ bool shape_overlaps(const struct shape *reply, const struct shape *command)
     return overlaps_from(reply, 0, command, 0);
 }
 
-static bool can_be_written_out(const struct shape_level *level)
+// As the level of a filter; NULL if only '+' can stand for it. The caller frees it. *exact is cleared if it stands for
+// more than the glob.
+static char *write_glob(const char *glob, bool with_prefixes, bool *exact)
 {
-    for (size_t i = 0; i < level->globs.count; i++) {
-        const char *glob = level->globs.items[i];
-        if (!is_fixed(glob) || strpbrk(glob, "/+#") != NULL) {
-            return false;
-        }
+    size_t fixed = strcspn(glob, "*?");
+    if (strpbrk(glob, "/+#") != NULL) {
+        return NULL;
     }
-    return true;
+    if (glob[fixed] == '\0') {
+        return mem_strdup(glob);
+    }
+    if (fixed == 0 || !with_prefixes) {
+        return NULL;
+    }
+    bool is_cut = fixed > FILTER_TREE_MAX_PREFIX;
+    *exact &= !is_cut && strcmp(glob + fixed, "*") == 0;
+    return mem_printf("%.*s%c", is_cut ? FILTER_TREE_MAX_PREFIX : (int)fixed, glob, FILTER_TREE_PREFIX);
 }
 
-// Each filter so far is continued with each value of the level, or with '+' if those are not fixed or too many.
-static void continue_filters(struct text_list *filters, bool first, const struct shape_level *level)
+// The texts of a level; false if a wildcard has to stand for it.
+static bool write_level(const struct shape_level *level, size_t max, bool with_prefixes, struct text_list *out,
+                        bool *exact)
+{
+    bool written = !level->multi && level->globs.count <= max;
+    for (size_t i = 0; i < level->globs.count && written; i++) {
+        AUTO_FREE char *text = write_glob(level->globs.items[i], with_prefixes, exact);
+        written = text != NULL;
+        text_list_add(out, written ? text : "");
+    }
+    return written;
+}
+
+// Each filter so far is continued with each value of the level, or with a wildcard if those are not fixed or too many.
+static void continue_filters(struct text_list *filters, bool first, const struct shape_level *level, bool with_prefixes,
+                             bool *exact)
 {
     struct text_list longer = {0};
-    bool written_out = can_be_written_out(level) && filters->count * level->globs.count <= MAX_FILTERS;
-    size_t values = written_out && !level->multi ? level->globs.count : 1;
+    struct text_list values = {0};
+    if (!write_level(level, MAX_FILTERS / filters->count, with_prefixes, &values, exact)) {
+        text_list_free(&values);
+        text_list_add(&values, level->multi ? "#" : "+");
+        *exact &= level->globs.count == 1 && strcmp(level->globs.items[0], "*") == 0;
+    }
     for (size_t i = 0; i < filters->count; i++) {
-        for (size_t k = 0; k < values; k++) {
-            const char *value = level->multi ? "#" : written_out ? level->globs.items[k] : "+";
-            AUTO_FREE char *text = mem_printf("%s%s%s", filters->items[i], first ? "" : "/", value);
+        for (size_t k = 0; k < values.count; k++) {
+            AUTO_FREE char *text = mem_printf("%s%s%s", filters->items[i], first ? "" : "/", values.items[k]);
             text_list_add(&longer, text);
         }
     }
+    text_list_free(&values);
     text_list_free(filters);
     *filters = longer;
 }
@@ -312,17 +339,24 @@ static void drop_repeated(struct text_list *list)
     list->count = kept;
 }
 
-void shape_filters(const struct shape *shape, struct text_list *out)
+bool shape_filters(const struct shape *shape, bool with_prefixes, struct text_list *out)
 {
+    bool exact = true;
     *out = (struct text_list){0};
     text_list_add(out, "");
     for (size_t i = 0; i < shape->count; i++) {
-        continue_filters(out, i == 0, &shape->levels[i]);
+        continue_filters(out, i == 0, &shape->levels[i], with_prefixes, &exact);
         if (shape->levels[i].multi) {
+            exact &= i + 1 == shape->count;
             break;
         }
     }
     drop_repeated(out);
+    // A wildcard at the first level does not match names that begin with '$', but a value of `where` would.
+    for (size_t i = 0; i < out->count; i++) {
+        exact &= out->items[i][0] != '$';
+    }
+    return exact;
 }
 
 void shape_free(struct shape *shape)

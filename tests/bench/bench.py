@@ -194,6 +194,11 @@ class Bench:
                 print("".join(f"        {line}\n" for line in unexpected(result)[:SHOWN_LINES]), end="")
 
 
+def print_mapping(program: Path, matches: int) -> None:
+    print(flush=True)
+    subprocess.run([program, str(matches)], stdin=subprocess.DEVNULL, check=True, timeout=TIMEOUT_S)
+
+
 def unexpected(result: Measurement) -> list[str]:
     """What the bridge says about commands that did not end well."""
     return [line for line in result.log.splitlines() if "event=command_ended" in line]
@@ -215,6 +220,7 @@ def main(arguments: Sequence[str]) -> int:
         bench = Bench(Path(folder), stack, options.build / "tests/bench_load")
         bench.print_rest()
         bench.print_load(counts)
+    print_mapping(options.build / "tests/bench_mapping", 20_000 if options.smoke else 2_000_000)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / "build"))
         delivery = DeliveryBench(Path(folder), stack, options.build / "tests/bench_load")

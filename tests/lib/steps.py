@@ -188,7 +188,7 @@ class Steps:
             self.build("tsan"),
             self.unit("tsan"),
             self.pytest("integration-tsan", *at_a_time, "tests/integration", is_quick=False, preset="tsan"),
-            self.build("release", "thingbridge", "bench_load"),
+            self.build("release", "thingbridge", "bench_load", "bench_mapping"),
             self.crash(),
             self.pytest("demo", "tests/demo", is_quick=False),
             self.bench(),
