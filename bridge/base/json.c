@@ -276,6 +276,23 @@ char *json_print(const struct json_object *value)
     return mem_strdup(json_object_to_json_string_ext(unconst(value), flags));
 }
 
+char *json_scalar_text(const struct json_object *value)
+{
+    switch (json_kind(value)) {
+    case JSON_TEXT:
+        return mem_strdup(json_text(value));
+    case JSON_BOOL:
+    case JSON_INT:
+    case JSON_REAL:
+        return json_print(value);
+    case JSON_NULL:
+    case JSON_LIST:
+    case JSON_MAP:
+        break;
+    }
+    return NULL;
+}
+
 char *json_print_pretty(const struct json_object *value)
 {
     int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE;

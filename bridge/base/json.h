@@ -16,6 +16,7 @@
 struct json_object;
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_TEXT, JSON_LIST, JSON_MAP };
+#define JSON_KIND_BIT(kind) (1U << (kind)) // of a set of kinds
 
 #define JSON_DEPTH_MAX 1000
 struct json_limits {
@@ -73,6 +74,8 @@ void json_add(struct json_object *list, struct json_object *value); // takes val
 
 // Compact JSON text ("/" not escaped, number text kept); the caller frees it.
 char *json_print(const struct json_object *value);
+// Text as it is, numbers and booleans as JSON writes them; NULL for other kinds. The caller frees it.
+char *json_scalar_text(const struct json_object *value);
 // For people: indented.
 char *json_print_pretty(const struct json_object *value);
 

@@ -162,7 +162,7 @@ void rule_load_reply(const struct loader *loader, const struct rule_source *sour
 void rule_load_batch(const struct loader *loader, const struct rule_source *source, struct rule *rule);
 // Reads the files of `model`.
 void rule_load_models(const struct loader *loader, const struct rule_source *source, struct rule *rule);
-// Holds what never changes of `invoke` and `batch` to the models. The rule is loaded otherwise.
+// Holds what is known of `invoke` and `batch` before a message comes to the models. The rule is loaded otherwise.
 void rule_check_models(const struct loader *loader, const struct rule_source *source, const struct rule *rule);
 // The service of a rule with models; the failure names the nearest one. ERR_MISSING if there is none.
 enum err rule_find_service(const struct rule *rule, const char *identifier, const struct model_service **out,
@@ -198,6 +198,8 @@ struct shape {
 void shape_of_rule(const struct rule *rule, struct shape *out);
 // False if the topic depends on the message's content: nothing can be told about it before it is there.
 bool shape_of_reply(const struct rule *rule, const struct template *tmpl, struct shape *out);
+// The texts to which `where` holds each capture, one per capture of the topic; NULL: others too.
+void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TOPIC_MAX_CAPTURES]);
 bool shape_overlaps(const struct shape *reply, const struct shape *command);
 // Topic filters that together cover the shape: levels with few fixed values are written out; with_prefixes those with
 // few globs too, as the levels with FILTER_TREE_PREFIX. True if they match no other topic than the shape does.

@@ -1,4 +1,4 @@
-// The rule key `model`: reads thing models, and holds a rule's constant parts to them.
+// The rule key `model`: reads thing models, and holds to them what a rule will give whatever message comes.
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "core/mapping_internal.h"
 #include "core/show.h"
+#include "core/template_internal.h"
 
 struct shelved_model {
     char *path;
@@ -156,6 +157,8 @@ enum err rule_find_service(const struct rule *rule, const char *identifier, cons
 // What the checks of one rule's arguments share.
 struct checker {
     const struct loader *loader;
+    struct template_scope scope;
+    const struct text_list *captures[TOPIC_MAX_CAPTURES]; // as of rule_fixed_captures
     const struct model_service *service;
 };
 
@@ -201,6 +204,65 @@ static void check_fields(const struct checker *checker, const struct model_field
     }
 }
 
+static void check_value(const struct checker *checker, const struct model_data *data, const char *name,
+                        const struct yaml_node *node, const struct json_object *value)
+{
+    AUTO_JSON struct json_object *sent = NULL;
+    struct failure failure;
+    if (model_check_value(data, name, value, &sent, &failure) != ERR_OK) {
+        tell(checker, node, failure.detail);
+    }
+}
+
+// The filter that makes something that fits of the only kind there is; "" if there is none.
+static const char *fitting_filter(const struct model_data *data, unsigned kinds)
+{
+    if (kinds == JSON_KIND_BIT(JSON_TEXT)) {
+        bool is_real = data->type == MODEL_FLOAT || data->type == MODEL_DOUBLE;
+        bool is_whole = data->type == MODEL_INT || data->type == MODEL_ENUM;
+        return is_real ? "; add | float" : is_whole ? "; add | int" : data->type == MODEL_BOOL ? "; add | bool" : "";
+    }
+    return data->type == MODEL_TEXT ? "; add | string" : "";
+}
+
+static void tell_kinds(const struct checker *checker, const struct model_data *data, const char *name,
+                       const struct yaml_node *node, unsigned kinds)
+{
+    AUTO_BUF struct buf text = {0};
+    buf_printf(&text, "%s takes ", show_plain(name).text);
+    model_describe(data, &text);
+    buf_text(&text, ", and this gives");
+    const char *separator = " ";
+    for (int kind = JSON_NULL; kind <= JSON_MAP; kind++) {
+        if ((kinds & JSON_KIND_BIT(kind)) != 0) {
+            buf_printf(&text, "%s%s", separator, json_kind_name((enum json_kind)kind));
+            separator = " or ";
+        }
+    }
+    buf_text(&text, fitting_filter(data, kinds));
+    tell(checker, node, text.data);
+}
+
+static void check_template(const struct checker *checker, const struct model_data *data, const char *name,
+                           const struct yaml_node *node)
+{
+    struct template *tmpl = NULL;
+    struct template_forecast forecast;
+    struct diag told_before;
+    if (template_compile_text(node->text, &checker->scope, &tmpl, &told_before) != ERR_OK) {
+        return;
+    }
+    template_forecast(tmpl, checker->captures, &forecast);
+    for (size_t i = 0; i < forecast.count; i++) {
+        check_value(checker, data, name, node, forecast.values[i]);
+    }
+    if (!forecast.is_complete && (forecast.kinds & model_kinds(data)) == 0) {
+        tell_kinds(checker, data, name, node, forecast.kinds);
+    }
+    template_forecast_clear(&forecast);
+    template_free(tmpl);
+}
+
 static bool may_hold_template(const struct yaml_node *node)
 {
     return node->kind == YAML_SCALAR && (node->quoted || yaml_type(node) == YAML_TEXT) &&
@@ -224,8 +286,8 @@ static void check_items(const struct checker *checker, const struct model_data *
 static void check_node(const struct checker *checker, const struct model_data *data, const char *name,
                        const struct yaml_node *node)
 {
-    struct failure failure;
     if (may_hold_template(node)) {
+        check_template(checker, data, name, node);
         return;
     }
     if (node->kind == YAML_MAP && data->type == MODEL_STRUCT) {
@@ -238,10 +300,7 @@ static void check_node(const struct checker *checker, const struct model_data *d
         return;
     }
     AUTO_JSON struct json_object *value = yaml_to_json(node);
-    AUTO_JSON struct json_object *sent = NULL;
-    if (model_check_value(data, name, value, &sent, &failure) != ERR_OK) {
-        tell(checker, node, failure.detail);
-    }
+    check_value(checker, data, name, node, value);
 }
 
 static void check_args(const struct checker *checker, const struct yaml_node *invoke)
@@ -271,21 +330,33 @@ static void check_sync(const struct checker *checker, const struct rule_source *
     }
 }
 
+static void check_identifier(struct checker *checker, const struct rule_source *source, const struct rule *rule,
+                             const char *identifier)
+{
+    struct failure failure;
+    if (rule_find_service(rule, identifier, &checker->service, &failure) != ERR_OK) {
+        yaml_problem(checker->loader->problems, SEVERITY_ERROR, yaml_get(rule->keys.invoke, "identifier"), "%s",
+                     failure.detail);
+        return;
+    }
+    check_args(checker, rule->keys.invoke);
+    check_sync(checker, source, rule);
+}
+
 void rule_check_models(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
 {
-    static const struct template_input nothing = {0};
-    AUTO_FREE char *identifier = NULL;
-    struct failure failure;
-    if (rule->model_count < rule->keys.model.count || rule->model_count == 0 || rule->identifier == NULL ||
-        !template_is_constant(rule->identifier) ||
-        template_string(rule->identifier, &nothing, &identifier, &failure) != ERR_OK) {
+    if (rule->model_count < rule->keys.model.count || rule->model_count == 0 || rule->identifier == NULL) {
         return;
     }
-    struct checker checker = {.loader = loader};
-    if (rule_find_service(rule, identifier, &checker.service, &failure) != ERR_OK) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, yaml_get(rule->keys.invoke, "identifier"), "%s", failure.detail);
-        return;
+    struct checker checker = {.loader = loader, .scope = {rule->pattern, loader->groups, loader->group_count}};
+    rule_fixed_captures(rule, checker.captures);
+    struct template_forecast identifiers;
+    template_forecast(rule->identifier, checker.captures, &identifiers);
+    for (size_t i = 0; i < identifiers.count; i++) {
+        AUTO_FREE char *identifier = json_scalar_text(identifiers.values[i]);
+        if (identifier != NULL) {
+            check_identifier(&checker, source, rule, identifier);
+        }
     }
-    check_args(&checker, rule->keys.invoke);
-    check_sync(&checker, source, rule);
+    template_forecast_clear(&identifiers);
 }

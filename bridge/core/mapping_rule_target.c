@@ -48,11 +48,31 @@ static void warn_unchecked(const struct target *target, const struct yaml_node *
     }
 }
 
-// A name in the platform's sense: what never changes is checked now.
+// The names that it can give, whatever message comes. Those of a group were checked with it.
+static enum err check_names(const struct target *target, const struct yaml_node *node, enum name_kind kind,
+                            const struct template *tmpl)
+{
+    const struct text_list *captures[TOPIC_MAX_CAPTURES];
+    struct template_forecast forecast;
+    rule_fixed_captures(target->rule, captures);
+    template_forecast(tmpl, captures, &forecast);
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < forecast.count && err == ERR_OK; i++) {
+        AUTO_FREE char *text = json_scalar_text(forecast.values[i]);
+        struct diag diag;
+        err = text != NULL ? name_check(kind, text, &diag) : ERR_OK;
+        if (err != ERR_OK) {
+            (void)refuse(target, node, diag.text);
+        }
+    }
+    template_forecast_clear(&forecast);
+    return err;
+}
+
+// A name in the platform's sense.
 static enum err load_name(const struct target *target, const struct yaml_node *node, enum name_kind kind,
                           struct template **out)
 {
-    static const struct template_input nothing = {0};
     enum err err = template_compile(node, target->scope, out, target->loader->problems);
     if (err != ERR_OK) {
         *out = NULL;
@@ -60,14 +80,7 @@ static enum err load_name(const struct target *target, const struct yaml_node *n
     }
     warn_unchecked(target, node, template_unchecked(*out, target->checked),
                    kind == NAME_IDENTIFIER ? "service" : "device");
-    AUTO_FREE char *text = NULL;
-    struct failure failure;
-    struct diag diag;
-    if (template_is_constant(*out) && template_string(*out, &nothing, &text, &failure) == ERR_OK &&
-        name_check(kind, text, &diag) != ERR_OK) {
-        return refuse(target, node, diag.text);
-    }
-    return ERR_OK;
+    return check_names(target, node, kind, *out);
 }
 
 static enum err load_devices(const struct target *target, const struct yaml_node *node)

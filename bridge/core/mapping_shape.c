@@ -177,6 +177,18 @@ static bool is_fixed(const char *glob)
     return strpbrk(glob, "*?") == NULL;
 }
 
+void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TOPIC_MAX_CAPTURES])
+{
+    for (size_t i = 0; i < rule->pattern->name_count; i++) {
+        const struct where *where = find_where(rule, (int)i);
+        bool fixed = where != NULL;
+        for (size_t k = 0; fixed && k < where->globs.count; k++) {
+            fixed = is_fixed(where->globs.items[k]);
+        }
+        out[i] = fixed ? &where->globs : NULL;
+    }
+}
+
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;

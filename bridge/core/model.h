@@ -89,5 +89,8 @@ enum err model_check_args(const struct model_service *service, const struct json
 enum err model_check_value(const struct model_data *data, const char *name, const struct json_object *value,
                            struct json_object **out, struct failure *failure) MUST_CHECK;
 
+// The kinds of JSON values that it can take: JSON_KIND_BIT of each.
+unsigned model_kinds(const struct model_data *data);
+
 // What values it takes, for people: "an integer from 0 to 100 (%)".
 void model_describe(const struct model_data *data, struct buf *out);

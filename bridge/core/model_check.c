@@ -264,6 +264,29 @@ static enum err check(const struct model_data *data, const struct place *place, 
     return checks[data->type](data, place, value, out, failure);
 }
 
+unsigned model_kinds(const struct model_data *data)
+{
+    static const unsigned number = JSON_KIND_BIT(JSON_INT) | JSON_KIND_BIT(JSON_REAL);
+    switch (data->type) {
+    case MODEL_INT:
+    case MODEL_FLOAT:
+    case MODEL_DOUBLE:
+    case MODEL_ENUM:
+        return number;
+    case MODEL_BOOL:
+        return number | JSON_KIND_BIT(JSON_BOOL);
+    case MODEL_TEXT:
+        return JSON_KIND_BIT(JSON_TEXT);
+    case MODEL_DATE:
+        return number | JSON_KIND_BIT(JSON_TEXT);
+    case MODEL_ARRAY:
+        return JSON_KIND_BIT(JSON_LIST);
+    case MODEL_STRUCT:
+        break;
+    }
+    return JSON_KIND_BIT(JSON_MAP);
+}
+
 enum err model_check_value(const struct model_data *data, const char *name, const struct json_object *value,
                            struct json_object **out, struct failure *failure)
 {

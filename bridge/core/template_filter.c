@@ -14,11 +14,18 @@
 #define MAX_ARGS  256
 #define ARG_DEPTH 16
 
+#define TEXT    JSON_KIND_BIT(JSON_TEXT)
+#define BOOLEAN JSON_KIND_BIT(JSON_BOOL)
+#define INTEGER JSON_KIND_BIT(JSON_INT)
+#define REAL    JSON_KIND_BIT(JSON_REAL)
+#define NUMBER  (INTEGER | REAL)
+
 struct filter_row {
     const char *name;
     size_t min_args;
     size_t max_args;
-    bool pairs;                                                  // name=value
+    bool pairs;     // name=value
+    unsigned gives; // kinds of values, as bits; 0: those of its arguments, and for `default` those that came in
     enum err (*check)(const struct filter *, struct diag *diag); // of the arguments, or NULL
     // NULL for the filters that see missing values, which template_filter_apply knows.
     struct json_object *(*apply)(const struct filter *, const struct json_object *value, const char **wants);
@@ -42,29 +49,11 @@ static struct json_object *to_bool(const struct filter *filter, const struct jso
     return NULL;
 }
 
-// Text of a text, number or boolean; NULL for other kinds. The caller frees it.
-static char *scalar_text(const struct json_object *value)
-{
-    switch (json_kind(value)) {
-    case JSON_TEXT:
-        return mem_strdup(json_text(value));
-    case JSON_BOOL:
-    case JSON_INT:
-    case JSON_REAL:
-        return json_print(value);
-    case JSON_NULL:
-    case JSON_LIST:
-    case JSON_MAP:
-        break;
-    }
-    return NULL;
-}
-
 static struct json_object *to_string(const struct filter *filter, const struct json_object *value, const char **wants)
 {
     (void)filter;
     *wants = "wants text, a number or a boolean (the filter json takes anything)";
-    AUTO_FREE char *text = scalar_text(value);
+    AUTO_FREE char *text = json_scalar_text(value);
     return text != NULL ? json_new_text(text) : NULL;
 }
 
@@ -119,24 +108,39 @@ static struct json_object *trim(const struct filter *filter, const struct json_o
 }
 
 static const struct filter_row rows[] = {
-    {"int", 0, 0, false, NULL, number_int},
-    {"float", 0, 0, false, NULL, number_float},
-    {"bool", 0, 0, false, NULL, to_bool},
-    {"string", 0, 0, false, NULL, to_string},
-    {"json", 0, 0, false, NULL, to_json},
-    {"lower", 0, 0, false, NULL, lower},
-    {"upper", 0, 0, false, NULL, upper},
-    {"trim", 0, 0, false, NULL, trim},
-    {"default", 1, 1, false, NULL, NULL},
-    {"map", 1, MAX_ARGS, true, NULL, NULL},
-    {"scale", 4, 4, false, number_check_scale, number_scale},
-    {"clamp", 2, 2, false, number_check_clamp, number_clamp},
-    {"round", 0, 1, false, number_check_round, number_round},
+    {"int", 0, 0, false, INTEGER, NULL, number_int},
+    {"float", 0, 0, false, REAL, NULL, number_float},
+    {"bool", 0, 0, false, BOOLEAN, NULL, to_bool},
+    {"string", 0, 0, false, TEXT, NULL, to_string},
+    {"json", 0, 0, false, TEXT, NULL, to_json},
+    {"lower", 0, 0, false, TEXT, NULL, lower},
+    {"upper", 0, 0, false, TEXT, NULL, upper},
+    {"trim", 0, 0, false, TEXT, NULL, trim},
+    {"default", 1, 1, false, 0, NULL, NULL},
+    {"map", 1, MAX_ARGS, true, 0, NULL, NULL},
+    {"scale", 4, 4, false, NUMBER, number_check_scale, number_scale},
+    {"clamp", 2, 2, false, NUMBER, number_check_clamp, number_clamp},
+    {"round", 0, 1, false, NUMBER, number_check_round, number_round},
 };
 
 bool template_filter_is_map(const struct filter *filter)
 {
     return filter->row->pairs;
+}
+
+bool template_filter_is_default(const struct filter *filter)
+{
+    return filter->row->apply == NULL && !filter->row->pairs;
+}
+
+unsigned template_filter_kinds(const struct filter *filter, unsigned kinds)
+{
+    unsigned gives = filter->row->gives;
+    gives |= template_filter_is_default(filter) ? kinds & ~JSON_KIND_BIT(JSON_NULL) : 0;
+    for (size_t i = 0; filter->row->gives == 0 && i < filter->count; i++) {
+        gives |= JSON_KIND_BIT(json_kind(filter->args[i]));
+    }
+    return gives;
 }
 
 static void apply_default(const struct filter *filter, struct value *value)
@@ -160,7 +164,7 @@ static enum err apply_map(const struct filter *filter, const char *name, struct 
     if (kind == JSON_LIST || kind == JSON_MAP) {
         return fail(filter, name, value->json, "wants text, a number or a boolean", failure);
     }
-    AUTO_FREE char *text = scalar_text(value->json);
+    AUTO_FREE char *text = json_scalar_text(value->json);
     json_free(value->json);
     *value = (struct value){.missing = true, .why = "nothing in its map(...) fits"};
     for (size_t i = 0; text != NULL && i < filter->count; i++) {
@@ -175,7 +179,7 @@ static enum err apply_map(const struct filter *filter, const char *name, struct 
 enum err template_filter_apply(const struct filter *filter, const char *name, struct value *value,
                                struct failure *failure)
 {
-    if (filter->row->apply == NULL && !filter->row->pairs) {
+    if (template_filter_is_default(filter)) {
         apply_default(filter, value);
         return ERR_OK;
     }

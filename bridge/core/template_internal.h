@@ -1,6 +1,7 @@
 // What the files of the template module share, and what mapping needs to know of a template's inside. Private to core.
 #pragma once
 
+#include "base/keys.h"
 #include "core/template.h"
 
 // A value on its way through filters; `json` is owned.
@@ -61,6 +62,9 @@ enum err template_parse(const char *text, const struct template_scope *scope, st
 enum err template_parse_filter(const char **at, struct filter *out, struct diag *diag) MUST_CHECK;
 void template_filter_free(struct filter *filter);
 bool template_filter_is_map(const struct filter *filter);
+bool template_filter_is_default(const struct filter *filter);
+// The kinds of values that it can give (bits as in struct template_forecast) where it takes those of `kinds`.
+unsigned template_filter_kinds(const struct filter *filter, unsigned kinds);
 // Changes the value in place. `name`: the expression it belongs to.
 enum err template_filter_apply(const struct filter *filter, const char *name, struct value *value,
                                struct failure *failure) MUST_CHECK;
@@ -77,3 +81,15 @@ const char *template_tree_unchecked(const struct template_tree *tree, const bool
 // Visits every text of the tree with its place below `name`, as "args.color" or "args.list.0".
 void template_tree_each(const struct template_tree *tree, const char *name,
                         void (*visit)(void *context, const char *place, const struct template *tmpl), void *context);
+
+// What a template can give, whatever message comes. Values that reject the command are not among them.
+struct template_forecast {
+    bool is_complete;            // it gives one of `values`, or nothing
+    struct json_object **values; // owned
+    size_t count;
+    unsigned kinds; // if it is not complete: JSON_KIND_BIT of each kind that it can give
+};
+// `captures`: the texts to which each capture is held, NULL for any; one per capture. Clear *out.
+void template_forecast(const struct template *tmpl, const struct text_list *const *captures,
+                       struct template_forecast *out);
+void template_forecast_clear(struct template_forecast *forecast);

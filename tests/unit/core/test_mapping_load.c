@@ -121,6 +121,17 @@ static void names_that_never_change_are_checked_at_load(void **state)
     mapping_destroy(mapping);
 }
 
+static void names_that_a_message_chooses_from_known_ones_are_checked_at_load(void **state)
+{
+    (void)state;
+    assert_error(HEAD "- name: a\n  topic: \"x/{d}\"\n  where: {d: [lamp, \"lamp 2\"]}\n  reply: none\n"
+                      "  invoke: {identifier: Set, device: \"${d}\"}\n",
+                 8, "\"lamp 2\"");
+    assert_error(
+        HEAD "- name: a\n  topic: x\n  invoke: {identifier: '${payload | map(a=\"Set\", b=\"Set it\")}', device: d}\n",
+        6, "\"Set it\"");
+}
+
 static void a_call_has_literal_names(void **state)
 {
     (void)state;
@@ -254,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_rule_has_either_invoke_or_call),
         cmocka_unit_test(invoke_names_one_service_and_one_kind_of_device),
         cmocka_unit_test(names_that_never_change_are_checked_at_load),
+        cmocka_unit_test(names_that_a_message_chooses_from_known_ones_are_checked_at_load),
         cmocka_unit_test(a_call_has_literal_names),
         cmocka_unit_test(templates_are_compiled_with_their_place),
         cmocka_unit_test(errors_of_defaults_are_told_once),

@@ -87,6 +87,52 @@ static void templates_are_left_to_the_run(void **state)
              "- {name: c, topic: \"z/{s}\", invoke: {identifier: \"${s}\", device: \"${payload.d}\"}, reply: none}\n"));
 }
 
+static void services_that_a_message_chooses_from_known_names_are_checked(void **state)
+{
+    (void)state;
+    assert_invoke_error("{identifier: '${payload.m | map(set=\"Set\", flip=\"Togle\")}', device: d}", 6,
+                        "no service \"Togle\"; did you mean `Toggle`");
+    assert_invoke_error("{identifier: '${payload.m | map(set=\"Set\") | default(\"Blink\")}', device: d}", 6,
+                        "no service \"Blink\"");
+    assert_told(HEAD "- name: a\n  topic: \"x/{s}\"\n  where: {s: [Toggle, Blink]}\n  reply: none\n"
+                     "  invoke: {identifier: \"${s}\", device: d}\n",
+                SEVERITY_ERROR, 8, "no service \"Blink\"");
+    assert_told(HEAD "- name: a\n  topic: \"x/{s}\"\n  where: {s: [Start, Stopp]}\n  reply: none\n"
+                     "  invoke: {identifier: \"ota:${s}\", device: d, args: \"${payload}\"}\n",
+                SEVERITY_ERROR, 8, "no service \"ota:Stopp\"");
+    assert_told(HEAD "- name: a\n  topic: \"x/{s}\"\n  where: {s: [Toggle, Set]}\n  reply: none\n"
+                     "  invoke: {identifier: \"${s}\", device: d, args: {brightness: 1}}\n",
+                SEVERITY_ERROR, 8, "Toggle: there is no argument brightness");
+    mapping_destroy(load_modelled(
+        HEAD
+        "- {name: a, topic: \"x/{s}\", where: {s: [toggle, set]}, reply: none,\n"
+        "   invoke: {identifier: '${s | map(toggle=\"Toggle\",set=\"Set\")}', device: d, args: \"${payload}\"}}\n"));
+}
+
+static void arguments_that_can_never_fit_are_told(void **state)
+{
+    (void)state;
+    assert_invoke_error("{identifier: Set, device: d, args: {brightness: \"${payload.b | lower}\"}}", 6,
+                        "Set: brightness takes an integer from 0 to 100 (%), and this gives text; add | int");
+    assert_invoke_error("{identifier: Calibrate, device: d, args: {gain: \"${property.gain}\"}}", 6,
+                        "and this gives text; add | float");
+    assert_invoke_error("{identifier: Set, device: d, args: {color: \"${payload.c | int}\"}}", 6,
+                        "and this gives integer; add | string");
+    assert_invoke_error("{identifier: Set, device: d, args: {brightness: \"${payload.b | map(on=100, max=255)}\"}}", 6,
+                        "brightness is integer 255; it takes an integer from 0 to 100");
+    assert_invoke_error(
+        "{identifier: Set, device: d, args: {brightness: \"${payload.b | map(on=100) | default(-1)}\"}}", 6,
+        "brightness is integer -1");
+    assert_invoke_error("{identifier: Scene, device: d, args: {mode: 1, levels: [1, \"level ${payload.l}\"]}}", 6,
+                        "levels[1] takes an integer");
+    mapping_destroy(load_modelled(
+        HEAD "- {name: a, topic: \"x/{b}\", reply: none, where: {b: [\"0\", \"50\", \"x\"]},\n"
+             "   invoke: {identifier: Set, device: d, args: {brightness: \"${b | int}\", color: \"${id}\"}}}\n"
+             "- {name: b, topic: y, invoke: {identifier: Set, device: d,\n"
+             "   args: {brightness: \"${payload.b | default(100)}\", color: '${payload.c | map(r=\"red\") | "
+             "default(\"w\")}'}}}\n"));
+}
+
 static void a_synchronous_service_is_not_batched(void **state)
 {
     (void)state;
@@ -221,6 +267,8 @@ int main(void)
         cmocka_unit_test(wrong_arguments_are_told_at_their_place),
         cmocka_unit_test(parts_of_arguments_are_told_at_their_place),
         cmocka_unit_test(templates_are_left_to_the_run),
+        cmocka_unit_test(services_that_a_message_chooses_from_known_names_are_checked),
+        cmocka_unit_test(arguments_that_can_never_fit_are_told),
         cmocka_unit_test(a_synchronous_service_is_not_batched),
         cmocka_unit_test(a_model_that_cannot_be_read_is_told_once_at_its_place),
         cmocka_unit_test(a_path_begins_in_the_mapping_files_folder),
