@@ -40,8 +40,10 @@ class _Listener:
 
     def close(self) -> None:
         self.refuse()
+        self._run(_end_other_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -171,6 +173,13 @@ class WebsocketGateway(_Listener):
             elif opcode != _PONG:
                 target.write(data)
                 await target.drain()
+
+
+async def _end_other_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
