@@ -11,17 +11,17 @@
 #define SECRET "hunter2hunter2"
 #define PLACES 50 // that are looked up: each time from the first line
 
-static void must_have_place(const struct yaml_node *node, const char *data, size_t size, size_t *count)
+static void must_have_place(const struct yaml_document *document, const struct yaml_node *node, size_t *count)
 {
     const char *line = NULL;
     size_t len = 0;
     MUST(node->line >= 1 && node->column >= 1);
     // A line that may hold a secret is not shown.
-    if (yaml_text_line(data, size, node->line, &line, &len)) {
+    if (yaml_source_line(document, node->line, &line, &len)) {
         MUST((size_t)node->column <= len + 1);
     }
     for (size_t i = 0; i < node->count && ++*count < PLACES; i++) {
-        must_have_place(node->items[i], data, size, count);
+        must_have_place(document, node->items[i], count);
     }
 }
 
@@ -42,11 +42,8 @@ static void check_yaml(const char *data, size_t size)
     if (err != ERR_OK) {
         return;
     }
-    bool has_bom = size >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0;
-    if (!has_bom) {
-        size_t count = 0;
-        must_have_place(yaml_root(document), data, size, &count);
-    }
+    size_t count = 0;
+    must_have_place(document, yaml_root(document), &count);
     AUTO_JSON struct json_object *value = yaml_to_json(yaml_root(document));
     AUTO_FREE char *printed = json_print(value);
     json_free(must_be_json(printed));
@@ -61,13 +58,14 @@ static bool is_secret(const struct yaml_node *map, const char *key)
     return node != NULL && node->kind == YAML_SCALAR && strcmp(node->text, SECRET) == 0;
 }
 
-// A secret that stands in line is told as an error, and never shown.
+// A secret that stands in line is told as an error, and never shown. (That an alias leads to one cannot be seen.)
 static void must_hide_secret(const struct yaml_document *document, const struct problems *problems, const char *data,
                              size_t size)
 {
     const char *first = memmem(data, size, SECRET, strlen(SECRET));
     size_t left = first != NULL ? size - (size_t)(first + 1 - data) : 0;
-    bool once = first != NULL && memmem(first + 1, left, SECRET, strlen(SECRET)) == NULL;
+    bool once =
+        first != NULL && memchr(data, '&', size) == NULL && memmem(first + 1, left, SECRET, strlen(SECRET)) == NULL;
     if (document == NULL || !once ||
         !(is_secret(yaml_get(yaml_root(document), "platform"), "access_key_secret") ||
           is_secret(yaml_get(yaml_root(document), "mqtt"), "password"))) {
