@@ -436,6 +436,7 @@ enum err yaml_load_text(const char *source, const char *data, size_t len, struct
         yaml_free(document);
         return err != ERR_OK ? err : ERR_SYNTAX;
     }
+    lines_mark(document);
     *out = document;
     return ERR_OK;
 }

@@ -47,10 +47,9 @@ void yaml_free(struct yaml_document *document);
 
 const struct yaml_node *yaml_root(const struct yaml_document *document);
 // Line `line` (1-based) of the source without its line end, for the caret display. False if there is none, or if it may
-// hold a secret written in line (a key with "secret" or "password" in its name): such lines are never shown.
+// hold a secret written in line (the value of a key with "secret" or "password" in its name): such lines are never
+// shown.
 bool yaml_source_line(const struct yaml_document *document, int line, const char **text, size_t *len);
-// The same of a text that could not be loaded.
-bool yaml_text_line(const char *data, size_t data_len, int line, const char **text, size_t *len);
 
 // Value of a map's key, or NULL.
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);

@@ -5,6 +5,20 @@
 #include "base/str.h"
 #include "base/yaml.h"
 
+// What lines are hidden, as they may hold a secret: the value of a key that stands further up.
+struct line_shade {
+    bool open;
+    bool next;  // the next line that holds anything
+    bool below; // lines that are further in than `indent`
+    size_t indent;
+};
+// Where a walk over the lines stands.
+struct line_walk {
+    size_t offset; // of the next line
+    int number;    // of the last line
+    struct line_shade shade;
+};
+
 struct yaml_document {
     struct yaml_node *root;
     char *text; // of the source, for yaml_source_line; NULL if it was made from nothing
@@ -13,6 +27,8 @@ struct yaml_document {
     size_t node_count;
     char **sources; // owned
     size_t source_count;
+    struct line_walk *marks; // of the text, from which lines are looked for; none without a text
+    size_t mark_count;
 };
 
 struct yaml_document *tree_create(const char *source);
@@ -30,6 +46,9 @@ enum err words_check_bytes(struct problems *problems, const char *source, const 
 bool lines_next(const char *text, size_t len, size_t *offset, struct str *line);
 // Line and column (1-based, bytes) of a byte.
 void lines_place(const char *text, size_t len, size_t offset, int *line, int *column);
+
+// Sets the marks.
+void lines_mark(struct yaml_document *document);
 
 // What libyaml says about a text that it refuses.
 struct yaml_refusal {

@@ -4,6 +4,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/mem.h"
+
+// Bytes from one mark to the next, so that finding a line never reads much more than that.
+#define MARK_BYTES 65536
+
 // Length of the line break at the start of the text, 0 if there is none. As libyaml counts lines: LF, CR, CR LF, NEL,
 // LS and PS.
 static size_t break_len(const char *text, size_t len)
@@ -49,7 +54,12 @@ void lines_place(const char *text, size_t len, size_t offset, int *line, int *co
     *column = (int)(offset - start) + 1;
 }
 
-enum secrecy { SECRECY_NONE, SECRECY_NEXT_LINE, SECRECY_THIS_LINE };
+// Where a line may hold a secret, or lines behind it.
+struct secrecy {
+    bool here;
+    bool next;  // in the next line that holds anything
+    bool below; // in the lines that are further in
+};
 
 static size_t skip(struct str line, size_t at, const char *bytes)
 {
@@ -72,55 +82,124 @@ static bool names_a_place(struct str line, size_t at)
     return starts_with(line, at, "file") || starts_with(line, at, "env") || starts_with(line, at, "credential");
 }
 
+// Does the value of the key whose ':' stands before `at` stand in lines behind it? Sets *at to where it would begin.
+static bool value_is_below(struct str line, size_t *at)
+{
+    *at = skip(line, *at, " \t");
+    return *at == line.len || strchr("|>#", line.data[*at]) != NULL;
+}
+
 // `at` is after a word that names a secret. No secret is a place to read it from, or nothing, with the text in the next
 // lines perhaps; all else may be one.
-static enum secrecy secrecy_after(struct str line, size_t at)
+static struct secrecy secrecy_after(struct str line, size_t at)
 {
     static const char word_bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-\"'";
     at = skip(line, skip(line, at, word_bytes), " \t");
     if (at == line.len || line.data[at] != ':') {
-        return SECRECY_THIS_LINE;
+        return (struct secrecy){.here = true};
     }
-    at = skip(line, at + 1, " \t");
-    if (at == line.len || strchr("|>#", line.data[at]) != NULL) {
-        return SECRECY_NEXT_LINE;
+    at++;
+    if (value_is_below(line, &at)) {
+        return (struct secrecy){.next = true, .below = true};
     }
-    return line.data[at] == '{' && names_a_place(line, at + 1) ? SECRECY_NONE : SECRECY_THIS_LINE;
+    bool is_place = line.data[at] == '{' && names_a_place(line, at + 1);
+    return (struct secrecy){.here = !is_place, .below = !is_place};
 }
 
-static enum secrecy secrecy_of(struct str line)
+static bool names_a_secret(struct str line, size_t at, size_t *end)
 {
     static const char *const words[] = {"secret", "password"};
-    enum secrecy most = SECRECY_NONE;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (starts_with(line, at, words[i])) {
+            *end = at + strlen(words[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct secrecy secrecy_of(struct str line)
+{
+    struct secrecy all = {0};
     bool place_named = false;
+    size_t end;
     for (size_t i = 0; i < line.len; i++) {
-        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
-            if (!place_named && starts_with(line, i, words[k])) {
-                enum secrecy found = secrecy_after(line, i + strlen(words[k]));
-                most = found > most ? found : most;
-                // The place itself may be called so: {file: /etc/thingbridge/secret}
-                place_named = found == SECRECY_NONE;
-            }
+        if (!place_named && names_a_secret(line, i, &end)) {
+            struct secrecy found = secrecy_after(line, end);
+            all = (struct secrecy){all.here || found.here, all.next || found.next, all.below || found.below};
+            // The place itself may be called so: {file: /etc/thingbridge/secret}
+            place_named = !found.here && !found.next;
         }
         place_named = place_named && line.data[i] != '}';
     }
-    return most;
+    return all;
 }
 
-bool yaml_text_line(const char *data, size_t data_len, int line, const char **text, size_t *len)
+// Does the line, which is not blank, belong to the value of a key that names a secret?
+static bool is_in_shade(const struct line_shade *shade, struct str line, size_t indent)
 {
-    size_t offset = 0;
-    struct str found = {0};
-    enum secrecy before = SECRECY_NONE;
-    enum secrecy here = SECRECY_NONE;
-    for (int number = 0; number < line; number++) {
-        if (!lines_next(data, data_len, &offset, &found)) {
-            return false;
-        }
-        before = here;
-        here = secrecy_of(found);
+    return shade->open && (shade->next || (shade->below && indent > shade->indent) || line.data[indent] == ':');
+}
+
+// May the line hold a secret? Changes the shade to what it is for the next line.
+static bool is_hidden(struct line_shade *shade, struct str line)
+{
+    size_t indent = skip(line, 0, " \t");
+    struct secrecy own = secrecy_of(line);
+    if (indent == line.len || line.data[indent] == '#') {
+        return shade->open || own.here;
     }
-    if (line < 1 || here == SECRECY_THIS_LINE || before == SECRECY_NEXT_LINE) {
+    bool in_shade = is_in_shade(shade, line, indent);
+    if (in_shade && line.data[indent] == ':') {
+        size_t at = indent + 1;
+        *shade = (struct line_shade){true, value_is_below(line, &at), true, indent};
+    } else if (in_shade && shade->below && indent > shade->indent) {
+        shade->next = own.next;
+    } else {
+        *shade = (struct line_shade){own.here || own.next, own.next, own.below, indent};
+    }
+    return in_shade || own.here;
+}
+
+static bool walk_on(struct line_walk *walk, const char *text, size_t len, struct str *line, bool *hidden)
+{
+    if (!lines_next(text, len, &walk->offset, line)) {
+        return false;
+    }
+    walk->number++;
+    *hidden = is_hidden(&walk->shade, *line);
+    return true;
+}
+
+void lines_mark(struct yaml_document *document)
+{
+    struct line_walk walk = {0};
+    struct str line;
+    bool hidden;
+    document->marks = mem_alloc((document->text_len / MARK_BYTES + 1) * sizeof *document->marks);
+    document->marks[document->mark_count++] = walk;
+    while (walk_on(&walk, document->text, document->text_len, &line, &hidden)) {
+        if (walk.offset - document->marks[document->mark_count - 1].offset >= MARK_BYTES) {
+            document->marks[document->mark_count++] = walk;
+        }
+    }
+}
+
+bool yaml_source_line(const struct yaml_document *document, int line, const char **text, size_t *len)
+{
+    size_t mark = document->mark_count;
+    while (mark > 0 && document->marks[mark - 1].number >= line) {
+        mark--;
+    }
+    if (mark == 0) {
+        return false;
+    }
+    struct line_walk walk = document->marks[mark - 1];
+    struct str found;
+    bool hidden = true;
+    while (walk.number < line && walk_on(&walk, document->text, document->text_len, &found, &hidden)) {
+    }
+    if (walk.number < line || hidden) {
         return false;
     }
     *text = found.data;

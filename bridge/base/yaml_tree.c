@@ -83,6 +83,7 @@ void yaml_free(struct yaml_document *document)
     }
     free(document->nodes);
     free(document->sources);
+    free(document->marks);
     free(document->text);
     free(document);
 }
@@ -90,11 +91,6 @@ void yaml_free(struct yaml_document *document)
 const struct yaml_node *yaml_root(const struct yaml_document *document)
 {
     return document->root;
-}
-
-bool yaml_source_line(const struct yaml_document *document, int line, const char **text, size_t *len)
-{
-    return document->text != NULL && yaml_text_line(document->text, document->text_len, line, text, len);
 }
 
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)

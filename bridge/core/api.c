@@ -117,10 +117,10 @@ static const struct api_row *judge(const struct api_facts *facts, long http_stat
 // ---- what goes wrong, for people
 
 // The platform's words without echoed strings to sign: they may hold a security token.
-static void append_message(struct buf *out, const char *message)
+static void append_without_echo(struct buf *out, const char *words)
 {
     AUTO_BUF struct buf text = {0};
-    api_xml_unescape(&text, message, strlen(message));
+    api_xml_unescape(&text, words, strlen(words));
     const char *rest = text.data != NULL ? text.data : "";
     size_t start = 0;
     size_t len = 0;
@@ -149,7 +149,7 @@ static void append_words(struct buf *out, const struct api_facts *facts, long ht
     }
     if (facts->message != NULL) {
         buf_text(out, ": ");
-        append_message(out, facts->message);
+        append_without_echo(out, facts->message);
     }
 }
 
@@ -163,8 +163,10 @@ static void fill_platform_failure(const struct api_input *input, const struct ap
                                   const struct api_row *row, struct api_answer *out)
 {
     char code[sizeof out->failure.platform_code];
-    text_cut(code, sizeof code, facts->code != NULL ? facts->code : "");
+    AUTO_BUF struct buf words = {0};
     AUTO_BUF struct buf detail = {0};
+    append_without_echo(&words, facts->code != NULL ? facts->code : "");
+    text_cut(code, sizeof code, words.data);
     if (strcmp(row->code, "signature_mismatch") == 0) {
         api_signature_verdict(facts, input->string_to_sign, &detail);
         buf_text(&detail, "; ");

@@ -1,7 +1,6 @@
 // A command as the JSON text that the outbox stores. Members may be added; the meaning of one never changes.
 #include "core/command.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/text.h"
 
 #define MAX_DEPTH 8
 
@@ -250,7 +250,7 @@ static void read_refusal(struct reader *reader, struct failure *out)
     }
     failure_set(out, code, "%s", detail);
     out->retry_after_ms = (long)retry_after_ms;
-    snprintf(out->platform_code, sizeof out->platform_code, "%s", platform_code != NULL ? platform_code : "");
+    text_cut(out->platform_code, sizeof out->platform_code, platform_code != NULL ? platform_code : "");
 }
 
 static void read_correlation(struct reader *reader, struct command *command)
@@ -268,6 +268,17 @@ static void read_correlation(struct reader *reader, struct command *command)
     command->correlation_data = buf_steal(&bytes);
 }
 
+// Replies write it as it is, so another text would make one that is no JSON.
+static void check_integer_id(struct reader *reader, const char *id)
+{
+    AUTO_JSON struct json_object *number = NULL;
+    struct diag ignored;
+    if (json_parse(id, strlen(id), &(struct json_limits){0}, &number, &ignored) != ERR_OK ||
+        json_kind(number) != JSON_INT) {
+        refuse(reader, "id");
+    }
+}
+
 static void read_command(struct reader *reader, struct command *command)
 {
 #define READ_TEXT(name, required) command->name = read_text(reader, #name, required);
@@ -276,6 +287,9 @@ static void read_command(struct reader *reader, struct command *command)
 #define READ_FLAG(name) command->name = read_flag(reader, #name);
     FLAGS(READ_FLAG)
 #undef READ_FLAG
+    if (command->id != NULL && command->id_is_integer) {
+        check_integer_id(reader, command->id);
+    }
     command->lifetime_ms = read_int(reader, "lifetime_ms");
     command->batch_window_ms = read_int(reader, "batch_window_ms");
     command->batch_max = read_int(reader, "batch_max");

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Iterable, Sequence
 
+import fuzzing
+from addresses import fixed_addresses
 from counting import Count, count_ctest, count_pytest, failed_outputs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +40,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--filter", metavar="X", help="only steps, unit programs and tests whose name contains X")
     parser.add_argument("--bench", action="store_true", help="the whole benchmark in place of its short form")
     parser.add_argument("--crash-injections", metavar="N", type=int, help="in the crash test (default 200)")
+    parser.add_argument("--fuzz-seconds", metavar="N", type=int, help="for each fuzz target (default: a short run)")
     parser.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="at a time (default %(default)s)")
     parser.add_argument("--yes", action="store_true", help="do not ask before packages are installed")
     return parser.parse_args(arguments)
@@ -126,7 +129,7 @@ class Steps:
             command += ["--output-junit", str(result), "--no-tests=ignore"]
             command += ["--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000"]
             command += ["-R", self._options.filter] if self._options.filter else []
-            code = run_logged(log, *fixed_addresses(preset), *command)
+            code = run_logged(log, *addresses(preset), *command)
             append(log, failed_outputs(result))
             return count_ctest(result, code)
 
@@ -142,7 +145,7 @@ class Steps:
             command += [f"--junit-xml={result}", "-v", *arguments]
             command += ["-k", self._options.filter] if self._options.filter else []
             program = {"THINGBRIDGE_BINARY": str(ROOT / f"build/{preset}/thingbridge")}
-            return count_pytest(result, run_logged(log, *fixed_addresses(preset), *command, env=program, timeout_s=timeout_s))
+            return count_pytest(result, run_logged(log, *addresses(preset), *command, env=program, timeout_s=timeout_s))
 
         return Step(name, work, is_quick, is_filtered=True)
 
@@ -160,6 +163,20 @@ class Steps:
             return count
 
         return replace(inner, run=work)
+
+    def fuzz(self) -> Step:
+        """Shows what each target has done. --filter takes targets too, as fuzz_json."""
+
+        def work(log: Path) -> Count:
+            wanted = self._options.filter or ""
+            names = [name for name in fuzzing.target_names() if wanted in f"fuzz_{name}"]
+            results = fuzzing.run_targets(names, self._options.fuzz_seconds)
+            # Those that failed last, as the end of the log is shown.
+            append(log, "".join(result.output for result in sorted(results, key=lambda result: not result.passed)))
+            print("".join(f"\n    {result.summary}" for result in results))
+            return fuzzing.count(results)
+
+        return Step("fuzz", work, is_quick=False, is_filtered=True)
 
     def bench(self) -> Step:
         def work(log: Path) -> Count:
@@ -188,6 +205,8 @@ class Steps:
             self.build("tsan"),
             self.unit("tsan"),
             self.pytest("integration-tsan", *at_a_time, "tests/integration", is_quick=False, preset="tsan"),
+            self.build("fuzz", "fuzzers"),
+            self.fuzz(),
             self.build("release", "thingbridge", "bench_load", "bench_mapping"),
             self.crash(),
             self.pytest("demo", "tests/demo", is_quick=False),
@@ -206,12 +225,9 @@ def shell_scripts() -> list[Path]:
     return found
 
 
-def fixed_addresses(preset: str) -> list[str]:
+def addresses(preset: str) -> list[str]:
     """gcc 12's ThreadSanitizer cannot live with the address randomisation of newer kernels."""
-    command = ["setarch", os.uname().machine, "-R"]
-    if preset == "tsan" and subprocess.run([*command, "true"], capture_output=True).returncode == 0:
-        return command
-    return []
+    return fixed_addresses() if preset == "tsan" else []
 
 
 def chosen(steps: Iterable[Step], options: argparse.Namespace) -> list[Step]:

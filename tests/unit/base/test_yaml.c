@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/yaml.h"
@@ -213,6 +214,21 @@ static void source_lines_can_be_shown(void **state)
     assert_false(yaml_source_line(document, -1, &text, &len));
 }
 
+// One character for each line: + is shown, - is not.
+static void lines_are(const char *yaml, const char *expected)
+{
+    AUTO_YAML struct yaml_document *document = loaded(yaml);
+    char found[16] = "";
+    const char *text = NULL;
+    size_t len = 0;
+    for (int i = 0; expected[i] != '\0'; i++) {
+        found[i] = yaml_source_line(document, i + 1, &text, &len) ? '+' : '-';
+    }
+    if (strcmp(found, expected) != 0) {
+        fail_msg("%s\nis %s, not %s", yaml, found, expected);
+    }
+}
+
 static void lines_that_may_hold_a_secret_are_not_shown(void **state)
 {
     (void)state;
@@ -236,22 +252,47 @@ static void lines_that_may_hold_a_secret_are_not_shown(void **state)
         "username: bridge",
         "access_key_secret:",
     };
-    const char *text = NULL;
-    size_t len = 0;
     for (size_t i = 0; i < COUNT_OF(hidden); i++) {
-        if (yaml_text_line(hidden[i], strlen(hidden[i]), 1, &text, &len)) {
-            fail_msg("%s", hidden[i]);
-        }
+        lines_are(hidden[i], "-");
     }
     for (size_t i = 0; i < COUNT_OF(shown); i++) {
-        if (!yaml_text_line(shown[i], strlen(shown[i]), 1, &text, &len)) {
-            fail_msg("%s", shown[i]);
-        }
+        lines_are(shown[i], "+");
     }
-    const char *block = "password: |\n  hunter2\nnext: 1\n";
-    assert_true(yaml_text_line(block, strlen(block), 1, &text, &len));
-    assert_false(yaml_text_line(block, strlen(block), 2, &text, &len));
-    assert_true(yaml_text_line(block, strlen(block), 3, &text, &len));
+}
+
+static void lines_of_a_value_that_may_be_a_secret_are_not_shown(void **state)
+{
+    (void)state;
+    lines_are("password: |\n  hunter2\nnext: 1\n", "+-+");
+    lines_are("password: |\n  one\n\n  hunter2\nnext: 1\n", "+---+");
+    lines_are("a:\n  password:\n\n    hunter2\n  b: 1\n", "++--+");
+    lines_are("a:\n  password: # below\n    # here\n    hunter2\n  b: 1\n", "++--+");
+    lines_are("a:\n  password: !!str\n    hunter2\n  b: 1\n", "+--+");
+    lines_are("a:\n  ? password\n  : hunter2\n  ? b\n  : 1\n", "+--++");
+    lines_are("? password\n: |\n  hunter2\nb: 1\n", "---+");
+    lines_are("{\"password\":\n\"hunter2\",\n\"b\": 1}\n", "+-+");
+    lines_are("password: |\n  my secret word\n  hunter2\nb: 1\n", "+--+");
+    lines_are("- name: set-password\n  topic: a\n", "-+");
+    lines_are("password: {file: a}\nb: 1\n", "++");
+}
+
+static void a_line_far_down_is_found(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = {0};
+    buf_text(&text, "password: |\n  one\n");
+    for (int i = 0; i < 100000; i++) {
+        buf_text(&text, "  two\n");
+    }
+    buf_text(&text, "a: 1\nb: 2\n");
+    AUTO_YAML struct yaml_document *document = loaded(text.data);
+    const char *line = NULL;
+    size_t len = 0;
+    line_is(document, 1, "password: |");
+    assert_false(yaml_source_line(document, 70000, &line, &len));
+    line_is(document, 100003, "a: 1");
+    line_is(document, 100004, "b: 2");
+    assert_false(yaml_source_line(document, 100005, &line, &len));
 }
 
 static enum err override(struct yaml_document **document, const char *path, const char *text, struct problems *problems)
@@ -374,6 +415,8 @@ int main(void)
         cmocka_unit_test(a_byte_order_mark_is_skipped),
         cmocka_unit_test(source_lines_can_be_shown),
         cmocka_unit_test(lines_that_may_hold_a_secret_are_not_shown),
+        cmocka_unit_test(lines_of_a_value_that_may_be_a_secret_are_not_shown),
+        cmocka_unit_test(a_line_far_down_is_found),
         cmocka_unit_test(overrides_set_values_by_path),
         cmocka_unit_test(an_override_without_a_document_makes_one),
         cmocka_unit_test(an_override_does_not_show_through_aliases),

@@ -81,6 +81,16 @@ static void an_echo_stands_in_no_detail(void **state)
     api_answer_clear(&answer);
 }
 
+static void an_echo_in_the_code_stands_nowhere(void **state)
+{
+    (void)state;
+    struct api_answer answer;
+    classify(400, "{\"Code\":\"Bad:" OURS "\",\"Message\":\"m\"}", &answer);
+    assert_null(strstr(answer.failure.detail, "TOPSECRET"));
+    assert_string_equal(answer.failure.platform_code, "Bad:(left out)");
+    api_answer_clear(&answer);
+}
+
 static void an_incomplete_signature_is_told_alike(void **state)
 {
     (void)state;
@@ -97,6 +107,7 @@ int main(void)
         cmocka_unit_test(no_echo_leaves_both_possible),
         cmocka_unit_test(an_echo_in_a_member_of_its_own_is_compared),
         cmocka_unit_test(an_echo_stands_in_no_detail),
+        cmocka_unit_test(an_echo_in_the_code_stands_nowhere),
         cmocka_unit_test(an_incomplete_signature_is_told_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "core/command.h"
 
 static char **texts(const char *const *from, size_t count)
@@ -196,6 +198,38 @@ static void a_refusal_that_cannot_be_read_does_not_turn_into_a_command_that_runs
     assert_damaged("refusal", "{\"code\":\"throttled\",\"detail\":\"x\"}");
 }
 
+static void an_integer_id_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    assert_damaged("id", "\"4et\"");
+    assert_damaged("id", "\"4.5\"");
+    assert_damaged("id", "\"\"");
+    assert_damaged("id", "\"18446744073709551616\"");
+}
+
+static void a_long_platform_code_is_cut_at_a_character(void **state)
+{
+    (void)state;
+    AUTO_COMMAND struct command *command = full_command();
+    command_clear_target(command);
+    failure_set(&command->refusal, "throttled", "busy");
+    strcpy(command->refusal.platform_code, "@");
+    AUTO_FREE char *text = command_encode(command);
+    char *at = strchr(text, '@');
+    AUTO_BUF struct buf longer = {0};
+    buf_append(&longer, text, (size_t)(at - text));
+    for (int i = 0; i < 100; i++) {
+        buf_text(&longer, "\u00e9");
+    }
+    buf_text(&longer, at + 1);
+    struct command *again = NULL;
+    struct diag diag;
+    assert_int_equal(command_decode(longer.data, &again, &diag), ERR_OK);
+    assert_true(str_utf8_valid(again->refusal.platform_code, strlen(again->refusal.platform_code)));
+    assert_int_equal(strlen(again->refusal.platform_code), 126);
+    command_free(again);
+}
+
 static void a_text_that_is_no_json_object_is_refused(void **state)
 {
     (void)state;
@@ -256,6 +290,8 @@ int main(void)
         cmocka_unit_test(members_of_a_later_version_are_ignored),
         cmocka_unit_test(a_damaged_text_is_refused_with_the_member_s_name),
         cmocka_unit_test(a_refusal_that_cannot_be_read_does_not_turn_into_a_command_that_runs),
+        cmocka_unit_test(an_integer_id_that_is_none_is_refused),
+        cmocka_unit_test(a_long_platform_code_is_cut_at_a_character),
         cmocka_unit_test(a_text_that_is_no_json_object_is_refused),
         cmocka_unit_test(the_key_depends_on_topic_and_id_only),
         cmocka_unit_test(no_other_topic_and_id_make_the_same_key),
