@@ -4,22 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "core/level.h"
 
-// Node 0 is the root, which is nobody's child: so 0 stands for "none".
+// Node 0 is the root, which is nobody's child: so 0 stands for "none". Small, as what a search reads is in no cache.
 struct node {
-    struct str text; // owned; unused in wildcard nodes
+    uint64_t prefixes; // bit n: there are children whose text is a beginning of n bytes
+    union {
+        size_t one;
+        size_t *many;
+    } values;
+    uint32_t value_count;
     uint32_t parent;
-    bool is_prefix;        // `text` is the beginning of a level, otherwise a whole one
     uint32_t first_child;  // of those with text
     uint32_t next_sibling; // of those with text
     uint32_t one;          // the child '+'
     uint32_t rest;         // the child '#'
-    uint64_t prefixes;     // bit n: there are children whose text is a beginning of n bytes
-    size_t count;
-    size_t value;   // of one
-    size_t *values; // of more than one
+    uint32_t text;         // where its text begins in the tree's texts; unused in wildcard nodes
+    uint32_t text_len;
+    bool is_prefix; // the text is the beginning of a level, otherwise a whole one
 };
 
 struct slot {
@@ -31,6 +35,7 @@ struct filter_tree {
     struct node *nodes;
     size_t count;
     size_t capacity;
+    struct buf texts;
     struct slot *slots; // hash table of all nodes with text, by parent and text
     size_t slot_count;
     size_t text_count;
@@ -75,9 +80,11 @@ void filter_tree_destroy(struct filter_tree *tree)
         return;
     }
     for (size_t i = 0; i < tree->count; i++) {
-        free((char *)tree->nodes[i].text.data);
-        free(tree->nodes[i].values);
+        if (tree->nodes[i].value_count > 1) {
+            free(tree->nodes[i].values.many);
+        }
     }
+    buf_free(&tree->texts);
     free(tree->nodes);
     free(tree->slots);
     free(tree);
@@ -101,6 +108,11 @@ static struct edge edge_of(uint32_t parent, bool is_prefix, struct str text, uin
     return (struct edge){parent, is_prefix, text, (uint32_t)(all ^ (all >> 32))};
 }
 
+static struct str text_of(const struct filter_tree *tree, const struct node *node)
+{
+    return (struct str){tree->texts.data + node->text, node->text_len};
+}
+
 // The slot that holds the child, or the free one where it belongs.
 static struct slot *find_slot(const struct filter_tree *tree, const struct edge *edge)
 {
@@ -109,7 +121,7 @@ static struct slot *find_slot(const struct filter_tree *tree, const struct edge 
         struct slot *slot = &tree->slots[i];
         const struct node *node = &tree->nodes[slot->node];
         if (slot->node == 0 || (slot->hash == edge->hash && node->parent == edge->parent &&
-                                node->is_prefix == edge->is_prefix && level_equal(node->text, edge->text))) {
+                                node->is_prefix == edge->is_prefix && level_equal(text_of(tree, node), edge->text))) {
             return slot;
         }
     }
@@ -149,7 +161,9 @@ static uint32_t add_text_child(struct filter_tree *tree, uint32_t parent, bool i
         uint32_t child = add_node(tree, parent);
         struct node *above = &tree->nodes[parent];
         struct node *node = &tree->nodes[child];
-        node->text = (struct str){mem_dup(text.data, text.len), text.len};
+        node->text = (uint32_t)tree->texts.len;
+        node->text_len = (uint32_t)text.len;
+        buf_append(&tree->texts, text.data, text.len);
         node->is_prefix = is_prefix;
         node->next_sibling = above->first_child;
         above->first_child = child;
@@ -190,20 +204,24 @@ void filter_tree_add(struct filter_tree *tree, const char *filter, size_t value)
         at = add_child(tree, at, level);
     }
     struct node *node = &tree->nodes[at];
-    if (node->count++ == 0) {
-        node->value = value;
+    if (node->value_count++ == 0) {
+        node->values.one = value;
         return;
     }
-    node->values = mem_resize(node->values, node->count, sizeof *node->values);
-    node->values[0] = node->value;
-    node->values[node->count - 1] = value;
+    size_t *old = node->value_count > 2 ? node->values.many : NULL;
+    size_t *values = mem_resize(old, node->value_count, sizeof *values);
+    if (old == NULL) {
+        values[0] = node->values.one;
+    }
+    values[node->value_count - 1] = value;
+    node->values.many = values;
 }
 
 static bool emit(const struct search *search, uint32_t at)
 {
     const struct node *node = &search->tree->nodes[at];
-    const size_t *values = node->count == 1 ? &node->value : node->values;
-    return at == 0 || node->count == 0 || search->visit(search->context, values, node->count);
+    const size_t *values = node->value_count == 1 ? &node->values.one : node->values.many;
+    return at == 0 || node->value_count == 0 || search->visit(search->context, values, node->value_count);
 }
 
 static bool visit_all_below(const struct search *search, uint32_t at, bool first)
@@ -213,7 +231,7 @@ static bool visit_all_below(const struct search *search, uint32_t at, bool first
         return false;
     }
     for (uint32_t child = node->first_child; child != 0; child = search->tree->nodes[child].next_sibling) {
-        bool apart = first && level_is_dollar(search->tree->nodes[child].text);
+        bool apart = first && level_is_dollar(text_of(search->tree, &search->tree->nodes[child]));
         if (!apart && !visit_all_below(search, child, false)) {
             return false;
         }
@@ -227,7 +245,7 @@ static bool visit_text_children(const struct search *search, uint32_t at, const 
 {
     const struct node *nodes = search->tree->nodes;
     for (uint32_t child = nodes[at].first_child; child != 0; child = nodes[child].next_sibling) {
-        bool apart = first && level_is_dollar(nodes[child].text);
+        bool apart = first && level_is_dollar(text_of(search->tree, &nodes[child]));
         if (!apart && !visit_overlapping(search, child, rest, false)) {
             return false;
         }
