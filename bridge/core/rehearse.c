@@ -58,11 +58,16 @@ char *rehearse_reply(const struct command *command, const struct api_input *answ
     return reply;
 }
 
-const char *rehearse_success_body(const struct call *call)
+#define SUCCESS "{\"RequestId\":\"57b144cf-09fc-4916-a272-a62902d5b207\",\"Success\":true"
+#define RESULT  "{\\\"code\\\":200,\\\"data\\\":{},\\\"message\\\":\\\"success\\\"}"
+
+const char *rehearse_success_body(const struct call *call, bool with_result)
 {
-    if (strcmp(call->action, "InvokeThingService") == 0) {
-        return "{\"RequestId\":\"57b144cf-09fc-4916-a272-a62902d5b207\",\"Success\":true,"
-               "\"Data\":{\"MessageId\":\"abcabc123\"}}";
+    if (with_result) {
+        return SUCCESS ",\"Data\":{\"MessageId\":\"abcabc123\",\"Result\":\"" RESULT "\"}}";
     }
-    return "{\"RequestId\":\"57b144cf-09fc-4916-a272-a62902d5b207\",\"Success\":true}";
+    if (strcmp(call->action, "InvokeThingService") == 0) {
+        return SUCCESS ",\"Data\":{\"MessageId\":\"abcabc123\"}}";
+    }
+    return SUCCESS "}";
 }

@@ -14,5 +14,6 @@ bool rehearse_is_over(const struct command *command);
 // that is over the answer is not read and may be NULL. JSON text, the caller frees.
 char *rehearse_reply(const struct command *command, const struct api_input *answer, const struct api_row *extra_rows,
                      size_t extra_count, int64_t wall_ms);
-// The body that the platform sends when it takes a call, as its document shows it; constant text.
-const char *rehearse_success_body(const struct call *call);
+// The body that the platform sends when it takes a call, as its document shows it: with the device's result, as after
+// a synchronous service, or without. Constant text.
+const char *rehearse_success_body(const struct call *call, bool with_result);

@@ -106,7 +106,7 @@ static bool parse_index(const char *text, size_t *index)
 static struct value find_in_payload(const struct expression *expression, const struct template_input *input)
 {
     if (!input->has_payload) {
-        return not_found("the payload is empty");
+        return not_found(input->payload_unreadable ? "the payload cannot be read" : "the payload is empty");
     }
     struct json_object *at = input->payload;
     for (size_t i = 0; i < expression->path_count; i++) {
