@@ -164,13 +164,28 @@ static void print_command(const struct json_object *command)
     }
 }
 
+// The name of the only platform says nothing.
+static void print_platform(const struct json_object *request)
+{
+    const char *name = json_member_text(request, "platform");
+    const char *method = json_member_text(request, "method");
+    if (method == NULL) {
+        row("(not signed)", "there is no platform without a configuration");
+        return;
+    }
+    if (name != NULL && strcmp(name, "default") != 0) {
+        row("platform", name);
+    }
+    row(method, json_member_text(request, "url"));
+}
+
 static void print_requests(const struct json_object *requests)
 {
     for (size_t i = 0; i < json_count(requests); i++) {
         const struct json_object *request = item(requests, i);
         AUTO_FREE char *title = mem_printf("request %zu of %zu", i + 1, json_count(requests));
         heading(title);
-        row(json_member_text(request, "method"), json_member_text(request, "url"));
+        print_platform(request);
         json_each(member(request, "parameters"), print_member, NULL);
     }
     for (size_t i = 0; i < json_count(requests); i++) {

@@ -5,8 +5,7 @@
 #include <sysexits.h>
 
 #include "app/cli.h"
-#include "app/config.h"
-#include "app/problem_report.h"
+#include "app/ruleset.h"
 #include "app/terminal.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -24,23 +23,11 @@ static const char help_text[] =
     "Exit code 0: all passed; 1: a test failed; 78: errors in the configuration or the mappings.\n";
 
 struct suite {
-    struct config config;
-    struct mapping_files files;
-    struct mapping *mapping;
-    struct problems problems;
+    struct ruleset rules;
     size_t passed;
     size_t failed;
     struct json_object *report; // with --json, else NULL
 };
-
-static void report_problems(const struct suite *suite)
-{
-    if (suite->report != NULL && suite->problems.errors > 0) {
-        problem_report_json(stdout, &suite->problems);
-    } else {
-        problem_report(stderr, &suite->problems, suite->config.document, &suite->files);
-    }
-}
 
 // ---- one test
 
@@ -107,7 +94,7 @@ static void run_file(struct suite *suite, const struct yaml_document *document, 
     }
     for (size_t i = 0; i < count; i++) {
         struct test_result result;
-        mapping_test_run(suite->mapping, document, i, platforms, suite->config.platform_count, &result);
+        mapping_test_run(suite->rules.mapping, document, i, platforms, suite->rules.config.platform_count, &result);
         *(result.count == 0 ? &suite->passed : &suite->failed) += 1;
         if (suite->report != NULL) {
             add_result(suite->report, &result);
@@ -140,14 +127,14 @@ static void print_json(const struct suite *suite)
 static void run_all(struct suite *suite)
 {
     bool colour = terminal_has_colour(stdout);
-    size_t count = suite->config.platform_count;
+    size_t count = suite->rules.config.platform_count;
     AUTO_FREE struct test_platform *platforms = mem_alloc((count + 1) * sizeof *platforms);
     for (size_t i = 0; i < count; i++) {
-        const struct config_platform *platform = &suite->config.platforms[i];
+        const struct config_platform *platform = &suite->rules.config.platforms[i];
         platforms[i] = (struct test_platform){platform->name, platform->errors, platform->error_count};
     }
-    for (size_t i = 0; i < suite->files.count; i++) {
-        run_file(suite, suite->files.documents[i], platforms, colour);
+    for (size_t i = 0; i < suite->rules.files.count; i++) {
+        run_file(suite, suite->rules.files.documents[i], platforms, colour);
     }
     if (suite->report != NULL) {
         print_json(suite);
@@ -158,16 +145,9 @@ static void run_all(struct suite *suite)
 
 static int run_suite(struct suite *suite, const char *path, const struct text_list *given)
 {
-    bool with_config = path != NULL || given->count == 0;
-    if (!with_config) {
-        config_defaults(&suite->config);
-    }
-    bool ready = !with_config || config_load(path, &suite->config, &suite->problems) == ERR_OK;
-    const struct text_list *patterns = given->count > 0 ? given : &suite->config.mappings;
-    ready = ready && config_load_mappings(patterns, &suite->files, &suite->problems) == ERR_OK &&
-            config_build_mapping(&suite->config, &suite->files, &suite->mapping, &suite->problems) == ERR_OK;
-    report_problems(suite);
-    if (!ready) {
+    enum err err = ruleset_load(path, given, &suite->rules);
+    ruleset_report(&suite->rules, suite->report != NULL);
+    if (err != ERR_OK) {
         return EX_CONFIG;
     }
     run_all(suite);
@@ -197,9 +177,6 @@ int cli_test(int argc, char **argv)
     struct text_list given = {.items = argv + optind, .count = (size_t)(argc - optind)};
     int code = run_suite(&suite, path, &given);
     json_free(suite.report);
-    mapping_destroy(suite.mapping);
-    mapping_files_clear(&suite.files);
-    problems_clear(&suite.problems);
-    config_clear(&suite.config);
+    ruleset_clear(&suite.rules);
     return terminal_flush("test") ? code : EX_IOERR;
 }
