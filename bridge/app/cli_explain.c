@@ -9,7 +9,6 @@
 #include "app/input.h"
 #include "app/ruleset.h"
 #include "app/secret.h"
-#include "app/terminal.h"
 #include "base/crypto.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -220,5 +219,5 @@ int cli_explain(int argc, char **argv)
     }
     message_clear(&explain.message);
     text_list_free(&explain.mappings);
-    return terminal_flush("explain") ? code : EX_IOERR;
+    return code;
 }

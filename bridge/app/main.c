@@ -3,6 +3,7 @@
 #include <sysexits.h>
 
 #include "app/cli.h"
+#include "app/terminal.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -65,7 +66,8 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].run(argc - 1, argv + 1);
+            int code = commands[i].run(argc - 1, argv + 1);
+            return terminal_flush(argv[1]) ? code : EX_IOERR;
         }
     }
     return unknown(argv[1]);
