@@ -19,7 +19,8 @@ static const char help_text[] =
     "Runs the `tests:` of the mapping files given, or of those that the configuration names. The rules of all these\n"
     "files count, as in the service. Nothing is sent. mappings/README.md tells how a test is written.\n"
     "  -c, --config FILE   configuration (default " CONFIG_DEFAULT_PATH "); not needed with mapping files\n"
-    "      --json          {passed, failed, tests: [{name, file, line, passed, differences}]}\n"
+    "      --json          {passed, failed, tests: [{name, file, line, rule, passed,\n"
+    "                      differences: [{what, expected, got}]}]}\n"
     "Exit code 0: all passed; 1: a test failed; 78: errors in the configuration or the mappings.\n";
 
 struct suite {
@@ -56,6 +57,11 @@ static void print_result(const struct test_result *result, bool colour)
         printf("  (%s:%d)", result->source, result->line);
     }
     fputc('\n', stdout);
+    if (!passed && result->rule != NULL) {
+        fputs("        the rule ", stdout);
+        terminal_print_clean(stdout, result->rule);
+        puts(" took it");
+    }
     for (size_t i = 0; i < result->count; i++) {
         print_difference(&result->differences[i], colour);
     }
@@ -78,6 +84,7 @@ static void add_result(struct json_object *list, const struct test_result *resul
     json_put_text(item, "name", result->name);
     json_put_text(item, "file", result->source);
     json_put(item, "line", json_new_int(result->line));
+    json_put_text(item, "rule", result->rule);
     json_put(item, "passed", json_new_bool(result->count == 0));
     json_put(item, "differences", differences);
     json_add(list, item);
@@ -105,10 +112,16 @@ static void run_file(struct suite *suite, const struct yaml_document *document, 
     }
 }
 
-static void print_summary(const struct suite *suite)
+static void print_summary(const struct suite *suite, bool colour)
 {
     size_t count = suite->passed + suite->failed;
-    printf("%zu test%s: %zu passed, %zu failed\n", count, count == 1 ? "" : "s", suite->passed, suite->failed);
+    const char *start = !colour ? "" : suite->failed == 0 ? "\033[32m" : "\033[31m";
+    printf("%s%zu test%s: %zu passed, %zu failed%s\n", start, count, count == 1 ? "" : "s", suite->passed,
+           suite->failed, colour ? "\033[0m" : "");
+    if (suite->failed > 0) {
+        fputs("`thingbridge explain --mapping FILE TOPIC PAYLOAD` shows what becomes of a message, step by step\n",
+              stderr);
+    }
     if (count == 0) {
         fputs("thingbridge test: there are no `tests:` in these files\n", stderr);
     }
@@ -139,7 +152,7 @@ static void run_all(struct suite *suite)
     if (suite->report != NULL) {
         print_json(suite);
     } else {
-        print_summary(suite);
+        print_summary(suite, colour);
     }
 }
 

@@ -6,9 +6,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "core/mapping_internal.h"
 #include "core/mapping_test_compare.h"
 #include "core/mapping_test_internal.h"
 #include "core/rehearse.h"
+#include "core/show.h"
 
 // Of a command that brings no id.
 #define TEST_ID      "00000000-0000-7000-8000-000000000000"
@@ -36,6 +38,7 @@ void test_result_clear(struct test_result *result)
     }
     free(result->differences);
     free(result->name);
+    free(result->rule);
     *result = (struct test_result){0};
 }
 
@@ -88,16 +91,37 @@ static void make_message(struct run *run)
 
 // ---- what became of it, for people
 
+static char *describe_no_rule(const struct run *run)
+{
+    for (size_t i = 0; i < run->mapping->count; i++) {
+        const struct rule *rule = run->mapping->rules[i];
+        struct str captures[TOPIC_MAX_CAPTURES];
+        const struct where *failed = NULL;
+        if (topic_pattern_match(rule->pattern, run->message.topic, captures)) {
+            failed = rule_where_failed(rule, captures);
+        }
+        if (failed != NULL) {
+            AUTO_FREE char *value = mem_dup(captures[failed->capture].data, captures[failed->capture].len);
+            return mem_printf(NO_RULE_TEXT ": the topic fits %s, whose `where` does not take %s for %s",
+                              rule_name(rule), show_text(value).text, rule->pattern->names[failed->capture]);
+        }
+    }
+    return mem_strdup(NO_RULE_TEXT ": none has such a topic");
+}
+
 static char *describe(const struct run *run)
 {
     if (run->command == NULL) {
-        return mem_strdup(NO_RULE_TEXT);
+        return describe_no_rule(run);
     }
     const struct failure *refusal = &run->command->refusal;
     if (refusal->code != NULL) {
         return mem_printf("rejected, code %s: %s", refusal->code->code, refusal->detail);
     }
-    return mem_strdup(run->command->lifetime_ms <= 0 ? "expired: its deadline had passed when it came" : REQUEST_TEXT);
+    if (run->command->lifetime_ms <= 0) {
+        return mem_strdup("expired: its deadline had passed when it came");
+    }
+    return mem_printf(REQUEST_TEXT ": %s by the rule %s", run->command->calls[0].action, run->command->rule);
 }
 
 static void differs(const struct run *run, const char *what, const char *expected)
@@ -223,6 +247,7 @@ void mapping_test_run(const struct mapping *mapping, const struct yaml_document 
                              .name = mem_strdup(run.test.keys.name != NULL ? run.test.keys.name : run.message.topic)};
     run.rule = mapping_match(mapping, run.message.topic);
     if (run.rule != NULL) {
+        out->rule = mem_strdup(rule_name(run.rule));
         run.command = mapping_command(mapping, run.rule, &run.message, &run.now, TEST_ID, NULL);
     }
     compare(&run, platforms, platform_count);

@@ -62,6 +62,17 @@ static void assert_differs(const char *test, const char *what, const char *expec
     test_result_clear(&result);
 }
 
+static void assert_rule(const char *test, const char *rule_or_null)
+{
+    struct test_result result = run_with(test, NULL, 0);
+    if (rule_or_null == NULL) {
+        assert_null(result.rule);
+    } else {
+        assert_string_equal(result.rule, rule_or_null);
+    }
+    test_result_clear(&result);
+}
+
 #define LAMP "topic: home/lamp-1/set, payload: {level: 5}"
 
 static void the_named_parts_of_a_request_are_compared(void **state)
@@ -270,6 +281,42 @@ static void what_is_wrong_with_a_test_is_told(void **state)
     assert_wrong("{topic: a, answer: {}, expect: {reply: ok}}", "keys are expected");
 }
 
+static void the_rule_that_took_the_message_is_told(void **state)
+{
+    (void)state;
+    assert_rule("{" LAMP ", expect: {calls: 2}}", "set");
+    assert_rule("{topic: none/at/all, expect: {calls: 2}}", NULL);
+}
+
+static void a_request_that_was_not_expected_is_described(void **state)
+{
+    (void)state;
+    assert_differs("{" LAMP ", expect: {rejected: member_missing}}", "outcome", "rejected, code member_missing",
+                   "a request: InvokeThingService by the rule set");
+}
+
+static void what_where_does_not_take_is_told(void **state)
+{
+    (void)state;
+    assert_differs("{topic: home/door/set, payload: {level: 5}, expect: {DeviceName: door}}", "outcome", "a request",
+                   "no rule takes it: the topic fits set, whose `where` does not take \"door\" for d");
+    assert_differs("{topic: no/topic, payload: {level: 5}, expect: {DeviceName: door}}", "outcome", "a request",
+                   "no rule takes it: none has such a topic");
+}
+
+static void a_parameter_of_another_name_is_told_with_the_nearest(void **state)
+{
+    (void)state;
+    assert_differs("{" LAMP ", expect: {Devicename: lamp-1}}", "Devicename", "lamp-1", "(none); there is DeviceName");
+    assert_differs("{" LAMP ", expect: {Frobnicate: lamp-1}}", "Frobnicate", "lamp-1", "(none)");
+}
+
+static void several_devices_are_told_where_one_is_expected(void **state)
+{
+    (void)state;
+    assert_differs("{topic: all/set, expect: {DeviceName: a}}", "DeviceName", "a", "[\"a\",\"b\",\"c\"]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +334,11 @@ int main(void)
         cmocka_unit_test(a_result_has_name_and_line),
         cmocka_unit_test(differences_are_bounded),
         cmocka_unit_test(what_is_wrong_with_a_test_is_told),
+        cmocka_unit_test(the_rule_that_took_the_message_is_told),
+        cmocka_unit_test(a_request_that_was_not_expected_is_described),
+        cmocka_unit_test(what_where_does_not_take_is_told),
+        cmocka_unit_test(a_parameter_of_another_name_is_told_with_the_nearest),
+        cmocka_unit_test(several_devices_are_told_where_one_is_expected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
