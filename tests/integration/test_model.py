@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness.bridge import ROOT, run_cli
+from harness.bridge import ROOT, binary, clean_environment, run_cli
 from harness.home import PRODUCT, Home, rule
 
 MODELS = ROOT / "tests/simulator/models"
@@ -135,6 +136,16 @@ def test_generate_to_standard_output_passes_check_wherever_it_is_put(model: Path
     (tmp_path / "rules.yaml").write_text(made.stdout)
     done = run_cli("check", "rules.yaml", cwd=tmp_path)
     assert done.returncode == 0 and "warning" not in done.stdout + done.stderr, done.stdout
+
+
+def test_generate_names_the_model_relative_to_the_file_that_the_shell_has_opened(tmp_path: Path):
+    (tmp_path / "lamp.json").write_bytes(LAMP.read_bytes())
+    with open(tmp_path / "lamps.yaml", "w") as output:
+        made = subprocess.run(
+            [str(binary()), "generate", "lamp.json"], cwd=tmp_path, env=clean_environment(), stdout=output, timeout=60)
+    assert made.returncode == 0
+    assert 'model: "lamp.json"\n' in (tmp_path / "lamps.yaml").read_text()
+    assert run_cli("test", tmp_path / "lamps.yaml").returncode == 0
 
 
 def test_generate_takes_the_models_of_several_modules_and_another_product_key(tmp_path: Path):
