@@ -123,6 +123,11 @@ static const struct filter_row rows[] = {
     {"round", 0, 1, false, NUMBER, number_check_round, number_round},
 };
 
+const char *template_filter_name_at(size_t index)
+{
+    return index < COUNT_OF(rows) ? rows[index].name : NULL;
+}
+
 bool template_filter_is_map(const struct filter *filter)
 {
     return filter->row->pairs;
