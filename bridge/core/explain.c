@@ -271,7 +271,7 @@ static void put_reply(struct json_object *report, const char *name, const struct
         .http_status = 200, .body = body_or_null, .body_len = body_or_null != NULL ? strlen(body_or_null) : 0};
     struct json_object *reply = NULL;
     struct diag ignored;
-    AUTO_FREE char *text = rehearse_reply(command, &answer, NULL, 0, arrived->wall_ms);
+    AUTO_FREE char *text = rehearse_reply(command, &(struct rehearsal){&answer, 1, NULL, 0}, arrived->wall_ms);
     if (json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH}, &reply, &ignored) == ERR_OK) {
         json_put(report, name, reply);
     }

@@ -190,11 +190,23 @@ static char *answer_body(const struct yaml_node *node)
 
 static struct json_object *make_reply(const struct run *run, const struct test_platform *platform_or_null)
 {
-    AUTO_FREE char *body = answer_body(run->test.answer.body);
-    struct api_input answer = {.http_status = (long)run->test.answer.status, .body = body, .body_len = strlen(body)};
-    AUTO_FREE char *text =
-        rehearse_reply(run->command, &answer, platform_or_null != NULL ? platform_or_null->rows : NULL,
-                       platform_or_null != NULL ? platform_or_null->row_count : 0, run->now.wall_ms);
+    size_t count = run->test.answer_count;
+    AUTO_FREE struct api_input *answers = mem_alloc((count + 1) * sizeof *answers);
+    AUTO_FREE char **bodies = mem_alloc((count + 1) * sizeof *bodies);
+    for (size_t i = 0; i < count; i++) {
+        bodies[i] = answer_body(run->test.answers[i].body);
+        answers[i] = (struct api_input){
+            .http_status = (long)run->test.answers[i].status, .body = bodies[i], .body_len = strlen(bodies[i])};
+    }
+    struct rehearsal rehearsal = {.answers = answers, .answer_count = count};
+    if (platform_or_null != NULL) {
+        rehearsal.extra_rows = platform_or_null->rows;
+        rehearsal.extra_count = platform_or_null->row_count;
+    }
+    AUTO_FREE char *text = rehearse_reply(run->command, &rehearsal, run->now.wall_ms);
+    for (size_t i = 0; i < count; i++) {
+        free(bodies[i]);
+    }
     struct json_object *reply = NULL;
     struct diag ignored;
     enum err err = json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH}, &reply, &ignored);
@@ -207,7 +219,7 @@ static void compare_reply(const struct run *run, const struct test_platform *pla
         return;
     }
     // Only a wrong test comes here: loading asks for an answer unless nothing is sent.
-    if (run->test.keys.answer == NULL && is_sent(run)) {
+    if (run->test.answer_count == 0 && is_sent(run)) {
         test_differs(run->result, "reply.status", run->test.reply.status, REQUEST_TEXT);
         return;
     }

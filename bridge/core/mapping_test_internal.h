@@ -51,7 +51,8 @@ struct expect_reply_keys {
 // One test as it was read.
 struct test {
     struct test_keys keys;
-    struct answer_keys answer;
+    struct answer_keys *answers; // to the requests in their order; the last also to all that follow
+    size_t answer_count;
     struct expect_keys expect;
     struct expect_reply_keys reply;
     size_t parameter_count; // members of `expect` that are parameters of the request

@@ -13,7 +13,7 @@ const struct key mapping_test_keys[] = {
     TEST_ROW(test_keys, "properties", KEY_NODE, properties, .help = "MQTT 5 user properties"),
     TEST_ROW(test_keys, "now", KEY_TEXT, now, .fallback = "2026-01-01T00:00:00Z",
              .help = "time at which the message arrives, RFC 3339"),
-    TEST_ROW(test_keys, "answer", KEY_NODE, answer, .help = "what the platform answers, for `reply`"),
+    TEST_ROW(test_keys, "answer", KEY_NODE, answer, .help = "what the platform answers, for `reply`; or a list"),
     TEST_ROW(test_keys, "expect", KEY_NODE, expect, .help = "the expected request, refusal or reply; required"),
     {0},
 };

@@ -257,7 +257,7 @@ static bool is_among(const char *word, const char *const *words, size_t count)
 static void every_status_that_a_test_can_meet_is_shown_by_an_example(void **state)
 {
     (void)state;
-    static const char *const in_the_service_only[] = {"superseded", "partial", "queued"};
+    static const char *const in_the_service_only[] = {"superseded", "queued"};
     struct examples examples = {.count = 0};
     add_examples(&examples, "README.md");
     for (enum status status = STATUS_OK; status <= STATUS_QUEUED; status++) {

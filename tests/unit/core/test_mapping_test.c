@@ -317,6 +317,44 @@ static void several_devices_are_told_where_one_is_expected(void **state)
     assert_differs("{topic: all/set, expect: {DeviceName: a}}", "DeviceName", "a", "[\"a\",\"b\",\"c\"]");
 }
 
+static void each_request_can_have_an_answer_of_its_own(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf names = {0};
+    for (int i = 0; i < 250; i++) {
+        buf_printf(&names, "%sd%d", i > 0 ? ", " : "", i);
+    }
+    AUTO_FREE char *text =
+        mem_printf("version: 1\ngroups: {all: [%s]}\nrules:\n"
+                   "- {name: a, topic: x, empty: accept, product_key: k1, invoke: {identifier: Set, devices: "
+                   "'${group.all}'}}\ntests:\n- topic: x\n  answer: [{body: {Success: true}}, {status: 500}]\n"
+                   "  expect: {calls: 3, reply: {status: partial, failed_devices: []}}\n"
+                   "- topic: x\n  answer: [{status: 503}, {status: 503}, {status: 503}, {body: {Success: true}}]\n"
+                   "  expect: {reply: {status: expired, code: platform_busy}}\n",
+                   names.data);
+    AUTO_YAML struct yaml_document *document = NULL;
+    struct problems problems = {0};
+    struct mapping *mapping = load(text);
+    assert_int_equal(yaml_load_text("a.yaml", text, strlen(text), &document, &problems), ERR_OK);
+    for (size_t i = 0; i < 2; i++) {
+        struct test_result result;
+        mapping_test_run(mapping, document, i, NULL, 0, &result);
+        assert_int_equal(result.count, 0);
+        test_result_clear(&result);
+    }
+    mapping_destroy(mapping);
+}
+
+static void a_list_without_an_answer_is_an_error(void **state)
+{
+    (void)state;
+    assert_error("version: 1\nrules: []\ntests:\n- topic: x\n  answer: []\n  expect: {reply: {status: ok}}\n", 5,
+                 "the list of answers is empty");
+    assert_error("version: 1\nrules: []\ntests:\n- topic: x\n  answer: [{}, {statu: 5}]\n  expect: {reply: {status: "
+                 "ok}}\n",
+                 5, "statu");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +377,8 @@ int main(void)
         cmocka_unit_test(what_where_does_not_take_is_told),
         cmocka_unit_test(a_parameter_of_another_name_is_told_with_the_nearest),
         cmocka_unit_test(several_devices_are_told_where_one_is_expected),
+        cmocka_unit_test(each_request_can_have_an_answer_of_its_own),
+        cmocka_unit_test(a_list_without_an_answer_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
