@@ -1,5 +1,6 @@
 #include "core/template.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,7 +90,9 @@ static struct value found(struct json_object *json)
 
 static struct value not_found(const char *why)
 {
-    return (struct value){.missing = true, .why = why};
+    struct value value = {.missing = true};
+    snprintf(value.why, sizeof value.why, "%s", why);
+    return value;
 }
 
 // A list's index as RFC 6901 writes it: digits without a leading zero.
@@ -189,7 +192,7 @@ static enum err evaluate_expression(const struct expression *expression, const s
 
 static enum err fail_missing(const struct expression *expression, const char *why, struct failure *failure)
 {
-    failure_set(failure, "member_missing", "${%s} has no value: %s; send it, or add | default(...)",
+    failure_set(failure, "member_missing", "${%s} has no value: %s; send one, or add | default(...)",
                 show_plain(expression->name).text, why);
     return ERR_MISSING;
 }

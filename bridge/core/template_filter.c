@@ -2,6 +2,7 @@
 #include "core/template_internal.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -170,14 +171,16 @@ static enum err apply_map(const struct filter *filter, const char *name, struct 
         return fail(filter, name, value->json, "wants text, a number or a boolean", failure);
     }
     AUTO_FREE char *text = json_scalar_text(value->json);
+    struct shown shown = show_value(value->json);
     json_free(value->json);
-    *value = (struct value){.missing = true, .why = "nothing in its map(...) fits"};
+    *value = (struct value){.missing = true};
     for (size_t i = 0; text != NULL && i < filter->count; i++) {
         if (strcmp(filter->names[i], text) == 0) {
             *value = (struct value){.json = json_copy(filter->args[i])};
-            break;
+            return ERR_OK;
         }
     }
+    snprintf(value->why, sizeof value->why, "nothing in its map(...) fits %s", shown.text);
     return ERR_OK;
 }
 

@@ -2,13 +2,14 @@
 #pragma once
 
 #include "base/keys.h"
+#include "core/show.h"
 #include "core/template.h"
 
 // A value on its way through filters; `json` is owned.
 struct value {
     struct json_object *json;
     bool missing;
-    const char *why; // of a missing one, for people: constant text
+    char why[SHOW_LEN + 32]; // of a missing one, for people
 };
 
 struct filter_row;
