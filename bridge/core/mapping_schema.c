@@ -60,6 +60,7 @@ static const struct schema_shape shapes[] = {
 
     {mapping_test_keys, NULL, "{\"required\":[\"topic\",\"expect\"]}"},
     {mapping_test_keys, "topic", "{\"type\":[" SCALAR "],\"pattern\":\"^[^+#]+$\"}"},
+    {mapping_test_keys, "response_topic", "{\"type\":[" SCALAR "],\"pattern\":\"^[^+#]+$\"}"},
     {mapping_test_keys, "properties", MAP_OF("{\"type\":[" SCALAR ",\"null\"]}")},
     {mapping_test_keys, "answer", ANY_OF(REF("answer"), LIST_OF(REF("answer")))},
     {mapping_test_keys, "expect", REF("expect")},

@@ -83,6 +83,7 @@ static void make_properties(struct message *message, const struct yaml_node *map
 static void make_message(struct run *run)
 {
     run->message = (struct message){.topic = mem_strdup(run->test.keys.topic), .qos = 1};
+    run->message.response_topic = mem_strdup_or_null(run->test.keys.response_topic);
     run->now = (struct moment){.boot_id = "test", .boot_ms = 1};
     clock_parse_iso(run->test.keys.now, &run->now.wall_ms);
     make_payload(&run->message, run->test.keys.payload);
@@ -240,6 +241,7 @@ static void compare(const struct run *run, const struct test_platform *platforms
     }
     test_compare_topic(run->result, "ack_topic", expect->ack_topic, run->command->ack_topic);
     test_compare_topic(run->result, "result_topic", expect->result_topic, run->command->result_topic);
+    test_compare_topic(run->result, "response_topic", expect->response_topic, run->command->response_topic);
     if (is_sent(run)) {
         test_compare_request(run->result, run->test.keys.expect, expect, run->command);
     }

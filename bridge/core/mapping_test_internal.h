@@ -9,6 +9,7 @@
 struct test_keys {
     char *name;
     char *topic;
+    char *response_topic; // or NULL
     char *now;
     const struct yaml_node *payload;
     const struct yaml_node *properties;
@@ -32,6 +33,7 @@ struct expect_keys {
     bool no_rule;
     char *ack_topic;
     char *result_topic;
+    char *response_topic;
     const struct yaml_node *reply;
 };
 

@@ -55,6 +55,9 @@ static void check_message(const struct yaml_node *node, const struct test_keys *
     if (keys->now != NULL && !clock_parse_iso(keys->now, &ignored)) {
         problem(problems, place_of(node, "now"), "`now` is a time as 2026-11-21T19:07:31Z");
     }
+    if (keys->response_topic != NULL && !topic_name_valid(keys->response_topic, strlen(keys->response_topic))) {
+        problem(problems, place_of(node, "response_topic"), "this is no topic to reply to (no + and #)");
+    }
     if (keys->properties != NULL) {
         check_properties(keys->properties, problems);
     }
@@ -145,7 +148,8 @@ static void check_sense(const struct yaml_node *node, const struct test *test, s
 {
     const struct expect_keys *expect = &test->expect;
     bool sends = expect->action != NULL || expect->calls > 0 || test->parameter_count > 0;
-    bool replies = expect->reply != NULL || expect->ack_topic != NULL || expect->result_topic != NULL;
+    bool replies = expect->reply != NULL || expect->ack_topic != NULL || expect->result_topic != NULL ||
+                   expect->response_topic != NULL;
     int ways = sends + (expect->rejected != NULL) + expect->expired + expect->no_rule;
     if (ways > 1) {
         problem(problems, node,

@@ -164,6 +164,16 @@ static enum err fail(const struct filter *filter, const char *name, const struct
     return ERR_REFUSED;
 }
 
+// The entry that the text names; as many as there are if there is none.
+static size_t find_entry(const struct filter *filter, const char *text_or_null)
+{
+    size_t i = 0;
+    while (i < filter->count && (text_or_null == NULL || strcmp(filter->names[i], text_or_null) != 0)) {
+        i++;
+    }
+    return i;
+}
+
 static enum err apply_map(const struct filter *filter, const char *name, struct value *value, struct failure *failure)
 {
     enum json_kind kind = json_kind(value->json);
@@ -171,16 +181,15 @@ static enum err apply_map(const struct filter *filter, const char *name, struct 
         return fail(filter, name, value->json, "wants text, a number or a boolean", failure);
     }
     AUTO_FREE char *text = json_scalar_text(value->json);
-    struct shown shown = show_value(value->json);
-    json_free(value->json);
-    *value = (struct value){.missing = true};
-    for (size_t i = 0; text != NULL && i < filter->count; i++) {
-        if (strcmp(filter->names[i], text) == 0) {
-            *value = (struct value){.json = json_copy(filter->args[i])};
-            return ERR_OK;
-        }
+    size_t entry = find_entry(filter, text);
+    struct value mapped = {.missing = entry == filter->count};
+    if (mapped.missing) {
+        snprintf(mapped.why, sizeof mapped.why, "nothing in its map(...) fits %s", show_value(value->json).text);
+    } else {
+        mapped.json = json_copy(filter->args[entry]);
     }
-    snprintf(value->why, sizeof value->why, "nothing in its map(...) fits %s", shown.text);
+    json_free(value->json);
+    *value = mapped;
     return ERR_OK;
 }
 

@@ -317,6 +317,19 @@ static void several_devices_are_told_where_one_is_expected(void **state)
     assert_differs("{topic: all/set, expect: {DeviceName: a}}", "DeviceName", "a", "[\"a\",\"b\",\"c\"]");
 }
 
+static void the_requesters_own_reply_topic_is_compared(void **state)
+{
+    (void)state;
+    assert_passes("{" LAMP ", response_topic: reply/me, expect: {response_topic: reply/me, "
+                  "result_topic: home/lamp-1/set/reply}}");
+    assert_passes("{" LAMP ", response_topic: elsewhere, expect: {response_topic: none}}");
+    assert_passes("{" LAMP ", expect: {response_topic: none}}");
+    assert_differs("{" LAMP ", response_topic: reply/me, expect: {response_topic: none}}", "response_topic", "none",
+                   "reply/me");
+    assert_error("version: 1\nrules: []\ntests:\n- topic: x\n  response_topic: a/#\n  expect: {no_rule: true}\n", 5,
+                 "no topic to reply to");
+}
+
 static void each_request_can_have_an_answer_of_its_own(void **state)
 {
     (void)state;
@@ -377,6 +390,7 @@ int main(void)
         cmocka_unit_test(what_where_does_not_take_is_told),
         cmocka_unit_test(a_parameter_of_another_name_is_told_with_the_nearest),
         cmocka_unit_test(several_devices_are_told_where_one_is_expected),
+        cmocka_unit_test(the_requesters_own_reply_topic_is_compared),
         cmocka_unit_test(each_request_can_have_an_answer_of_its_own),
         cmocka_unit_test(a_list_without_an_answer_is_an_error),
     };
