@@ -27,7 +27,8 @@ static void usage(FILE *out)
 {
     fputs("thingbridge connects an MQTT broker to the device services of an IoT platform.\n\n", out);
     fputs("  thingbridge run -c /etc/thingbridge/thingbridge.yaml\n", out);
-    fputs("  thingbridge check -c thingbridge.yaml\n\n", out);
+    fputs("  thingbridge check -c thingbridge.yaml\n", out);
+    fputs("  thingbridge explain --mapping lamps.yaml home/hall/lamp-1/set '{\"level\": 128}'\n\n", out);
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
     }
