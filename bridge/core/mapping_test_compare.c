@@ -260,6 +260,20 @@ static void compare_member_text(struct test_result *result, const char *what, co
     compare_text(result, path, expected_or_null, json_member_text(map, name));
 }
 
+// Another status is told with its reason.
+static void compare_status(struct test_result *result, const char *expected_or_null, const struct json_object *reply,
+                           const struct json_object *error)
+{
+    const char *status = json_member_text(reply, "status");
+    const char *code = json_member_text(error, "code");
+    if (expected_or_null == NULL || strcmp(expected_or_null, status) == 0) {
+        return;
+    }
+    AUTO_FREE char *got = code == NULL ? mem_strdup(status)
+                                       : mem_printf("%s, code %s: %s", status, code, json_member_text(error, "detail"));
+    test_differs(result, "reply.status", expected_or_null, got);
+}
+
 static void compare_member_value(struct test_result *result, const char *name, const struct yaml_node *expected_or_null,
                                  const struct json_object *reply)
 {
@@ -282,7 +296,7 @@ void test_compare_reply(struct test_result *result, const struct expect_reply_ke
 {
     struct json_object *error = NULL;
     json_member(reply, "error", &error);
-    compare_member_text(result, "status", expected->status, reply, "status");
+    compare_status(result, expected->status, reply, error);
     compare_member_text(result, "code", expected->code, error, "code");
     compare_member_text(result, "platform_code", expected->platform_code, error, "platform_code");
     compare_member_text(result, "message_id", expected->message_id, reply, "message_id");

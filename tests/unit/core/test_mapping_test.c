@@ -330,6 +330,19 @@ static void the_requesters_own_reply_topic_is_compared(void **state)
                  "no topic to reply to");
 }
 
+static void another_status_is_told_with_its_reason(void **state)
+{
+    (void)state;
+    assert_differs("{topic: home/lamp-1/set, payload: {}, answer: {status: 200}, expect: {reply: {status: ok}}}",
+                   "reply.status", "ok", "rejected, code member_missing: \"level\"");
+    assert_differs("{" LAMP ", answer: {body: {Success: false, Code: Xyz, ErrorMessage: why}}, expect: {reply: "
+                   "{status: ok}}}",
+                   "reply.status", "ok",
+                   "failed, code platform_refused: the platform answered HTTP 200 with code Xyz: why");
+    assert_differs("{" LAMP ", answer: {body: {Success: true}}, expect: {reply: {status: ok}}}", "reply.status", "ok",
+                   "accepted");
+}
+
 static void each_request_can_have_an_answer_of_its_own(void **state)
 {
     (void)state;
@@ -391,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_parameter_of_another_name_is_told_with_the_nearest),
         cmocka_unit_test(several_devices_are_told_where_one_is_expected),
         cmocka_unit_test(the_requesters_own_reply_topic_is_compared),
+        cmocka_unit_test(another_status_is_told_with_its_reason),
         cmocka_unit_test(each_request_can_have_an_answer_of_its_own),
         cmocka_unit_test(a_list_without_an_answer_is_an_error),
     };
