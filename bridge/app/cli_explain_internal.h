@@ -10,10 +10,13 @@
 #include "base/json.h"
 #include "core/command.h"
 
-// Puts `requests` into the report: [{method, url, parameters {NAME: value}, curl}]. The signature and a SecurityToken
-// are shown in `curl` only, which is there if `curl` is set; for that the secret is read. ERR_REFUSED: it cannot be;
-// ERR_SYNTAX: the endpoint or the TLS files are wrong.
+// Puts `requests` into the report: [{platform, method, url, parameters {NAME: value}, curl}]. The signature and a
+// SecurityToken are shown in `curl` only, which is there if `curl` is set; for that the secret is read. ERR_REFUSED: it
+// cannot be; ERR_SYNTAX: the endpoint or the TLS files are wrong.
 enum err explain_put_requests(struct json_object *report, const struct config *config, const struct command *command,
                               const struct moment *now, bool curl, struct diag *diag) MUST_CHECK;
+
+// The same without a platform: [{parameters}], with what the command itself says.
+void explain_put_unsigned_requests(struct json_object *report, const struct command *command);
 
 void explain_print(const struct json_object *report);

@@ -124,6 +124,28 @@ static void print_templates(const struct json_object *templates)
     }
 }
 
+// What the rule says beyond the usual.
+static void print_waiting(const struct json_object *command)
+{
+    const struct json_object *batch = member(command, "batch");
+    const char *order = json_member_text(command, "order");
+    if (strcmp(order, "device") != 0) {
+        row("order", order);
+    }
+    if (json_bool(member(command, "idempotent"))) {
+        row("idempotent", "it is sent again if no answer comes");
+    }
+    if (json_bool(member(command, "latest_only"))) {
+        row("latest_only", "it takes the place of an older one that waits");
+    }
+    if (batch != NULL) {
+        AUTO_FREE char *text =
+            mem_printf("equal commands that come within %lld ms become one call, of up to %lld devices",
+                       (long long)json_int(member(batch, "window_ms")), (long long)json_int(member(batch, "max")));
+        row("batch", text);
+    }
+}
+
 static void print_command(const struct json_object *command)
 {
     AUTO_FREE char *id = plain(member(command, "id"));
@@ -131,6 +153,7 @@ static void print_command(const struct json_object *command)
     heading("command");
     row("id", id_line);
     row("deadline", json_member_text(command, "deadline"));
+    print_waiting(command);
     const char *ack = json_member_text(command, "ack_topic");
     const char *result = json_member_text(command, "result_topic");
     row("acceptance goes to", ack != NULL ? ack : "(nowhere)");
@@ -141,13 +164,28 @@ static void print_command(const struct json_object *command)
     }
 }
 
+// The name of the only platform says nothing.
+static void print_platform(const struct json_object *request)
+{
+    const char *name = json_member_text(request, "platform");
+    const char *method = json_member_text(request, "method");
+    if (method == NULL) {
+        row("(not signed)", "there is no platform without a configuration");
+        return;
+    }
+    if (name != NULL && strcmp(name, "default") != 0) {
+        row("platform", name);
+    }
+    row(method, json_member_text(request, "url"));
+}
+
 static void print_requests(const struct json_object *requests)
 {
     for (size_t i = 0; i < json_count(requests); i++) {
         const struct json_object *request = item(requests, i);
         AUTO_FREE char *title = mem_printf("request %zu of %zu", i + 1, json_count(requests));
         heading(title);
-        row(json_member_text(request, "method"), json_member_text(request, "url"));
+        print_platform(request);
         json_each(member(request, "parameters"), print_member, NULL);
     }
     for (size_t i = 0; i < json_count(requests); i++) {
@@ -159,15 +197,42 @@ static void print_requests(const struct json_object *requests)
     }
 }
 
-static void print_reply(const struct json_object *report, const char *outcome)
+static void print_reply(const char *title, const struct json_object *reply_or_null)
 {
-    AUTO_FREE char *text = json_print_pretty(member(report, "reply"));
-    bool is_request = strcmp(outcome, "request") == 0;
-    heading(is_request ? "reply, if the platform takes it (a synchronous service's is `ok`, with `result`)" : "reply");
-    puts(text);
+    if (reply_or_null != NULL) {
+        AUTO_FREE char *text = json_print_pretty(reply_or_null);
+        heading(title);
+        puts(text);
+    }
 }
 
-void explain_print(const struct json_object *report)
+static void print_replies(const struct json_object *report)
+{
+    static const char *const rows[][2] = {
+        {"sync", "reply, if the device does it (the service is synchronous)"},
+        {"async", "reply, if the platform takes it (the call is asynchronous: no answer of the device comes)"},
+        {"unknown", "reply, if the platform takes it and the service is asynchronous (`model` would tell)"},
+    };
+    const char *service = json_member_text(report, "service");
+    const char *title =
+        strcmp(json_member_text(report, "outcome"), "request") == 0 ? "reply, if the platform takes it" : "reply";
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        title = service != NULL && strcmp(rows[i][0], service) == 0 ? rows[i][1] : title;
+    }
+    print_reply(title, member(report, "reply"));
+    print_reply("reply, if the service is synchronous and the device does it", member(report, "reply_if_sync"));
+}
+
+static void print_reason_of_refusal(const struct json_object *report)
+{
+    const struct json_object *error = member(member(report, "reply"), "error");
+    if (error != NULL) {
+        AUTO_FREE char *text = mem_printf("%s: %s", json_member_text(error, "code"), json_member_text(error, "detail"));
+        row("reason", text);
+    }
+}
+
+static void print_outcome(const struct json_object *report)
 {
     static const struct {
         const char *outcome;
@@ -180,16 +245,22 @@ void explain_print(const struct json_object *report)
         {"own_topic", "the bridge's own topics are never commands; it gets no reply"},
     };
     const char *outcome = json_member_text(report, "outcome");
-    const struct json_object *rule = member(report, "rule");
-    row("topic", json_member_text(report, "topic"));
-    if (rule != NULL) {
-        print_rule_line("  rule                  ", rule, "\n");
-    }
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (strcmp(rows[i].outcome, outcome) == 0) {
             row("outcome", rows[i].words);
         }
     }
+    print_reason_of_refusal(report);
+}
+
+void explain_print(const struct json_object *report)
+{
+    const struct json_object *rule = member(report, "rule");
+    row("topic", json_member_text(report, "topic"));
+    if (rule != NULL) {
+        print_rule_line("  rule                  ", rule, "\n");
+    }
+    print_outcome(report);
     if (rule != NULL) {
         if (json_count(member(report, "captures")) > 0) {
             heading("captures");
@@ -198,7 +269,7 @@ void explain_print(const struct json_object *report)
         print_templates(member(report, "templates"));
         print_command(member(report, "command"));
         print_requests(member(report, "requests"));
-        print_reply(report, outcome);
+        print_replies(report);
     }
     print_other_rules(report);
 }

@@ -77,6 +77,13 @@ static void add_option(struct buf *out, const char *option, const char *value_or
     }
 }
 
+// The command may be pasted in another folder.
+static void add_file(struct buf *out, const char *option, const char *path_or_null)
+{
+    AUTO_FREE char *absolute = path_or_null != NULL ? realpath(path_or_null, NULL) : NULL;
+    add_option(out, option, absolute != NULL ? absolute : path_or_null);
+}
+
 // A proxy's address may hold a password; then curl has to find it in the environment.
 static void add_proxy(struct buf *out, const char *proxy_or_null)
 {
@@ -93,11 +100,11 @@ static char *curl_command(const struct config_platform *platform, const struct s
     bool long_body = signed_call->post && strlen(signed_call->query) > LONGEST_WORD;
     AUTO_FREE char *url = signed_call->post ? mem_strdup(platform->endpoint)
                                             : mem_printf("%s?%s", platform->endpoint, signed_call->query);
-    buf_printf(&out, "curl --silent --show-error --globoff --max-time %lld",
+    buf_printf(&out, "curl --silent --show-error --globoff --write-out '\\n' --max-time %lld",
                (long long)(platform->timeout_ms + 999) / 1000);
-    add_option(&out, "--cacert", platform->tls.ca_file);
-    add_option(&out, "--cert", platform->tls.cert_file);
-    add_option(&out, "--key", platform->tls.key_file);
+    add_file(&out, "--cacert", platform->tls.ca_file);
+    add_file(&out, "--cert", platform->tls.cert_file);
+    add_file(&out, "--key", platform->tls.key_file);
     add_proxy(&out, strncmp(platform->endpoint, "http://", 7) == 0 ? "" : platform->proxy);
     if (signed_call->post) {
         add_option(&out, long_body ? "--data" : "--data-raw", long_body ? "@-" : signed_call->query);
@@ -119,6 +126,7 @@ static void add_request(struct json_object *list, const struct config_platform *
     struct json_object *map = json_new_map();
     struct signed_call signed_call;
     signed_call_make(account, call, now->wall_ms, &signed_call);
+    json_put_text(map, "platform", platform->name);
     json_put_text(map, "method", signed_call.post ? "POST" : "GET");
     json_put_text(map, "url", platform->endpoint);
     json_put(map, "parameters", parameters_of(signed_call.query));
@@ -194,4 +202,21 @@ enum err explain_put_requests(struct json_object *report, const struct config *c
     json_put(report, "requests", list);
     crypto_mac_destroy(key);
     return ERR_OK;
+}
+
+void explain_put_unsigned_requests(struct json_object *report, const struct command *command)
+{
+    struct json_object *list = json_new_list();
+    for (size_t i = 0; i < command->call_count; i++) {
+        const struct call *call = &command->calls[i];
+        struct json_object *map = json_new_map();
+        struct json_object *parameters = json_new_map();
+        json_put_text(parameters, "Action", call->action);
+        for (size_t k = 0; k < call->parameters.count; k++) {
+            json_put_text(parameters, call->parameters.items[k].name, call->parameters.items[k].value);
+        }
+        json_put(map, "parameters", parameters);
+        json_add(list, map);
+    }
+    json_put(report, "requests", list);
 }

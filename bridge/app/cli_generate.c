@@ -2,9 +2,11 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -26,12 +28,16 @@ static const char help_text[] =
     "answers: a rule for each service, with its arguments and tests. Several files are the modules of one product.\n"
     "      --topic T         topic pattern with {device} and {service} (default " GENERATE_DEFAULT_TOPIC ")\n"
     "      --product-key K   product of the devices (default: what the model names)\n"
-    "  -o, --output FILE     a new file; names models below its folder relative to it (default: standard output)\n";
+    "  -o, --output FILE     a new file (default: standard output)\n"
+    "Models in the folder of the new file, or below it, are named relative to it.\n"
+    "Exit code 65: a model cannot be read or has no services, or no such mapping can be written; 74: a file cannot be\n"
+    "read or written.\n";
 
 struct generate {
     const char *topic;
     const char *product_key;
     const char *output; // NULL: standard output
+    char *place;        // where the text goes, as far as that is known; or NULL
     struct model **models;
     char **paths; // as the mapping file will name them
     size_t count;
@@ -50,12 +56,24 @@ static char *folder_of(const char *path)
     return realpath(dirname(copy), NULL);
 }
 
+// The file that the shell has opened as standard output (lamps.yaml after >), or NULL.
+static char *redirected_output(void)
+{
+    struct stat status;
+    char path[PATH_MAX];
+    ssize_t len = -1;
+    if (fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode)) {
+        len = readlink("/proc/self/fd/1", path, sizeof path);
+    }
+    return len > 0 && (size_t)len < sizeof path ? mem_dup(path, (size_t)len) : NULL;
+}
+
 // A mapping's path to a model begins in the mapping's folder. Where that is not known, only the whole path is right.
-static char *path_for_mapping(const char *path, const char *output)
+static char *path_for_mapping(const char *path, const char *place)
 {
     AUTO_FREE char *copy = mem_strdup(path);
     AUTO_FREE char *folder = folder_of(path);
-    AUTO_FREE char *base = output != NULL ? folder_of(output) : NULL;
+    AUTO_FREE char *base = place != NULL ? folder_of(place) : NULL;
     AUTO_FREE char *whole = mem_printf("%s/%s", folder != NULL ? folder : "", basename(copy));
     size_t len = base != NULL ? strlen(base) : 0;
     bool is_below = base != NULL && strncmp(whole, base, len) == 0 && whole[len] == '/';
@@ -76,7 +94,7 @@ static int read_model(struct generate *generate, const char *path)
         return fail(EX_DATAERR, path, diag.text);
     }
     generate->models[generate->count] = model;
-    generate->paths[generate->count++] = path_for_mapping(path, generate->output);
+    generate->paths[generate->count++] = path_for_mapping(path, generate->place);
     return EX_OK;
 }
 
@@ -143,7 +161,7 @@ static int generate_from(const struct generate *generate)
     if (err != ERR_OK) {
         return fail(err == ERR_MISSING ? EX_DATAERR : EX_USAGE, "", diag.text);
     }
-    int code = check_text(generate->output != NULL ? generate->output : "mapping", text);
+    int code = check_text(generate->place != NULL ? generate->place : "mapping", text);
     return code != EX_OK ? code : write_text(generate->output, text);
 }
 
@@ -188,6 +206,7 @@ int cli_generate(int argc, char **argv)
         return code;
     }
     size_t count = (size_t)(argc - optind);
+    generate.place = generate.output != NULL ? mem_strdup(generate.output) : redirected_output();
     generate.models = mem_alloc(count * sizeof(struct model *));
     generate.paths = mem_alloc(count * sizeof(char *));
     code = EX_OK;
@@ -201,6 +220,7 @@ int cli_generate(int argc, char **argv)
         model_free(generate.models[i]);
         free(generate.paths[i]);
     }
+    free(generate.place);
     free(generate.models);
     free(generate.paths);
     return code;

@@ -150,7 +150,7 @@ static int perform(const struct invoke *invoke, struct config *config, struct co
         print_for_people(invoke, &done);
     }
     call_outcome_clear(&done.outcome);
-    return terminal_flush("invoke") ? done.exit_code : EX_IOERR;
+    return done.exit_code;
 }
 
 static int perform_configured(const struct invoke *invoke)

@@ -30,7 +30,9 @@ static const char help_text[] =
     "      --secret-file F   file that holds the AccessKeySecret\n"
     "  -c, --config FILE     takes secret, method, algorithm and common parameters from the (first) platform\n"
     "      --exact           adds no parameters\n"
-    "      --json            prints {canonical_query, string_to_sign, signature}\n";
+    "      --json            prints {canonical_query, string_to_sign, signature}\n"
+    "Exit code 64: a parameter or an option is wrong; 77: the secret cannot be read; 78: errors in the "
+    "configuration.\n";
 
 struct sign_request_options {
     const char *method;

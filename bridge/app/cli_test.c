@@ -5,8 +5,7 @@
 #include <sysexits.h>
 
 #include "app/cli.h"
-#include "app/config.h"
-#include "app/problem_report.h"
+#include "app/ruleset.h"
 #include "app/terminal.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -20,27 +19,16 @@ static const char help_text[] =
     "Runs the `tests:` of the mapping files given, or of those that the configuration names. The rules of all these\n"
     "files count, as in the service. Nothing is sent. mappings/README.md tells how a test is written.\n"
     "  -c, --config FILE   configuration (default " CONFIG_DEFAULT_PATH "); not needed with mapping files\n"
-    "      --json          {passed, failed, tests: [{name, file, line, passed, differences}]}\n"
+    "      --json          {passed, failed, tests: [{name, file, line, rule, passed,\n"
+    "                      differences: [{what, expected, got}]}]}\n"
     "Exit code 0: all passed; 1: a test failed; 78: errors in the configuration or the mappings.\n";
 
 struct suite {
-    struct config config;
-    struct mapping_files files;
-    struct mapping *mapping;
-    struct problems problems;
+    struct ruleset rules;
     size_t passed;
     size_t failed;
     struct json_object *report; // with --json, else NULL
 };
-
-static void report_problems(const struct suite *suite)
-{
-    if (suite->report != NULL && suite->problems.errors > 0) {
-        problem_report_json(stdout, &suite->problems);
-    } else {
-        problem_report(stderr, &suite->problems, suite->config.document, &suite->files);
-    }
-}
 
 // ---- one test
 
@@ -69,6 +57,11 @@ static void print_result(const struct test_result *result, bool colour)
         printf("  (%s:%d)", result->source, result->line);
     }
     fputc('\n', stdout);
+    if (!passed && result->rule != NULL) {
+        fputs("        the rule ", stdout);
+        terminal_print_clean(stdout, result->rule);
+        puts(" took it");
+    }
     for (size_t i = 0; i < result->count; i++) {
         print_difference(&result->differences[i], colour);
     }
@@ -91,6 +84,7 @@ static void add_result(struct json_object *list, const struct test_result *resul
     json_put_text(item, "name", result->name);
     json_put_text(item, "file", result->source);
     json_put(item, "line", json_new_int(result->line));
+    json_put_text(item, "rule", result->rule);
     json_put(item, "passed", json_new_bool(result->count == 0));
     json_put(item, "differences", differences);
     json_add(list, item);
@@ -107,7 +101,7 @@ static void run_file(struct suite *suite, const struct yaml_document *document, 
     }
     for (size_t i = 0; i < count; i++) {
         struct test_result result;
-        mapping_test_run(suite->mapping, document, i, platforms, suite->config.platform_count, &result);
+        mapping_test_run(suite->rules.mapping, document, i, platforms, suite->rules.config.platform_count, &result);
         *(result.count == 0 ? &suite->passed : &suite->failed) += 1;
         if (suite->report != NULL) {
             add_result(suite->report, &result);
@@ -118,10 +112,16 @@ static void run_file(struct suite *suite, const struct yaml_document *document, 
     }
 }
 
-static void print_summary(const struct suite *suite)
+static void print_summary(const struct suite *suite, bool colour)
 {
     size_t count = suite->passed + suite->failed;
-    printf("%zu test%s: %zu passed, %zu failed\n", count, count == 1 ? "" : "s", suite->passed, suite->failed);
+    const char *start = !colour ? "" : suite->failed == 0 ? "\033[32m" : "\033[31m";
+    printf("%s%zu test%s: %zu passed, %zu failed%s\n", start, count, count == 1 ? "" : "s", suite->passed,
+           suite->failed, colour ? "\033[0m" : "");
+    if (suite->failed > 0) {
+        fputs("`thingbridge explain --mapping FILE TOPIC PAYLOAD` shows what becomes of a message, step by step\n",
+              stderr);
+    }
     if (count == 0) {
         fputs("thingbridge test: there are no `tests:` in these files\n", stderr);
     }
@@ -140,34 +140,27 @@ static void print_json(const struct suite *suite)
 static void run_all(struct suite *suite)
 {
     bool colour = terminal_has_colour(stdout);
-    size_t count = suite->config.platform_count;
+    size_t count = suite->rules.config.platform_count;
     AUTO_FREE struct test_platform *platforms = mem_alloc((count + 1) * sizeof *platforms);
     for (size_t i = 0; i < count; i++) {
-        const struct config_platform *platform = &suite->config.platforms[i];
+        const struct config_platform *platform = &suite->rules.config.platforms[i];
         platforms[i] = (struct test_platform){platform->name, platform->errors, platform->error_count};
     }
-    for (size_t i = 0; i < suite->files.count; i++) {
-        run_file(suite, suite->files.documents[i], platforms, colour);
+    for (size_t i = 0; i < suite->rules.files.count; i++) {
+        run_file(suite, suite->rules.files.documents[i], platforms, colour);
     }
     if (suite->report != NULL) {
         print_json(suite);
     } else {
-        print_summary(suite);
+        print_summary(suite, colour);
     }
 }
 
 static int run_suite(struct suite *suite, const char *path, const struct text_list *given)
 {
-    bool with_config = path != NULL || given->count == 0;
-    if (!with_config) {
-        config_defaults(&suite->config);
-    }
-    bool ready = !with_config || config_load(path, &suite->config, &suite->problems) == ERR_OK;
-    const struct text_list *patterns = given->count > 0 ? given : &suite->config.mappings;
-    ready = ready && config_load_mappings(patterns, &suite->files, &suite->problems) == ERR_OK &&
-            config_build_mapping(&suite->config, &suite->files, &suite->mapping, &suite->problems) == ERR_OK;
-    report_problems(suite);
-    if (!ready) {
+    enum err err = ruleset_load(path, given, &suite->rules);
+    ruleset_report(&suite->rules, suite->report != NULL);
+    if (err != ERR_OK) {
         return EX_CONFIG;
     }
     run_all(suite);
@@ -197,9 +190,6 @@ int cli_test(int argc, char **argv)
     struct text_list given = {.items = argv + optind, .count = (size_t)(argc - optind)};
     int code = run_suite(&suite, path, &given);
     json_free(suite.report);
-    mapping_destroy(suite.mapping);
-    mapping_files_clear(&suite.files);
-    problems_clear(&suite.problems);
-    config_clear(&suite.config);
-    return terminal_flush("test") ? code : EX_IOERR;
+    ruleset_clear(&suite.rules);
+    return code;
 }

@@ -3,6 +3,7 @@
 #include <sysexits.h>
 
 #include "app/cli.h"
+#include "app/terminal.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -26,7 +27,8 @@ static void usage(FILE *out)
 {
     fputs("thingbridge connects an MQTT broker to the device services of an IoT platform.\n\n", out);
     fputs("  thingbridge run -c /etc/thingbridge/thingbridge.yaml\n", out);
-    fputs("  thingbridge check -c thingbridge.yaml\n\n", out);
+    fputs("  thingbridge check -c thingbridge.yaml\n", out);
+    fputs("  thingbridge explain --mapping lamps.yaml home/hall/lamp-1/set '{\"level\": 128}'\n\n", out);
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
     }
@@ -65,7 +67,8 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].run(argc - 1, argv + 1);
+            int code = commands[i].run(argc - 1, argv + 1);
+            return terminal_flush(argv[1]) ? code : EX_IOERR;
         }
     }
     return unknown(argv[1]);

@@ -62,7 +62,7 @@ static char *make_args(struct command *command, const struct direct *direct)
         bool deep = json_too_deep(direct->args, direct->args_len, &limits);
         refuse(command, deep ? "payload_too_deep" : "number_out_of_range", diag.text);
     } else if (err != ERR_OK) {
-        AUTO_FREE char *detail = mem_printf("args are not valid JSON: %s", diag.text);
+        AUTO_FREE char *detail = mem_printf("args are not valid: %s", diag.text);
         refuse(command, "argument_invalid", detail);
     } else if (json_kind(value) != JSON_MAP) {
         AUTO_FREE char *detail = mem_printf("args must be a JSON object, not %s", show_value(value).text);

@@ -209,6 +209,16 @@ static void put_time(struct json_object *map, const char *name, int64_t wall_ms)
     json_put_text(map, name, text);
 }
 
+static void put_batch(struct json_object *map, const struct command *command)
+{
+    if (command->batch_window_ms > 0) {
+        struct json_object *batch = json_new_map();
+        json_put(batch, "window_ms", json_new_int(command->batch_window_ms));
+        json_put(batch, "max", json_new_int(command->batch_max));
+        json_put(map, "batch", batch);
+    }
+}
+
 static void put_command(struct json_object *report, const struct command *command, const struct moment *arrived)
 {
     static const char *const orders[] = {[ORDER_DEVICE] = "device", [ORDER_RULE] = "rule", [ORDER_NONE] = "none"};
@@ -221,6 +231,9 @@ static void put_command(struct json_object *report, const struct command *comman
     json_put(map, "expire_ms", json_new_int(command->lifetime_ms));
     json_put_text(map, "order", orders[command->order]);
     json_put(map, "idempotent", json_new_bool(command->idempotent));
+    json_put(map, "latest_only", json_new_bool(command->latest_only));
+    json_put(map, "progress", json_new_bool(command->progress));
+    put_batch(map, command);
     json_put_text(map, "ack_topic", command->ack_topic);
     json_put_text(map, "result_topic", command->result_topic);
     json_put_text(map, "response_topic", command->response_topic);
@@ -228,18 +241,56 @@ static void put_command(struct json_object *report, const struct command *comman
     json_put(report, "command", map);
 }
 
-static void put_reply(struct json_object *report, const struct command *command, const struct moment *arrived)
+// ---- the reply
+
+enum service_kind { SERVICE_NONE, SERVICE_SYNC, SERVICE_ASYNC, SERVICE_UNKNOWN };
+
+// A call for several devices is asynchronous, whatever the service is (platform document, InvokeThingsService).
+static enum service_kind service_kind_of(const struct rule *rule, const struct command *command)
 {
-    struct api_input answer = {.http_status = 200};
+    const struct model_service *service = NULL;
+    struct failure ignored;
+    const char *action = command->calls[0].action;
+    if (strcmp(action, "InvokeThingsService") == 0) {
+        return SERVICE_ASYNC;
+    }
+    if (strcmp(action, "InvokeThingService") != 0) {
+        return SERVICE_NONE;
+    }
+    if (rule->model_count == 0 || rule_find_service(rule, command->identifier, &service, &ignored) != ERR_OK) {
+        return SERVICE_UNKNOWN;
+    }
+    return service->is_sync ? SERVICE_SYNC : SERVICE_ASYNC;
+}
+
+// `body_or_null`: what the platform answers; NULL for a command that is over.
+static void put_reply(struct json_object *report, const char *name, const struct command *command,
+                      const struct moment *arrived, const char *body_or_null)
+{
+    struct api_input answer = {
+        .http_status = 200, .body = body_or_null, .body_len = body_or_null != NULL ? strlen(body_or_null) : 0};
     struct json_object *reply = NULL;
     struct diag ignored;
-    if (!rehearse_is_over(command)) {
-        answer.body = rehearse_success_body(&command->calls[0]);
-        answer.body_len = strlen(answer.body);
-    }
-    AUTO_FREE char *text = rehearse_reply(command, &answer, NULL, 0, arrived->wall_ms);
+    AUTO_FREE char *text = rehearse_reply(command, &(struct rehearsal){&answer, 1, NULL, 0}, arrived->wall_ms);
     if (json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH}, &reply, &ignored) == ERR_OK) {
-        json_put(report, "reply", reply);
+        json_put(report, name, reply);
+    }
+}
+
+static void put_replies(struct json_object *report, const struct rule *rule, const struct command *command,
+                        const struct moment *arrived)
+{
+    static const char *const names[] = {
+        [SERVICE_SYNC] = "sync", [SERVICE_ASYNC] = "async", [SERVICE_UNKNOWN] = "unknown"};
+    if (rehearse_is_over(command)) {
+        put_reply(report, "reply", command, arrived, NULL);
+        return;
+    }
+    enum service_kind kind = service_kind_of(rule, command);
+    json_put_text(report, "service", names[kind]);
+    put_reply(report, "reply", command, arrived, rehearse_success_body(&command->calls[0], kind == SERVICE_SYNC));
+    if (kind == SERVICE_UNKNOWN) {
+        put_reply(report, "reply_if_sync", command, arrived, rehearse_success_body(&command->calls[0], true));
     }
 }
 
@@ -266,7 +317,7 @@ static struct command *explain_command(struct json_object *report, const struct 
     put_captures(report, rule, captures);
     put_templates(report, rule, &input, command);
     put_command(report, command, arrived);
-    put_reply(report, command, arrived);
+    put_replies(report, rule, command, arrived);
     payload_clear(&payload);
     return command;
 }

@@ -21,9 +21,12 @@
 //   nearest [{name, topic}]   of these, those whose topic is most like it
 //   captures {NAME: text}
 //   templates [{place, template, value or problem}]
-//   command {id, id_given, platform, arrived, deadline, expire_ms, order, idempotent, ack_topic, result_topic,
-//            response_topic, reply_topic_refused}
-//   reply                     the final reply if the platform takes every call, or the refusal
+//   command {id, id_given, platform, arrived, deadline, expire_ms, order, idempotent, latest_only, progress,
+//            batch {window_ms, max}, ack_topic, result_topic, response_topic, reply_topic_refused}
+//   service                   "sync", "async", or "unknown" without a thing model; not for other actions
+//   reply                     the final reply if all goes well (of an unknown service: if it is asynchronous), or the
+//                             refusal
+//   reply_if_sync             of an unknown service
 // *command_or_null is set to the command, which the caller frees, or NULL without a rule.
 struct json_object *explain_message(const struct mapping *mapping, const struct message *message,
                                     const struct moment *arrived, const char *uuid, struct command **command_or_null);

@@ -213,20 +213,50 @@ static void write_head(struct generator *generator)
         AUTO_FREE char *quoted = json_print(path);
         buf_printf(out, "%s%s", i > 0 ? ", " : "", quoted);
     }
-    buf_text(out, options->model_count > 1 ? "]\n\nrules:\n" : "\n\nrules:\n");
+    buf_text(out, options->model_count > 1 ? "]\n" : "\n");
+    buf_text(out, "  # A command that could not be sent by then is not sent, and its sender is told so:\n"
+                  "  # expire: 30s\n"
+                  "  # Replies are on the command's topic with /reply at its end, or for instance:\n"
+                  "  # reply: {ack: \"${topic}/ack\", result: \"${topic}/result\"}\n\n"
+                  "rules:\n");
 }
 
 static enum err find_product(struct generator *generator)
 {
     const struct generate_options *options = generator->options;
-    generator->product_key = options->product_key;
-    for (size_t i = 0; i < options->model_count && generator->product_key == NULL; i++) {
-        generator->product_key = options->models[i]->product_key;
+    const char *product = options->product_key;
+    for (size_t i = 0; i < options->model_count && options->product_key == NULL; i++) {
+        const char *key = options->models[i]->product_key;
+        if (product != NULL && key != NULL && strcmp(product, key) != 0) {
+            return diag_set(generator->diag, ERR_REFUSED,
+                            "these are thing models of two products, %s and %s: write a mapping for each",
+                            show_plain(product).text, show_plain(key).text);
+        }
+        product = product != NULL ? product : key;
     }
+    generator->product_key = product;
     if (generator->product_key == NULL) {
         return diag_set(generator->diag, ERR_REFUSED, "the thing model names no product: give --product-key");
     }
     return name_check(NAME_PRODUCT_KEY, generator->product_key, generator->diag);
+}
+
+// A model knows each service once; two files can both have it.
+static enum err check_services(struct generator *generator)
+{
+    const struct generate_options *options = generator->options;
+    for (size_t i = 1; i < options->model_count; i++) {
+        for (size_t k = 0; k < options->models[i]->service_count; k++) {
+            const char *identifier = options->models[i]->services[k].identifier;
+            for (size_t other = 0; other < i; other++) {
+                if (model_find(options->models[other], identifier) != NULL) {
+                    return diag_set(generator->diag, ERR_REFUSED, "the service %s is in %s and in %s", identifier,
+                                    options->paths[other], options->paths[i]);
+                }
+            }
+        }
+    }
+    return ERR_OK;
 }
 
 static enum err check_options(struct generator *generator)
@@ -248,7 +278,8 @@ static enum err check_options(struct generator *generator)
                         "the topic needs " SERVICE_MARK ", as in %s: there are several services",
                         GENERATE_DEFAULT_TOPIC);
     }
-    return find_product(generator);
+    enum err err = check_services(generator);
+    return err != ERR_OK ? err : find_product(generator);
 }
 
 static enum err write_all(struct generator *generator)

@@ -16,7 +16,7 @@ struct generate_options {
     size_t model_count;
 };
 
-// The text of the mapping file, which the caller frees. ERR_REFUSED: the topic has no {device} or {service}, or the
-// product key is missing or not one; ERR_MISSING: the models have no services. The text loads without a problem if the
-// topic is a rule's topic whose replies are no commands.
+// The text of the mapping file, which the caller frees. ERR_REFUSED: the topic has no {device} or {service}, the
+// product key is missing or not one, or the models have a service twice or two products; ERR_MISSING: the models have
+// no services. The text loads without a problem if the topic is a rule's topic whose replies are no commands.
 enum err generate_mapping(const struct generate_options *options, char **out, struct diag *diag) MUST_CHECK;

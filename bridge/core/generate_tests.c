@@ -110,11 +110,17 @@ void generate_tests(const struct model_service *service, const char *product_key
     if (service->input_count > 0) {
         write_json(out, "    payload: ", args, "\n");
     }
+    if (service->is_sync) {
+        buf_text(out, "    answer: {body: {Success: true, Data: {Result: '{\"code\":200,\"data\":{}}'}}}\n");
+    }
     buf_text(out, "    expect:\n      action: InvokeThingService\n      ProductKey: ");
     generate_word(out, product_key);
     buf_printf(out, "\n      DeviceName: %s\n      Identifier: ", device);
     generate_word(out, service->identifier);
     write_json(out, "\n      Args: ", sent, "\n");
+    if (service->is_sync) {
+        buf_text(out, "      reply: {status: ok, result: {code: 200, data: {}}}\n");
+    }
     if (service->input_count > 0) {
         write_refusal(out, service, topic, args);
     }

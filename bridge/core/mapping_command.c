@@ -240,6 +240,7 @@ void rule_make_input(const struct rule *rule, const struct message *message, con
                                    .topic = message->topic,
                                    .payload = payload->value,
                                    .has_payload = payload->present,
+                                   .payload_unreadable = !payload->present && message->payload_len > 0,
                                    .properties = message->properties,
                                    .property_count = message->property_count,
                                    .now_wall_ms = arrived->wall_ms};

@@ -40,9 +40,9 @@ const struct key mapping_file_keys[] = {
         RULE_KEY("order", KEY_CHOICE, order, .fallback = "device", .choices = order_choices,                           \
                  .help = "what waits for what: commands of one device, of the rule, or none"),                         \
         RULE_KEY("latest_only", KEY_BOOL, latest_only, .fallback = "false",                                            \
-                 .help = "a newer command replaces a waiting one (kept, not used yet)"),                               \
-        RULE_KEY("batch", KEY_NODE, batch, .help = "folds equal commands into one call, or off (kept, not used yet)"), \
-        RULE_KEY("rate", KEY_RATE, rate, .help = "most calls of the rule per time (kept, not used yet)"),              \
+                 .help = "a newer command takes the place of one that waits"),                                         \
+        RULE_KEY("batch", KEY_NODE, batch, .help = "folds equal commands into one call, or off"),                      \
+        RULE_KEY("rate", KEY_RATE, rate, .help = "most calls of the rule per time, as 20/s"),                          \
         RULE_KEY("retained", KEY_CHOICE, retained, .fallback = "ignore", .choices = retained_choices,                  \
                  .help = "whether retained messages are commands"),                                                    \
         RULE_KEY("response_topic", KEY_CHOICE, response_topic, .fallback = "also", .choices = response_choices,        \

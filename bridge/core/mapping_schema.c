@@ -60,8 +60,9 @@ static const struct schema_shape shapes[] = {
 
     {mapping_test_keys, NULL, "{\"required\":[\"topic\",\"expect\"]}"},
     {mapping_test_keys, "topic", "{\"type\":[" SCALAR "],\"pattern\":\"^[^+#]+$\"}"},
+    {mapping_test_keys, "response_topic", "{\"type\":[" SCALAR "],\"pattern\":\"^[^+#]+$\"}"},
     {mapping_test_keys, "properties", MAP_OF("{\"type\":[" SCALAR ",\"null\"]}")},
-    {mapping_test_keys, "answer", REF("answer")},
+    {mapping_test_keys, "answer", ANY_OF(REF("answer"), LIST_OF(REF("answer")))},
     {mapping_test_keys, "expect", REF("expect")},
     // A parameter of the request begins with a capital letter.
     {mapping_expect_keys, NULL, "{\"minProperties\":1,\"patternProperties\":{\"^[A-Z]\":{}}}"},

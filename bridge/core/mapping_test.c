@@ -6,9 +6,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "core/mapping_internal.h"
 #include "core/mapping_test_compare.h"
 #include "core/mapping_test_internal.h"
 #include "core/rehearse.h"
+#include "core/show.h"
 
 // Of a command that brings no id.
 #define TEST_ID      "00000000-0000-7000-8000-000000000000"
@@ -36,6 +38,7 @@ void test_result_clear(struct test_result *result)
     }
     free(result->differences);
     free(result->name);
+    free(result->rule);
     *result = (struct test_result){0};
 }
 
@@ -80,6 +83,7 @@ static void make_properties(struct message *message, const struct yaml_node *map
 static void make_message(struct run *run)
 {
     run->message = (struct message){.topic = mem_strdup(run->test.keys.topic), .qos = 1};
+    run->message.response_topic = mem_strdup_or_null(run->test.keys.response_topic);
     run->now = (struct moment){.boot_id = "test", .boot_ms = 1};
     clock_parse_iso(run->test.keys.now, &run->now.wall_ms);
     make_payload(&run->message, run->test.keys.payload);
@@ -88,16 +92,37 @@ static void make_message(struct run *run)
 
 // ---- what became of it, for people
 
+static char *describe_no_rule(const struct run *run)
+{
+    for (size_t i = 0; i < run->mapping->count; i++) {
+        const struct rule *rule = run->mapping->rules[i];
+        struct str captures[TOPIC_MAX_CAPTURES];
+        const struct where *failed = NULL;
+        if (topic_pattern_match(rule->pattern, run->message.topic, captures)) {
+            failed = rule_where_failed(rule, captures);
+        }
+        if (failed != NULL) {
+            AUTO_FREE char *value = mem_dup(captures[failed->capture].data, captures[failed->capture].len);
+            return mem_printf(NO_RULE_TEXT ": the topic fits %s, whose `where` does not take %s for %s",
+                              rule_name(rule), show_text(value).text, rule->pattern->names[failed->capture]);
+        }
+    }
+    return mem_strdup(NO_RULE_TEXT ": none has such a topic");
+}
+
 static char *describe(const struct run *run)
 {
     if (run->command == NULL) {
-        return mem_strdup(NO_RULE_TEXT);
+        return describe_no_rule(run);
     }
     const struct failure *refusal = &run->command->refusal;
     if (refusal->code != NULL) {
         return mem_printf("rejected, code %s: %s", refusal->code->code, refusal->detail);
     }
-    return mem_strdup(run->command->lifetime_ms <= 0 ? "expired: its deadline had passed when it came" : REQUEST_TEXT);
+    if (run->command->lifetime_ms <= 0) {
+        return mem_strdup("expired: its deadline had passed when it came");
+    }
+    return mem_printf(REQUEST_TEXT ": %s by the rule %s", run->command->calls[0].action, run->command->rule);
 }
 
 static void differs(const struct run *run, const char *what, const char *expected)
@@ -166,11 +191,23 @@ static char *answer_body(const struct yaml_node *node)
 
 static struct json_object *make_reply(const struct run *run, const struct test_platform *platform_or_null)
 {
-    AUTO_FREE char *body = answer_body(run->test.answer.body);
-    struct api_input answer = {.http_status = (long)run->test.answer.status, .body = body, .body_len = strlen(body)};
-    AUTO_FREE char *text =
-        rehearse_reply(run->command, &answer, platform_or_null != NULL ? platform_or_null->rows : NULL,
-                       platform_or_null != NULL ? platform_or_null->row_count : 0, run->now.wall_ms);
+    size_t count = run->test.answer_count;
+    AUTO_FREE struct api_input *answers = mem_alloc((count + 1) * sizeof *answers);
+    AUTO_FREE char **bodies = mem_alloc((count + 1) * sizeof *bodies);
+    for (size_t i = 0; i < count; i++) {
+        bodies[i] = answer_body(run->test.answers[i].body);
+        answers[i] = (struct api_input){
+            .http_status = (long)run->test.answers[i].status, .body = bodies[i], .body_len = strlen(bodies[i])};
+    }
+    struct rehearsal rehearsal = {.answers = answers, .answer_count = count};
+    if (platform_or_null != NULL) {
+        rehearsal.extra_rows = platform_or_null->rows;
+        rehearsal.extra_count = platform_or_null->row_count;
+    }
+    AUTO_FREE char *text = rehearse_reply(run->command, &rehearsal, run->now.wall_ms);
+    for (size_t i = 0; i < count; i++) {
+        free(bodies[i]);
+    }
     struct json_object *reply = NULL;
     struct diag ignored;
     enum err err = json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH}, &reply, &ignored);
@@ -183,7 +220,7 @@ static void compare_reply(const struct run *run, const struct test_platform *pla
         return;
     }
     // Only a wrong test comes here: loading asks for an answer unless nothing is sent.
-    if (run->test.keys.answer == NULL && is_sent(run)) {
+    if (run->test.answer_count == 0 && is_sent(run)) {
         test_differs(run->result, "reply.status", run->test.reply.status, REQUEST_TEXT);
         return;
     }
@@ -204,6 +241,7 @@ static void compare(const struct run *run, const struct test_platform *platforms
     }
     test_compare_topic(run->result, "ack_topic", expect->ack_topic, run->command->ack_topic);
     test_compare_topic(run->result, "result_topic", expect->result_topic, run->command->result_topic);
+    test_compare_topic(run->result, "response_topic", expect->response_topic, run->command->response_topic);
     if (is_sent(run)) {
         test_compare_request(run->result, run->test.keys.expect, expect, run->command);
     }
@@ -223,6 +261,7 @@ void mapping_test_run(const struct mapping *mapping, const struct yaml_document 
                              .name = mem_strdup(run.test.keys.name != NULL ? run.test.keys.name : run.message.topic)};
     run.rule = mapping_match(mapping, run.message.topic);
     if (run.rule != NULL) {
+        out->rule = mem_strdup(rule_name(run.rule));
         run.command = mapping_command(mapping, run.rule, &run.message, &run.now, TEST_ID, NULL);
     }
     compare(&run, platforms, platform_count);

@@ -27,6 +27,7 @@ struct test_result {
     char *name;
     const char *source; // file; the document's
     int line;           // of the test
+    char *rule;         // that took the message; NULL: none
     struct test_difference *differences;
     size_t count; // none: it passed. At most TEST_MAX_DIFFERENCES are told
 };

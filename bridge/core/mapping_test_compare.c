@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "core/show.h"
 
 #define NONE "(none)"
@@ -150,14 +151,19 @@ static struct json_object *numbered_values(const struct command *command, const 
     return list;
 }
 
+// A scalar as it stands there, else JSON.
+static char *node_text(const struct yaml_node *node)
+{
+    AUTO_JSON struct json_object *value = node->kind == YAML_SCALAR ? NULL : yaml_to_json(node);
+    return value != NULL ? json_print(value) : mem_strdup(node->text);
+}
+
 static struct json_object *list_of_texts(const struct yaml_node *node)
 {
     struct json_object *list = json_new_list();
     for (size_t i = 0; i < node->count; i++) {
-        const struct yaml_node *item = node->items[i];
-        AUTO_JSON struct json_object *value = item->kind == YAML_SCALAR ? NULL : yaml_to_json(item);
-        AUTO_FREE char *printed = value != NULL ? json_print(value) : NULL;
-        json_add(list, json_new_text(printed != NULL ? printed : item->text));
+        AUTO_FREE char *text = node_text(node->items[i]);
+        json_add(list, json_new_text(text));
     }
     return list;
 }
@@ -176,23 +182,33 @@ static void compare_numbered(struct test_result *result, const char *name, const
     test_compare_json(result, name, expected, got);
 }
 
+// Why there is no parameter of this name: there are numbered ones, or one that is called nearly so.
+static char *describe_missing(const struct command *command, const char *name)
+{
+    const struct parameters *parameters = &command->calls[0].parameters;
+    AUTO_JSON struct json_object *numbered = numbered_values(command, name);
+    if (json_count(numbered) > 0) {
+        return json_print(numbered);
+    }
+    AUTO_FREE const char **names = mem_alloc((parameters->count + 1) * sizeof *names);
+    for (size_t i = 0; i < parameters->count; i++) {
+        names[i] = parameters->items[i].name;
+    }
+    const char *nearest = str_nearest(name, names);
+    return nearest != NULL ? mem_printf(NONE "; there is %s", nearest) : mem_strdup(NONE);
+}
+
 // A map is compared as JSON; so is text that is the JSON text of a map or list.
 static void compare_value(struct test_result *result, const char *name, const struct yaml_node *node, const char *got)
 {
+    AUTO_FREE char *expected = node_text(node);
     AUTO_JSON struct json_object *expected_value = NULL;
     AUTO_JSON struct json_object *got_value = NULL;
-    if (node->kind == YAML_SCALAR && !parse(node->text, &expected_value)) {
-        expected_value = NULL;
-    } else if (node->kind != YAML_SCALAR) {
-        expected_value = yaml_to_json(node);
-    }
-    bool as_json = is_container(expected_value) && got != NULL && parse(got, &got_value);
-    if (as_json) {
+    if (parse(expected, &expected_value) && is_container(expected_value) && parse(got, &got_value)) {
         test_compare_json(result, name, expected_value, got_value);
-        return;
+    } else {
+        compare_text(result, name, expected, got);
     }
-    AUTO_FREE char *printed = node->kind == YAML_SCALAR ? mem_strdup(node->text) : json_print(expected_value);
-    compare_text(result, name, printed, got);
 }
 
 static bool is_null(const struct yaml_node *node)
@@ -210,8 +226,12 @@ static void compare_parameter(struct test_result *result, const char *name, cons
         }
     } else if (node->kind == YAML_LIST) {
         compare_numbered(result, name, node, command);
-    } else {
+    } else if (got != NULL) {
         compare_value(result, name, node, got);
+    } else {
+        AUTO_FREE char *expected = node_text(node);
+        AUTO_FREE char *missing = describe_missing(command, name);
+        test_differs(result, name, expected, missing);
     }
 }
 
@@ -240,6 +260,20 @@ static void compare_member_text(struct test_result *result, const char *what, co
     compare_text(result, path, expected_or_null, json_member_text(map, name));
 }
 
+// Another status is told with its reason.
+static void compare_status(struct test_result *result, const char *expected_or_null, const struct json_object *reply,
+                           const struct json_object *error)
+{
+    const char *status = json_member_text(reply, "status");
+    const char *code = json_member_text(error, "code");
+    if (expected_or_null == NULL || strcmp(expected_or_null, status) == 0) {
+        return;
+    }
+    AUTO_FREE char *got = code == NULL ? mem_strdup(status)
+                                       : mem_printf("%s, code %s: %s", status, code, json_member_text(error, "detail"));
+    test_differs(result, "reply.status", expected_or_null, got);
+}
+
 static void compare_member_value(struct test_result *result, const char *name, const struct yaml_node *expected_or_null,
                                  const struct json_object *reply)
 {
@@ -262,7 +296,7 @@ void test_compare_reply(struct test_result *result, const struct expect_reply_ke
 {
     struct json_object *error = NULL;
     json_member(reply, "error", &error);
-    compare_member_text(result, "status", expected->status, reply, "status");
+    compare_status(result, expected->status, reply, error);
     compare_member_text(result, "code", expected->code, error, "code");
     compare_member_text(result, "platform_code", expected->platform_code, error, "platform_code");
     compare_member_text(result, "message_id", expected->message_id, reply, "message_id");

@@ -9,6 +9,7 @@
 struct test_keys {
     char *name;
     char *topic;
+    char *response_topic; // or NULL
     char *now;
     const struct yaml_node *payload;
     const struct yaml_node *properties;
@@ -32,6 +33,7 @@ struct expect_keys {
     bool no_rule;
     char *ack_topic;
     char *result_topic;
+    char *response_topic;
     const struct yaml_node *reply;
 };
 
@@ -51,7 +53,8 @@ struct expect_reply_keys {
 // One test as it was read.
 struct test {
     struct test_keys keys;
-    struct answer_keys answer;
+    struct answer_keys *answers; // to the requests in their order; the last also to all that follow
+    size_t answer_count;
     struct expect_keys expect;
     struct expect_reply_keys reply;
     size_t parameter_count; // members of `expect` that are parameters of the request

@@ -11,9 +11,10 @@ const struct key mapping_test_keys[] = {
     TEST_ROW(test_keys, "topic", KEY_TEXT, topic, .help = "topic of the message; required"),
     TEST_ROW(test_keys, "payload", KEY_NODE, payload, .help = "payload: a map or list is sent as JSON; default empty"),
     TEST_ROW(test_keys, "properties", KEY_NODE, properties, .help = "MQTT 5 user properties"),
+    TEST_ROW(test_keys, "response_topic", KEY_TEXT, response_topic, .help = "MQTT 5 Response Topic"),
     TEST_ROW(test_keys, "now", KEY_TEXT, now, .fallback = "2026-01-01T00:00:00Z",
              .help = "time at which the message arrives, RFC 3339"),
-    TEST_ROW(test_keys, "answer", KEY_NODE, answer, .help = "what the platform answers, for `reply`"),
+    TEST_ROW(test_keys, "answer", KEY_NODE, answer, .help = "what the platform answers, for `reply`; or a list"),
     TEST_ROW(test_keys, "expect", KEY_NODE, expect, .help = "the expected request, refusal or reply; required"),
     {0},
 };
@@ -33,6 +34,8 @@ const struct key mapping_expect_keys[] = {
     TEST_ROW(expect_keys, "no_rule", KEY_BOOL, no_rule, .help = "true: no rule takes the message"),
     TEST_ROW(expect_keys, "ack_topic", KEY_TEXT, ack_topic, .help = "topic of the acceptance, or none"),
     TEST_ROW(expect_keys, "result_topic", KEY_TEXT, result_topic, .help = "topic of the final reply, or none"),
+    TEST_ROW(expect_keys, "response_topic", KEY_TEXT, response_topic,
+             .help = "topic of the requester's own that gets the final reply too, or none"),
     TEST_ROW(expect_keys, "reply", KEY_NODE, reply, .help = "members of the final reply, after `answer`"),
     {0},
 };

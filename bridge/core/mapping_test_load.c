@@ -55,17 +55,40 @@ static void check_message(const struct yaml_node *node, const struct test_keys *
     if (keys->now != NULL && !clock_parse_iso(keys->now, &ignored)) {
         problem(problems, place_of(node, "now"), "`now` is a time as 2026-11-21T19:07:31Z");
     }
+    if (keys->response_topic != NULL && !topic_name_valid(keys->response_topic, strlen(keys->response_topic))) {
+        problem(problems, place_of(node, "response_topic"), "this is no topic to reply to (no + and #)");
+    }
     if (keys->properties != NULL) {
         check_properties(keys->properties, problems);
     }
 }
 
-static void read_answer(struct test *test, struct problems *problems)
+static void read_answer(struct test *test, const struct yaml_node *node, struct problems *problems)
 {
-    keys_defaults(mapping_answer_keys, &test->answer);
-    if (test->keys.answer != NULL) {
-        enum err err = keys_read(mapping_answer_keys, test->keys.answer, &test->answer, problems);
-        (void)err; // told in the problems
+    struct answer_keys *answer = &test->answers[test->answer_count++];
+    keys_defaults(mapping_answer_keys, answer);
+    enum err err = keys_read(mapping_answer_keys, node, answer, problems);
+    (void)err; // told in the problems
+}
+
+// One, or a list with one for each request.
+static void read_answers(struct test *test, struct problems *problems)
+{
+    const struct yaml_node *node = test->keys.answer;
+    if (node == NULL) {
+        return;
+    }
+    if (node->kind != YAML_LIST) {
+        test->answers = mem_alloc(sizeof *test->answers);
+        read_answer(test, node, problems);
+        return;
+    }
+    if (node->count == 0) {
+        problem(problems, node, "the list of answers is empty");
+    }
+    test->answers = mem_alloc((node->count + 1) * sizeof *test->answers);
+    for (size_t i = 0; i < node->count; i++) {
+        read_answer(test, node->items[i], problems);
     }
 }
 
@@ -125,7 +148,8 @@ static void check_sense(const struct yaml_node *node, const struct test *test, s
 {
     const struct expect_keys *expect = &test->expect;
     bool sends = expect->action != NULL || expect->calls > 0 || test->parameter_count > 0;
-    bool replies = expect->reply != NULL || expect->ack_topic != NULL || expect->result_topic != NULL;
+    bool replies = expect->reply != NULL || expect->ack_topic != NULL || expect->result_topic != NULL ||
+                   expect->response_topic != NULL;
     int ways = sends + (expect->rejected != NULL) + expect->expired + expect->no_rule;
     if (ways > 1) {
         problem(problems, node,
@@ -173,7 +197,7 @@ void test_read(const struct yaml_node *node, struct test *out, struct problems *
         return;
     }
     check_message(node, &out->keys, problems);
-    read_answer(out, problems);
+    read_answers(out, problems);
     if (out->keys.expect == NULL) {
         problem(problems, node, "the test has no `expect`");
     } else {
@@ -184,7 +208,10 @@ void test_read(const struct yaml_node *node, struct test *out, struct problems *
 void test_clear(struct test *test)
 {
     keys_free(mapping_test_keys, &test->keys);
-    keys_free(mapping_answer_keys, &test->answer);
+    for (size_t i = 0; i < test->answer_count; i++) {
+        keys_free(mapping_answer_keys, &test->answers[i]);
+    }
+    free(test->answers);
     keys_free(mapping_expect_keys, &test->expect);
     keys_free(mapping_expect_reply_keys, &test->reply);
 }

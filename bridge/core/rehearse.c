@@ -11,11 +11,12 @@ bool rehearse_is_over(const struct command *command)
     return command->refusal.code != NULL || command->lifetime_ms <= 0;
 }
 
-static struct call_outcome outcome_of(const struct api_input *answer, const struct api_row *extra_rows,
-                                      size_t extra_count)
+static struct call_outcome outcome_of(const struct rehearsal *rehearsal, size_t call)
 {
+    size_t last = rehearsal->answer_count - 1;
     struct api_answer parsed = {0};
-    api_classify(answer, extra_rows, extra_count, &parsed);
+    api_classify(&rehearsal->answers[call < last ? call : last], rehearsal->extra_rows, rehearsal->extra_count,
+                 &parsed);
     struct call_outcome outcome = {
         .status = api_status(&parsed),
         .message_id = parsed.message_id,
@@ -41,15 +42,14 @@ static struct call_outcome outcome_of_none(const struct command *command)
     return outcome;
 }
 
-char *rehearse_reply(const struct command *command, const struct api_input *answer, const struct api_row *extra_rows,
-                     size_t extra_count, int64_t wall_ms)
+char *rehearse_reply(const struct command *command, const struct rehearsal *rehearsal, int64_t wall_ms)
 {
     bool over = rehearse_is_over(command);
     size_t count = over ? 1 : command->call_count;
     struct reply_facts facts = {.wall_ms = wall_ms, .attempts = over ? 0 : (int)count};
     AUTO_FREE struct call_outcome *outcomes = mem_alloc(count * sizeof *outcomes);
     for (size_t i = 0; i < count; i++) {
-        outcomes[i] = over ? outcome_of_none(command) : outcome_of(answer, extra_rows, extra_count);
+        outcomes[i] = over ? outcome_of_none(command) : outcome_of(rehearsal, i);
     }
     char *reply = reply_final(command, outcomes, count, &facts);
     for (size_t i = 0; i < count; i++) {
@@ -58,11 +58,16 @@ char *rehearse_reply(const struct command *command, const struct api_input *answ
     return reply;
 }
 
-const char *rehearse_success_body(const struct call *call)
+#define SUCCESS "{\"RequestId\":\"57b144cf-09fc-4916-a272-a62902d5b207\",\"Success\":true"
+#define RESULT  "{\\\"code\\\":200,\\\"data\\\":{},\\\"message\\\":\\\"success\\\"}"
+
+const char *rehearse_success_body(const struct call *call, bool with_result)
 {
-    if (strcmp(call->action, "InvokeThingService") == 0) {
-        return "{\"RequestId\":\"57b144cf-09fc-4916-a272-a62902d5b207\",\"Success\":true,"
-               "\"Data\":{\"MessageId\":\"abcabc123\"}}";
+    if (with_result) {
+        return SUCCESS ",\"Data\":{\"MessageId\":\"abcabc123\",\"Result\":\"" RESULT "\"}}";
     }
-    return "{\"RequestId\":\"57b144cf-09fc-4916-a272-a62902d5b207\",\"Success\":true}";
+    if (strcmp(call->action, "InvokeThingService") == 0) {
+        return SUCCESS ",\"Data\":{\"MessageId\":\"abcabc123\"}}";
+    }
+    return SUCCESS "}";
 }

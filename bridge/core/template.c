@@ -1,5 +1,6 @@
 #include "core/template.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,7 +90,9 @@ static struct value found(struct json_object *json)
 
 static struct value not_found(const char *why)
 {
-    return (struct value){.missing = true, .why = why};
+    struct value value = {.missing = true};
+    snprintf(value.why, sizeof value.why, "%s", why);
+    return value;
 }
 
 // A list's index as RFC 6901 writes it: digits without a leading zero.
@@ -106,7 +109,7 @@ static bool parse_index(const char *text, size_t *index)
 static struct value find_in_payload(const struct expression *expression, const struct template_input *input)
 {
     if (!input->has_payload) {
-        return not_found("the payload is empty");
+        return not_found(input->payload_unreadable ? "the payload cannot be read" : "the payload is empty");
     }
     struct json_object *at = input->payload;
     for (size_t i = 0; i < expression->path_count; i++) {
@@ -189,7 +192,7 @@ static enum err evaluate_expression(const struct expression *expression, const s
 
 static enum err fail_missing(const struct expression *expression, const char *why, struct failure *failure)
 {
-    failure_set(failure, "member_missing", "${%s} has no value: %s; send it, or add | default(...)",
+    failure_set(failure, "member_missing", "${%s} has no value: %s; send one, or add | default(...)",
                 show_plain(expression->name).text, why);
     return ERR_MISSING;
 }

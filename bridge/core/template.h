@@ -38,7 +38,8 @@ struct template_input {
     const char *id; // as text; NULL while id_from itself is evaluated
     bool id_is_integer;
     struct json_object *payload; // JSON null is NULL; a text payload is a JSON text
-    bool has_payload;            // false: an empty payload
+    bool has_payload;            // false: an empty payload, or
+    bool payload_unreadable;     // one that is refused
     const struct user_property *properties;
     size_t property_count;
     int64_t now_wall_ms; // ${now}: RFC 3339 with milliseconds

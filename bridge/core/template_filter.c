@@ -2,6 +2,7 @@
 #include "core/template_internal.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -123,6 +124,11 @@ static const struct filter_row rows[] = {
     {"round", 0, 1, false, NUMBER, number_check_round, number_round},
 };
 
+const char *template_filter_name_at(size_t index)
+{
+    return index < COUNT_OF(rows) ? rows[index].name : NULL;
+}
+
 bool template_filter_is_map(const struct filter *filter)
 {
     return filter->row->pairs;
@@ -158,6 +164,16 @@ static enum err fail(const struct filter *filter, const char *name, const struct
     return ERR_REFUSED;
 }
 
+// The entry that the text names; as many as there are if there is none.
+static size_t find_entry(const struct filter *filter, const char *text_or_null)
+{
+    size_t i = 0;
+    while (i < filter->count && (text_or_null == NULL || strcmp(filter->names[i], text_or_null) != 0)) {
+        i++;
+    }
+    return i;
+}
+
 static enum err apply_map(const struct filter *filter, const char *name, struct value *value, struct failure *failure)
 {
     enum json_kind kind = json_kind(value->json);
@@ -165,14 +181,15 @@ static enum err apply_map(const struct filter *filter, const char *name, struct 
         return fail(filter, name, value->json, "wants text, a number or a boolean", failure);
     }
     AUTO_FREE char *text = json_scalar_text(value->json);
-    json_free(value->json);
-    *value = (struct value){.missing = true, .why = "nothing in its map(...) fits"};
-    for (size_t i = 0; text != NULL && i < filter->count; i++) {
-        if (strcmp(filter->names[i], text) == 0) {
-            *value = (struct value){.json = json_copy(filter->args[i])};
-            break;
-        }
+    size_t entry = find_entry(filter, text);
+    struct value mapped = {.missing = entry == filter->count};
+    if (mapped.missing) {
+        snprintf(mapped.why, sizeof mapped.why, "nothing in its map(...) fits %s", show_value(value->json).text);
+    } else {
+        mapped.json = json_copy(filter->args[entry]);
     }
+    json_free(value->json);
+    *value = mapped;
     return ERR_OK;
 }
 

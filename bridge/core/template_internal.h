@@ -2,13 +2,14 @@
 #pragma once
 
 #include "base/keys.h"
+#include "core/show.h"
 #include "core/template.h"
 
 // A value on its way through filters; `json` is owned.
 struct value {
     struct json_object *json;
     bool missing;
-    const char *why; // of a missing one, for people: constant text
+    char why[SHOW_LEN + 32]; // of a missing one, for people
 };
 
 struct filter_row;
@@ -61,6 +62,7 @@ enum err template_parse(const char *text, const struct template_scope *scope, st
 // Reads "| name(args)" behind *at up to what follows it.
 enum err template_parse_filter(const char **at, struct filter *out, struct diag *diag) MUST_CHECK;
 void template_filter_free(struct filter *filter);
+const char *template_filter_name_at(size_t index); // NULL after the last: for the reference
 bool template_filter_is_map(const struct filter *filter);
 bool template_filter_is_default(const struct filter *filter);
 // The kinds of values that it can give (bits as in struct template_forecast) where it takes those of `kinds`.

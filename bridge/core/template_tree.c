@@ -147,7 +147,7 @@ static enum err evaluate_template(const struct template_tree *tree, const char *
         return err;
     }
     if (value.missing) {
-        failure_set(failure, "member_missing", "%s%s%s has no value: %s; send it, or add | default(...)",
+        failure_set(failure, "member_missing", "%s%s%s has no value: %s; send one, or add | default(...)",
                     name != NULL ? show_text(name).text : "", name != NULL ? ": " : "",
                     show_plain(tree->tmpl->text).text, value.why);
         return ERR_MISSING;

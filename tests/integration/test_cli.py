@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.bridge import ROOT, run_cli
+from harness.bridge import ROOT, binary, clean_environment, run_cli
 from harness.home import Home
 
 VECTORS = json.loads((ROOT / "tests/vectors/signature.json").read_text())
@@ -295,3 +295,25 @@ def test_sign_takes_the_configurations_account(home: Home):
     done = run_cli("sign", "-c", home.bridge.config_file, "--json", "Action=Pub")
     assert done.returncode == 0, done.stderr
     assert f"AccessKeyId={home.platform.access_key_id}" in json.loads(done.stdout)["canonical_query"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "rules.yaml"], ["test", "rules.yaml"], ["schema", "mapping"], ["test", "-h"],
+        ["sign", "--secret-file", "secret", "A=1"], ["explain", "-m", "rules.yaml", "home/hall/lamp/set", "1"],
+        ["generate", str(ROOT / "tests/simulator/models/pump.json")],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_output_that_cannot_be_written_is_exit_code_74(tmp_path: Path, arguments: list[str]):
+    (tmp_path / "rules.yaml").write_text(GOOD_RULES)
+    (tmp_path / "secret").write_text("s3cret")
+    (tmp_path / "secret").chmod(0o600)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [str(binary()), *arguments], cwd=tmp_path, env=clean_environment(), stdout=full, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, text=True, timeout=60,
+        )
+    assert done.returncode == 74
+    assert "the output cannot be written" in done.stderr or "No space left" in done.stderr

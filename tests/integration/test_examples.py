@@ -26,7 +26,7 @@ MESSAGES = [
     ("ha/hall-lamp-1/toggle/press", "PRESS", "ha/hall-lamp-1/toggle/press/result", "ok"),
     ("ha/front-door/lock/set", "LOCK", "ha/front-door/lock/set/result", "ok"),
     ("zigbee2mqtt/downstairs/set", {"state": "on"}, "reply/zigbee2mqtt/downstairs/set", "accepted"),
-    ("zigbee2mqtt/hall-lamp-1/set", {"brightness": 127}, "reply/zigbee2mqtt/hall-lamp-1/set", "accepted"),
+    ("zigbee2mqtt/hall-lamp-1/set", {"state": "ON", "brightness": 127}, "reply/zigbee2mqtt/hall-lamp-1/set", "accepted"),
     ("zigbee2mqtt/hall-lamp-1/set/state", "off", "reply/zigbee2mqtt/hall-lamp-1/set/state", "accepted"),
     ("zigbee2mqtt/hall-lamp-1/set/brightness", "9", "reply/zigbee2mqtt/hall-lamp-1/set/brightness", "accepted"),
     ("zigbee2mqtt/hall-lamp-1/get", {"brightness": ""}, "reply/zigbee2mqtt/hall-lamp-1/get", "ok"),

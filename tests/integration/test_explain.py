@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.bridge import clean_environment, run_cli
+from harness.bridge import ROOT, clean_environment, run_cli
 from harness.home import PRODUCT, Home
 
 RULES = f"""\
@@ -151,6 +152,84 @@ def test_user_properties_can_be_given(config: Path):
     assert json.loads(report["requests"][0]["parameters"]["Args"])["by"] == "Ada=1"
 
 
+def test_a_response_topic_can_be_given(config: Path):
+    report = explain_json(config, "--response-topic", "reply/mine", TOPIC, '{"text": 1}')
+    assert report["command"]["response_topic"] == "reply/mine"
+    refused = explain_json(config, "--response-topic", "home/x/any", TOPIC, '{"text": 1}')
+    assert refused["command"]["reply_topic_refused"] is True
+
+
+MODELLED = f"""\
+version: 1
+defaults: {{product_key: {PRODUCT}, model: {ROOT}/tests/simulator/models/lamp.json, empty: accept}}
+rules:
+  - {{name: toggle, topic: toggle, invoke: {{identifier: Toggle, device: hall-lamp-1}}}}
+  - {{name: set, topic: set, invoke: {{identifier: Set, device: hall-lamp-1, args: {{brightness: "${{payload}}"}}}}}}
+"""
+
+
+def test_the_thing_model_tells_which_reply_comes(empty_home: Home, config: Path):
+    empty_home.bridge.set_rules(MODELLED)
+    toggle = explain_json(config, "toggle")
+    assert (toggle["service"], toggle["reply"]["status"]) == ("sync", "ok")
+    assert toggle["reply"]["result"]["code"] == 200
+    light = explain_json(config, "set", "5")
+    assert (light["service"], light["reply"]["status"]) == ("async", "accepted")
+    assert "the service is synchronous" in explain(config, "toggle").stdout
+    assert "the call is asynchronous" in explain(config, "set", "5").stdout
+
+
+def test_without_a_thing_model_both_replies_are_shown(config: Path):
+    report = explain_json(config, TOPIC, '{"text": 1}')
+    assert (report["service"], report["reply"]["status"]) == ("unknown", "accepted")
+    assert report["reply_if_sync"]["status"] == "ok"
+    text = explain(config, TOPIC, '{"text": 1}').stdout
+    assert '"status": "accepted"' in text and '"status": "ok"' in text
+
+
+def test_the_reason_of_a_rejection_stands_beside_the_outcome(config: Path):
+    lines = explain(config, TOPIC, "{}").stdout.splitlines()
+    (outcome,) = [number for number, line in enumerate(lines) if "it is rejected" in line]
+    assert "member_missing" in lines[outcome + 1] and "${payload.text}" in lines[outcome + 1]
+
+
+def test_of_several_platforms_the_one_is_named(empty_home: Home, config: Path):
+    platform = json.loads(json.dumps(empty_home.bridge.settings["platform"]))
+    del empty_home.bridge.settings["platform"]
+    empty_home.bridge.configure(platforms={"east": platform, "west": {**platform, "access_key_id": "other"}})
+    empty_home.bridge.set_rules(RULES.replace("topic: many", "topic: many\n    platform: west"))
+    (request,) = explain_json(config, "many", '["a"]')["requests"]
+    assert (request["platform"], request["parameters"]["AccessKeyId"]) == ("west", "other")
+    assert "platform              west" in explain(config, "many", '["a"]').stdout
+
+
+def test_mapping_files_can_be_explained_without_a_configuration(tmp_path: Path):
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES)
+    done = run_cli("explain", "--mapping", file, "--json", TOPIC, '{"text": 1}')
+    assert (done.returncode, done.stderr) == (0, "")
+    (request,) = json.loads(done.stdout)["requests"]
+    assert request["parameters"]["DeviceName"] == "hall-lamp-1" and "url" not in request
+    assert "not signed" in run_cli("explain", "-m", file, TOPIC, '{"text": 1}').stdout
+    done = run_cli("explain", "-m", file, "--curl", TOPIC, '{"text": 1}')
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "-c" in done.stderr
+
+
+def test_a_mapping_file_stands_in_place_of_the_configuration_s(empty_home: Home, config: Path, tmp_path: Path):
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES.replace("topic: many", "topic: all"))
+    report = explain_json(config, "-m", str(file), "all", '["a"]')
+    assert report["requests"][0]["url"] == empty_home.platform.url
+    assert explain_json(config, "-m", str(file), "many", '["a"]', code=1)["outcome"] == "no_rule"
+
+
+def test_the_curl_command_works_in_any_folder(empty_home: Home, config: Path, tmp_path: Path):
+    empty_home.bridge.configure(platform={"tls": {"ca_file": os.path.relpath(empty_home.platform.ca_file)}})
+    (request,) = explain_json(config, "--curl", TOPIC, '{"text": 1}')["requests"]
+    assert run_in_shell(f"cd {tmp_path}; {request['curl']}")["Success"] is True
+
+
 def test_a_payload_may_begin_with_a_dash(config: Path):
     report = explain_json(config, TOPIC, "--", "-5", code=1)
     assert report["outcome"] == "rejected"
@@ -207,6 +286,9 @@ def test_errors_in_the_configuration_are_exit_code_78(empty_home: Home, config: 
     done = explain(config, TOPIC)
     assert done.returncode == 78
     assert "rules.yaml:8:7: error: " in done.stderr
+    done = explain(config, "--json", TOPIC)
+    assert done.returncode == 78
+    assert json.loads(done.stdout)["problems"][0]["line"] == 8
 
 
 @pytest.mark.parametrize(
@@ -217,6 +299,7 @@ def test_errors_in_the_configuration_are_exit_code_78(empty_home: Home, config: 
         ([""], "no topic on which"),
         (["a", "b", "c"], "one topic and one payload"),
         (["--property", "x", "a"], "NAME=VALUE"),
+        (["--response-topic", "a/#", "a"], "without + and #"),
         (["--what", "a"], "--what"),
     ],
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.bridge import ROOT, run_cli
+from harness.bridge import ROOT, binary, clean_environment, run_cli
 from harness.home import PRODUCT, Home, rule
 
 MODELS = ROOT / "tests/simulator/models"
@@ -135,6 +137,69 @@ def test_generate_to_standard_output_passes_check_wherever_it_is_put(model: Path
     (tmp_path / "rules.yaml").write_text(made.stdout)
     done = run_cli("check", "rules.yaml", cwd=tmp_path)
     assert done.returncode == 0 and "warning" not in done.stdout + done.stderr, done.stdout
+
+
+def field(identifier: str, kind: str, required: bool = True, name: str = "", specs: Any = None) -> dict[str, Any]:
+    data_type = {"type": kind, "specs": specs or {}}
+    return {"identifier": identifier, "name": name, "required": required, "dataType": data_type}
+
+
+def service(identifier: str, *inputs: dict[str, Any], call_type: str = "async", name: str = "") -> dict[str, Any]:
+    return {"identifier": identifier, "name": name, "callType": call_type, "inputData": list(inputs), "outputData": []}
+
+
+YAML_WORDS = ["on", "null", "Yes", "n", "1e3", "0x1F", "007", "1_000", "_", "true", "inf", "payload", "topic", "a" * 64]
+ODD_TEXTS = [
+    'it\'s "quoted" \\ back', "two\nlines: x", "${payload.x} $${", "a: b # c", "- list", "日本語 🙂", "\u2028\u0085\ufeff",
+    "%TAG", "*alias &anchor !tag @at `tick`", '{"a": [', "x" * 3000, "", "\u001b[31m", "---", "'",
+]
+INTEGERS = {"size": "1", "item": {"type": "int"}}
+EVERY_TYPE = [
+    field("whole", "int", specs={"min": "-5", "max": "10", "unit": "%"}),
+    field("part", "float", specs={"min": "0.5", "max": "1e10"}),
+    field("tiny", "double", False, specs={"min": "-1.5", "max": "-0.5"}),
+    field("choice", "enum", specs={"3": "x", "7": "y"}),
+    field("switch", "bool", specs={"0": "off", "1": "on"}),
+    field("text", "text", specs={"length": "2"}),
+    field("day", "date", False),
+    field("list", "array", specs={"size": "3", "item": {"type": "struct", "specs": [field("x", "int")]}}),
+    field("object", "struct", specs=[field("inner", "struct", specs=[field("deep", "array", specs=INTEGERS)])]),
+]
+ODD_MODELS = {
+    "every type": [service("All", *EVERY_TYPE), service("AllSync", *EVERY_TYPE, call_type="sync")],
+    "words of YAML": [service(word, *[field(other, "int") for other in YAML_WORDS]) for word in YAML_WORDS],
+    "odd texts": [
+        service(f"S{number}", field("a", "enum", name=text, specs={"1": text or "x"}), name=text)
+        for number, text in enumerate(ODD_TEXTS)
+    ],
+    "no arguments": [service("Only", call_type="sync")],
+    "fifty arguments": [service("Many", *[field(f"arg{number}", "int", number % 2 == 0) for number in range(50)])],
+    "a thousand services": [service(f"Service{number}", field("a", "text")) for number in range(1000)],
+}
+
+
+@pytest.mark.parametrize("module", ["", "null"], ids=["default module", "custom module"])
+@pytest.mark.parametrize("name", ODD_MODELS)
+def test_what_is_generated_from_odd_models_passes_check_and_test(tmp_path: Path, name: str, module: str):
+    model = {"profile": {"productKey": "a1Odd"}, "services": ODD_MODELS[name], "functionBlockId": module}
+    (tmp_path / "odd.json").write_text(json.dumps(model))
+    made = run_cli("generate", "odd.json", "-o", "odd.yaml", cwd=tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
+    done = run_cli("check", "odd.yaml", cwd=tmp_path)
+    assert done.returncode == 0 and "warning" not in done.stdout + done.stderr, done.stdout
+    done = run_cli("test", "--json", "odd.yaml", cwd=tmp_path)
+    report = json.loads(done.stdout)
+    assert done.returncode == 0 and report["passed"] >= len(ODD_MODELS[name]), done.stdout[-2000:]
+
+
+def test_generate_names_the_model_relative_to_the_file_that_the_shell_has_opened(tmp_path: Path):
+    (tmp_path / "lamp.json").write_bytes(LAMP.read_bytes())
+    with open(tmp_path / "lamps.yaml", "w") as output:
+        made = subprocess.run(
+            [str(binary()), "generate", "lamp.json"], cwd=tmp_path, env=clean_environment(), stdout=output, timeout=60)
+    assert made.returncode == 0
+    assert 'model: "lamp.json"\n' in (tmp_path / "lamps.yaml").read_text()
+    assert run_cli("test", tmp_path / "lamps.yaml").returncode == 0
 
 
 def test_generate_takes_the_models_of_several_modules_and_another_product_key(tmp_path: Path):

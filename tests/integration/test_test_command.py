@@ -58,6 +58,8 @@ def test_what_differs_is_shown_and_exit_code_1(file: Path):
     assert "DeviceName expected lamp-2 got lamp-1" in words
     assert "Args.level expected 6 got 5" in words
     assert f"another level ({file}:13)" in words
+    assert "the rule lamp-set took it" in words
+    assert "thingbridge explain --mapping" in done.stderr
     assert done.stdout.splitlines()[-1] == "2 tests: 1 passed, 1 failed"
 
 

@@ -164,6 +164,9 @@ class Home:
     def close(self) -> None:
         for client in self._clients:
             client.close()
+        # pytest keeps the tests' homes to the end, for their logs; sockets are not to be kept with them.
+        self._clients.clear()
+        self._client = None
         bridges = [program for program in self.programs if isinstance(program, Bridge)]
         codes = [bridge.stop() for bridge in bridges if bridge.is_running]
         self.broker.stop()

@@ -1,5 +1,5 @@
 // What is told of a message: its rule, the other rules, and the value of each template.
-#include "mapping_checks.h"
+#include "model_checks.h"
 
 #include "base/json.h"
 #include "core/explain.h"
@@ -18,12 +18,12 @@
     "  - {name: near, topic: 'homes/{room}/{d}/set', where: {d: lamp}, invoke: {identifier: Set, device: '${d}'}}\n"   \
     "  - {name: items, topic: items, call: {action: Pub, parameters: {TopicFullName: a, Items: {x: '${payload}'}}}}\n"
 
-// The report; `command` may be NULL.
-static struct json_object *explain(const char *topic, const char *payload, struct command **command)
+// The report; `command` may be NULL. The mapping is freed.
+static struct json_object *explain_with(struct mapping *mapping, const char *topic, const char *payload,
+                                        struct command **command)
 {
     struct moment arrived = {.boot_id = "boot", .boot_ms = 1000, .wall_ms = NOON_MS};
     struct message message = message_of(topic, payload);
-    struct mapping *mapping = load(RULES);
     struct command *made = NULL;
     struct json_object *report = explain_message(mapping, &message, &arrived, UUID, &made);
     mapping_destroy(mapping);
@@ -33,6 +33,22 @@ static struct json_object *explain(const char *topic, const char *payload, struc
         command_free(made);
     }
     return report;
+}
+
+static struct json_object *explain(const char *topic, const char *payload, struct command **command)
+{
+    return explain_with(load(RULES), topic, payload, command);
+}
+
+// Of a message on the topic x, with the lamps' thing model.
+static struct json_object *explain_lamp(const char *invoke, const char *payload)
+{
+    struct mapping_options options = default_options();
+    AUTO_FREE char *text = mem_printf("version: 1\ndefaults: {product_key: k1ymv1DuLfE, empty: accept}\nrules:\n"
+                                      "- {name: a, topic: x, model: " MODELS "lamp.json, invoke: %s}\n",
+                                      invoke);
+    options.read_file = file_read;
+    return explain_with(load_with(text, &options), "x", payload, NULL);
 }
 
 static void assert_member(const struct json_object *report, const char *name, const char *json)
@@ -85,11 +101,11 @@ static void the_command_is_told_with_its_deadline_and_topics(void **state)
 {
     (void)state;
     AUTO_JSON struct json_object *report = explain("home/hall/lamp-1/set", "{\"level\":1,\"id\":7}", NULL);
-    assert_member(
-        report, "command",
-        "{\"id\":7,\"id_given\":true,\"platform\":\"main\",\"arrived\":\"2026-11-21T12:00:00.000Z\","
-        "\"deadline\":\"2026-11-21T12:00:10.000Z\",\"expire_ms\":10000,\"order\":\"device\","
-        "\"idempotent\":false,\"result_topic\":\"home/hall/lamp-1/set/reply\",\"reply_topic_refused\":false}");
+    assert_member(report, "command",
+                  "{\"id\":7,\"id_given\":true,\"platform\":\"main\",\"arrived\":\"2026-11-21T12:00:00.000Z\","
+                  "\"deadline\":\"2026-11-21T12:00:10.000Z\",\"expire_ms\":10000,\"order\":\"device\","
+                  "\"idempotent\":false,\"latest_only\":false,\"progress\":false,\"result_topic\":\"home/hall/lamp-1/"
+                  "set/reply\",\"reply_topic_refused\":false}");
 }
 
 static void the_reply_to_a_success_is_told(void **state)
@@ -101,6 +117,95 @@ static void the_reply_to_a_success_is_told(void **state)
     assert_member(reply, "status", "\"accepted\"");
     assert_member(reply, "id", "\"" UUID "\"");
     assert_member(reply, "message_id", "\"abcabc123\"");
+}
+
+static void assert_reply(const struct json_object *report, const char *name, const char *status)
+{
+    struct json_object *reply = NULL;
+    if (!json_member(report, name, &reply)) {
+        fail_msg("no %s", name);
+    }
+    assert_string_equal(json_member_text(reply, "status"), status);
+}
+
+static void the_reply_of_a_synchronous_service_has_a_result(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain_lamp("{identifier: Toggle, device: d}", "");
+    struct json_object *reply = NULL;
+    assert_member(report, "service", "\"sync\"");
+    assert_reply(report, "reply", "ok");
+    assert_true(json_member(report, "reply", &reply));
+    assert_member(reply, "result", "{\"code\":200,\"data\":{},\"message\":\"success\"}");
+    assert_false(json_member(report, "reply_if_sync", &reply));
+}
+
+static void that_of_an_asynchronous_one_says_that_the_platform_took_it(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report =
+        explain_lamp("{identifier: Set, device: d, args: {brightness: '${payload}'}}", "5");
+    assert_member(report, "service", "\"async\"");
+    assert_reply(report, "reply", "accepted");
+}
+
+static void without_a_model_both_replies_are_told(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain("home/bath/lamp-1/set", "{\"level\":1}", NULL);
+    assert_member(report, "service", "\"unknown\"");
+    assert_reply(report, "reply", "accepted");
+    assert_reply(report, "reply_if_sync", "ok");
+}
+
+static void a_call_for_several_devices_has_no_result_whatever_the_service_is(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report =
+        explain_with(load_with_warnings("version: 1\nrules:\n- {name: a, topic: x, product_key: k1, "
+                                        "invoke: {identifier: Set, devices: '${payload}'}}\n"),
+                     "x", "[\"a\",\"b\"]", NULL);
+    struct json_object *other = NULL;
+    assert_member(report, "service", "\"async\"");
+    assert_reply(report, "reply", "accepted");
+    assert_false(json_member(report, "reply_if_sync", &other));
+}
+
+static void another_action_is_no_service(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain("items", "on", NULL);
+    struct json_object *other = NULL;
+    assert_false(json_member(report, "service", &other));
+    assert_reply(report, "reply", "accepted");
+}
+
+static void a_payload_that_cannot_be_read_is_not_called_empty(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = explain("home/hall/lamp-1/set", "{\"level\":", NULL);
+    struct json_object *templates = NULL;
+    struct json_object *level = NULL;
+    assert_true(json_member(report, "templates", &templates) && json_item(templates, 3, &level));
+    assert_member(level, "problem", "\"the payload cannot be read\"");
+    AUTO_JSON struct json_object *empty = explain("home/hall/lamp-1/set", "", NULL);
+    assert_true(json_member(empty, "templates", &templates) && json_item(templates, 3, &level));
+    assert_member(level, "problem", "\"the payload is empty\"");
+}
+
+static void what_the_rule_says_about_waiting_is_told(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report =
+        explain_with(load("version: 1\nrules:\n- {name: a, topic: x, product_key: k1, latest_only: true,\n"
+                          "   batch: {window: 50ms, max: 20}, reply: {progress: true, ack: a},\n"
+                          "   invoke: {identifier: Set, device: d}}\n"),
+                     "x", "{}", NULL);
+    struct json_object *command = NULL;
+    assert_true(json_member(report, "command", &command));
+    assert_member(command, "latest_only", "true");
+    assert_member(command, "batch", "{\"window_ms\":50,\"max\":20}");
+    assert_member(command, "progress", "true");
 }
 
 static void a_value_that_is_missing_is_told_with_its_reason(void **state)
@@ -200,6 +305,13 @@ int main(void)
         cmocka_unit_test(the_templates_of_a_call_are_told),
         cmocka_unit_test(the_command_is_told_with_its_deadline_and_topics),
         cmocka_unit_test(the_reply_to_a_success_is_told),
+        cmocka_unit_test(the_reply_of_a_synchronous_service_has_a_result),
+        cmocka_unit_test(that_of_an_asynchronous_one_says_that_the_platform_took_it),
+        cmocka_unit_test(without_a_model_both_replies_are_told),
+        cmocka_unit_test(a_call_for_several_devices_has_no_result_whatever_the_service_is),
+        cmocka_unit_test(another_action_is_no_service),
+        cmocka_unit_test(a_payload_that_cannot_be_read_is_not_called_empty),
+        cmocka_unit_test(what_the_rule_says_about_waiting_is_told),
         cmocka_unit_test(a_value_that_is_missing_is_told_with_its_reason),
         cmocka_unit_test(a_command_that_comes_too_late_is_told),
         cmocka_unit_test(rules_whose_topic_fits_are_told_with_what_does_not),

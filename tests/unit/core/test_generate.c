@@ -2,6 +2,7 @@
 #include "model_checks.h"
 
 #include "core/generate.h"
+#include "core/mapping_test.h"
 
 static char *generate(const char *file, const char *topic, const char *product)
 {
@@ -142,6 +143,56 @@ static enum err read_stored(const char *path, size_t max_bytes, char **data, siz
     return ERR_OK;
 }
 
+static void its_tests_pass_as_they_are(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"lamp.json", "lamp-ota.json", "lock.json", "pump.json"};
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        AUTO_FREE char *text = generate(files[i], GENERATE_DEFAULT_TOPIC, NULL);
+        AUTO_YAML struct yaml_document *document = NULL;
+        struct problems problems = {0};
+        struct mapping *mapping = load_generated(text);
+        assert_int_equal(yaml_load_text("a.yaml", text, strlen(text), &document, &problems), ERR_OK);
+        for (size_t k = 0; k < mapping_test_count(document); k++) {
+            struct test_result result;
+            mapping_test_run(mapping, document, k, NULL, 0, &result);
+            assert_int_equal(result.count, 0);
+            test_result_clear(&result);
+        }
+        mapping_destroy(mapping);
+    }
+}
+
+static void the_test_of_a_synchronous_service_has_its_reply(void **state)
+{
+    (void)state;
+    AUTO_FREE char *lock = generate("lock.json", GENERATE_DEFAULT_TOPIC, NULL);
+    AUTO_FREE char *pump = generate("pump.json", GENERATE_DEFAULT_TOPIC, NULL);
+    assert_non_null(strstr(lock, "      reply: {status: ok, result: {code: 200, data: {}}}\n"));
+    assert_null(strstr(pump, "status: ok"));
+}
+
+static void two_models_have_one_product_and_each_service_once(void **state)
+{
+    (void)state;
+    struct model *lamp = model_of_file("lamp.json");
+    struct model *lock = model_of_file("lock.json");
+    const struct model *same[] = {lamp, lamp};
+    const struct model *others[] = {lamp, lock};
+    const char *paths[] = {"a.json", "b.json"};
+    struct generate_options options = {
+        .topic = GENERATE_DEFAULT_TOPIC, .models = same, .paths = paths, .model_count = 2};
+    char *text = NULL;
+    struct diag diag;
+    assert_int_equal(generate_mapping(&options, &text, &diag), ERR_REFUSED);
+    assert_string_equal(diag.text, "the service Set is in a.json and in b.json");
+    options.models = others;
+    assert_int_equal(generate_mapping(&options, &text, &diag), ERR_REFUSED);
+    assert_non_null(strstr(diag.text, "two products, k1ymv1DuLfE and a1LockProd01"));
+    model_free(lamp);
+    model_free(lock);
+}
+
 static void assert_generate_refused(const char *model_text, const char *topic, const char *product, enum err err,
                                     const char *words)
 {
@@ -180,6 +231,9 @@ int main(void)
         cmocka_unit_test(its_tests_hold),
         cmocka_unit_test(it_tells_arguments_with_types_ranges_and_units),
         cmocka_unit_test(names_in_a_model_cannot_leave_their_comment),
+        cmocka_unit_test(its_tests_pass_as_they_are),
+        cmocka_unit_test(the_test_of_a_synchronous_service_has_its_reply),
+        cmocka_unit_test(two_models_have_one_product_and_each_service_once),
         cmocka_unit_test(what_cannot_be_generated_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

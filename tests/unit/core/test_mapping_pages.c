@@ -1,8 +1,9 @@
-// The pages and files in mappings/ say what the program does.
-#include "mapping_checks.h"
+// The pages and files in mappings/ say what the program does, and show it by examples that hold.
+#include "model_checks.h"
 
 #include "core/code.h"
 #include "core/mapping_test.h"
+#include "core/template_internal.h"
 
 #define FOLDER TEST_SOURCE_DIR "/mappings/"
 
@@ -75,54 +76,216 @@ static void the_reference_tells_every_key(void **state)
     }
 }
 
+// In the table of filters the name stands alone or with its arguments.
 static void the_reference_tells_every_filter(void **state)
 {
     (void)state;
-    static const char *const filters[] = {"int",        "float",        "bool",       "string",        "json",
-                                          "lower",      "upper",        "trim",       "round",         "round(n)",
-                                          "default(x)", "map(a=1,b=2)", "clamp(a,b)", "scale(a,b,c,d)"};
     AUTO_FREE char *page = read_page(FOLDER "README.md");
-    for (size_t i = 0; i < COUNT_OF(filters); i++) {
-        assert_told(page, filters[i]);
-    }
-}
-
-static size_t pass_tests(const char *text)
-{
-    struct problems problems = {0};
-    AUTO_YAML struct yaml_document *document = NULL;
-    assert_int_equal(yaml_load_text("page", text, strlen(text), &document, &problems), ERR_OK);
-    struct mapping *mapping = load(text);
-    size_t count = mapping_test_count(document);
-    for (size_t i = 0; i < count; i++) {
-        struct test_result result;
-        mapping_test_run(mapping, document, i, NULL, 0, &result);
-        if (result.count > 0) {
-            fail_msg("%s: %s is %s, not %s", result.name, result.differences[0].what, result.differences[0].got,
-                     result.differences[0].expected);
+    for (size_t i = 0; template_filter_name_at(i) != NULL; i++) {
+        AUTO_FREE char *alone = mem_printf("`%s` ", template_filter_name_at(i));
+        AUTO_FREE char *called = mem_printf("`%s(", template_filter_name_at(i));
+        if (strstr(page, alone) == NULL && strstr(page, called) == NULL) {
+            fail_msg("the filter %s is not told", template_filter_name_at(i));
         }
-        test_result_clear(&result);
     }
-    mapping_destroy(mapping);
-    return count;
 }
 
-static void the_files_in_the_reference_load_without_a_warning_and_pass_their_tests(void **state)
+static void the_reference_tells_every_status(void **state)
 {
     (void)state;
-    static const char start[] = "```yaml\nversion: 1\n";
     AUTO_FREE char *page = read_page(FOLDER "README.md");
-    size_t blocks = 0;
-    size_t tests = 0;
-    for (char *at = strstr(page, start); at != NULL; at = strstr(at, start), blocks++) {
+    for (enum status status = STATUS_OK; status <= STATUS_QUEUED; status++) {
+        AUTO_FREE char *row = mem_printf("\n| `%s` | ", status_name(status));
+        if (strstr(page, row) == NULL) {
+            fail_msg("%s has no row", status_name(status));
+        }
+    }
+}
+
+// ---- the examples
+
+static enum err read_model(const char *path, size_t max_bytes, char **data, size_t *len, struct diag *diag)
+{
+    AUTO_FREE char *whole = mem_printf(MODELS "%s", path);
+    return file_read(whole, max_bytes, data, len, diag);
+}
+
+static void pass_test(const struct mapping *mapping, const struct yaml_document *document, size_t index)
+{
+    struct test_result result;
+    mapping_test_run(mapping, document, index, NULL, 0, &result);
+    if (result.count > 0) {
+        fail_msg("%s: %s is %s, not %s", result.name, result.differences[0].what, result.differences[0].got,
+                 result.differences[0].expected);
+    }
+    test_result_clear(&result);
+}
+
+// A page's files: they load without a warning, and their tests pass.
+struct examples {
+    struct yaml_document *documents[64];
+    char *texts[64];
+    size_t count;
+    size_t tests;
+};
+
+static void add_example(struct examples *examples, char *text)
+{
+    struct mapping_options options = default_options();
+    struct problems problems = {0};
+    struct yaml_document *document = NULL;
+    options.read_file = read_model;
+    struct mapping *mapping = load_with(text, &options);
+    assert_int_equal(yaml_load_text("page", text, strlen(text), &document, &problems), ERR_OK);
+    for (size_t i = 0; i < mapping_test_count(document); i++, examples->tests++) {
+        pass_test(mapping, document, i);
+    }
+    mapping_destroy(mapping);
+    assert_true(examples->count < COUNT_OF(examples->documents));
+    examples->documents[examples->count] = document;
+    examples->texts[examples->count++] = text;
+}
+
+static void add_examples(struct examples *examples, const char *name)
+{
+    AUTO_FREE char *path = mem_printf(FOLDER "%s", name);
+    AUTO_FREE char *page = read_page(path);
+    for (char *at = page; (at = strstr(at, "```yaml\n")) != NULL;) {
         at += strlen("```yaml\n");
         char *end = strstr(at, "```\n");
         assert_non_null(end);
-        AUTO_FREE char *text = mem_dup(at, (size_t)(end - at));
-        tests += pass_tests(text);
+        add_example(examples, mem_dup(at, (size_t)(end - at)));
+        at = end;
     }
-    assert_true(blocks >= 4);
-    assert_true(tests >= 4);
+}
+
+static void clear_examples(struct examples *examples)
+{
+    for (size_t i = 0; i < examples->count; i++) {
+        yaml_free(examples->documents[i]);
+        free(examples->texts[i]);
+    }
+}
+
+// Is there a pair of this key, and with this value unless it is NULL?
+static bool holds(const struct yaml_node *node, const char *key, const char *value_or_null)
+{
+    bool found = false;
+    for (size_t i = 0; i < node->count && !found; i++) {
+        const struct yaml_node *item = node->items[i];
+        bool is_key = node->kind == YAML_MAP && strcmp(node->keys[i]->text, key) == 0;
+        bool is_value = value_or_null == NULL || (item->text != NULL && strcmp(item->text, value_or_null) == 0);
+        found = (is_key && is_value) || holds(item, key, value_or_null);
+    }
+    return found;
+}
+
+static bool shown(const struct examples *examples, const char *key, const char *value_or_null)
+{
+    bool found = false;
+    for (size_t i = 0; i < examples->count && !found; i++) {
+        found = holds(yaml_root(examples->documents[i]), key, value_or_null);
+    }
+    return found;
+}
+
+static void the_files_in_the_pages_load_without_a_warning_and_pass_their_tests(void **state)
+{
+    (void)state;
+    struct examples examples = {.count = 0};
+    add_examples(&examples, "README.md");
+    add_examples(&examples, "ERRORS.md");
+    assert_true(examples.count >= 12);
+    assert_true(examples.tests >= 50);
+    clear_examples(&examples);
+}
+
+static void every_key_is_shown_by_an_example(void **state)
+{
+    (void)state;
+    const struct key *const tables[] = {
+        mapping_file_keys,  mapping_rule_keys, mapping_invoke_keys, mapping_call_keys,   mapping_reply_keys,
+        mapping_batch_keys, mapping_test_keys, mapping_answer_keys, mapping_expect_keys, mapping_expect_reply_keys};
+    struct examples examples = {.count = 0};
+    add_examples(&examples, "README.md");
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        for (const struct key *key = tables[i]; key->name != NULL; key++) {
+            if (!shown(&examples, key->name, NULL)) {
+                fail_msg("no example shows %s", key->name);
+            }
+        }
+    }
+    clear_examples(&examples);
+}
+
+static bool uses_filter(const struct examples *examples, const char *name)
+{
+    AUTO_FREE char *start = mem_printf("| %s", name);
+    for (size_t i = 0; i < examples->count; i++) {
+        for (const char *at = examples->texts[i]; (at = strstr(at, start)) != NULL; at += strlen(start)) {
+            if (strchr("(} ", at[strlen(start)]) != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void every_filter_is_shown_by_an_example(void **state)
+{
+    (void)state;
+    struct examples examples = {.count = 0};
+    add_examples(&examples, "README.md");
+    for (size_t i = 0; template_filter_name_at(i) != NULL; i++) {
+        if (!uses_filter(&examples, template_filter_name_at(i))) {
+            fail_msg("no example uses %s", template_filter_name_at(i));
+        }
+    }
+    clear_examples(&examples);
+}
+
+static bool is_among(const char *word, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(words[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void every_status_that_a_test_can_meet_is_shown_by_an_example(void **state)
+{
+    (void)state;
+    static const char *const in_the_service_only[] = {"superseded", "queued"};
+    struct examples examples = {.count = 0};
+    add_examples(&examples, "README.md");
+    for (enum status status = STATUS_OK; status <= STATUS_QUEUED; status++) {
+        const char *name = status_name(status);
+        assert_int_equal(shown(&examples, "status", name),
+                         !is_among(name, in_the_service_only, COUNT_OF(in_the_service_only)));
+    }
+    clear_examples(&examples);
+}
+
+static void every_code_that_a_test_can_meet_is_shown_by_an_example(void **state)
+{
+    (void)state;
+    // They need the outbox, a connection, or more than a page holds.
+    static const char *const not_here[] = {
+        "payload_too_large", "request_too_large", "id_reused",  "outbox_full", "dropped_by_operator",
+        "bridge_stopping",   "platform_unknown",  "superseded", "interrupted", "resolve_failed",
+        "connect_failed",    "tls_failed",        "no_answer"};
+    struct examples examples = {.count = 0};
+    add_examples(&examples, "ERRORS.md");
+    for (size_t i = 0; error_code_at(i) != NULL; i++) {
+        const char *code = error_code_at(i)->code;
+        bool found = shown(&examples, "rejected", code) || shown(&examples, "code", code);
+        if (found == is_among(code, not_here, COUNT_OF(not_here))) {
+            fail_msg("%s is %s", code, found ? "shown, and said not to be" : "not shown");
+        }
+    }
+    clear_examples(&examples);
 }
 
 static struct mapping *load_file(const char *path)
@@ -163,7 +326,12 @@ int main(void)
         cmocka_unit_test(the_page_of_errors_has_no_other_code_and_marks_the_retryable),
         cmocka_unit_test(the_reference_tells_every_key),
         cmocka_unit_test(the_reference_tells_every_filter),
-        cmocka_unit_test(the_files_in_the_reference_load_without_a_warning_and_pass_their_tests),
+        cmocka_unit_test(the_reference_tells_every_status),
+        cmocka_unit_test(the_files_in_the_pages_load_without_a_warning_and_pass_their_tests),
+        cmocka_unit_test(every_key_is_shown_by_an_example),
+        cmocka_unit_test(every_filter_is_shown_by_an_example),
+        cmocka_unit_test(every_status_that_a_test_can_meet_is_shown_by_an_example),
+        cmocka_unit_test(every_code_that_a_test_can_meet_is_shown_by_an_example),
         cmocka_unit_test(the_demo_s_rules_load_without_a_warning_and_do_what_they_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,9 @@ static void args_are_an_object(void **state)
     assert_refused_by(rule, "[1]", "argument_invalid", "not a list");
     assert_refused_by(rule, "ON", "argument_invalid", "not text \"ON\"");
     assert_refused_by(rule, "null", "argument_invalid", "not null");
+    assert_refused_by("invoke: {identifier: Set, device: d, args: {l: \"${payload.on | map(ON=1)}\"}}",
+                      "{\"on\":\"TOGGLE\"}", "member_missing",
+                      "nothing in its map(...) fits text \"TOGGLE\"; send one");
     assert_refused_by("invoke: {identifier: Set, device: d, args: {l: \"${payload.level}\"}}", "{}", "member_missing",
                       "\"l\"");
     assert_refused_by("invoke: {identifier: Set, device: d, args: {l: \"${payload.level | int}\"}}",

@@ -62,6 +62,17 @@ static void assert_differs(const char *test, const char *what, const char *expec
     test_result_clear(&result);
 }
 
+static void assert_rule(const char *test, const char *rule_or_null)
+{
+    struct test_result result = run_with(test, NULL, 0);
+    if (rule_or_null == NULL) {
+        assert_null(result.rule);
+    } else {
+        assert_string_equal(result.rule, rule_or_null);
+    }
+    test_result_clear(&result);
+}
+
 #define LAMP "topic: home/lamp-1/set, payload: {level: 5}"
 
 static void the_named_parts_of_a_request_are_compared(void **state)
@@ -270,6 +281,106 @@ static void what_is_wrong_with_a_test_is_told(void **state)
     assert_wrong("{topic: a, answer: {}, expect: {reply: ok}}", "keys are expected");
 }
 
+static void the_rule_that_took_the_message_is_told(void **state)
+{
+    (void)state;
+    assert_rule("{" LAMP ", expect: {calls: 2}}", "set");
+    assert_rule("{topic: none/at/all, expect: {calls: 2}}", NULL);
+}
+
+static void a_request_that_was_not_expected_is_described(void **state)
+{
+    (void)state;
+    assert_differs("{" LAMP ", expect: {rejected: member_missing}}", "outcome", "rejected, code member_missing",
+                   "a request: InvokeThingService by the rule set");
+}
+
+static void what_where_does_not_take_is_told(void **state)
+{
+    (void)state;
+    assert_differs("{topic: home/door/set, payload: {level: 5}, expect: {DeviceName: door}}", "outcome", "a request",
+                   "no rule takes it: the topic fits set, whose `where` does not take \"door\" for d");
+    assert_differs("{topic: no/topic, payload: {level: 5}, expect: {DeviceName: door}}", "outcome", "a request",
+                   "no rule takes it: none has such a topic");
+}
+
+static void a_parameter_of_another_name_is_told_with_the_nearest(void **state)
+{
+    (void)state;
+    assert_differs("{" LAMP ", expect: {Devicename: lamp-1}}", "Devicename", "lamp-1", "(none); there is DeviceName");
+    assert_differs("{" LAMP ", expect: {Frobnicate: lamp-1}}", "Frobnicate", "lamp-1", "(none)");
+}
+
+static void several_devices_are_told_where_one_is_expected(void **state)
+{
+    (void)state;
+    assert_differs("{topic: all/set, expect: {DeviceName: a}}", "DeviceName", "a", "[\"a\",\"b\",\"c\"]");
+}
+
+static void the_requesters_own_reply_topic_is_compared(void **state)
+{
+    (void)state;
+    assert_passes("{" LAMP ", response_topic: reply/me, expect: {response_topic: reply/me, "
+                  "result_topic: home/lamp-1/set/reply}}");
+    assert_passes("{" LAMP ", response_topic: elsewhere, expect: {response_topic: none}}");
+    assert_passes("{" LAMP ", expect: {response_topic: none}}");
+    assert_differs("{" LAMP ", response_topic: reply/me, expect: {response_topic: none}}", "response_topic", "none",
+                   "reply/me");
+    assert_error("version: 1\nrules: []\ntests:\n- topic: x\n  response_topic: a/#\n  expect: {no_rule: true}\n", 5,
+                 "no topic to reply to");
+}
+
+static void another_status_is_told_with_its_reason(void **state)
+{
+    (void)state;
+    assert_differs("{topic: home/lamp-1/set, payload: {}, answer: {status: 200}, expect: {reply: {status: ok}}}",
+                   "reply.status", "ok", "rejected, code member_missing: \"level\"");
+    assert_differs("{" LAMP ", answer: {body: {Success: false, Code: Xyz, ErrorMessage: why}}, expect: {reply: "
+                   "{status: ok}}}",
+                   "reply.status", "ok",
+                   "failed, code platform_refused: the platform answered HTTP 200 with code Xyz: why");
+    assert_differs("{" LAMP ", answer: {body: {Success: true}}, expect: {reply: {status: ok}}}", "reply.status", "ok",
+                   "accepted");
+}
+
+static void each_request_can_have_an_answer_of_its_own(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf names = {0};
+    for (int i = 0; i < 250; i++) {
+        buf_printf(&names, "%sd%d", i > 0 ? ", " : "", i);
+    }
+    AUTO_FREE char *text =
+        mem_printf("version: 1\ngroups: {all: [%s]}\nrules:\n"
+                   "- {name: a, topic: x, empty: accept, product_key: k1, invoke: {identifier: Set, devices: "
+                   "'${group.all}'}}\ntests:\n- topic: x\n  answer: [{body: {Success: true}}, {status: 500}]\n"
+                   "  expect: {calls: 3, reply: {status: partial, failed_devices: []}}\n"
+                   "- topic: x\n  answer: [{status: 503}, {status: 503}, {status: 503}, {body: {Success: true}}]\n"
+                   "  expect: {reply: {status: expired, code: platform_busy}}\n",
+                   names.data);
+    AUTO_YAML struct yaml_document *document = NULL;
+    struct problems problems = {0};
+    struct mapping *mapping = load(text);
+    assert_int_equal(yaml_load_text("a.yaml", text, strlen(text), &document, &problems), ERR_OK);
+    for (size_t i = 0; i < 2; i++) {
+        struct test_result result;
+        mapping_test_run(mapping, document, i, NULL, 0, &result);
+        assert_int_equal(result.count, 0);
+        test_result_clear(&result);
+    }
+    mapping_destroy(mapping);
+}
+
+static void a_list_without_an_answer_is_an_error(void **state)
+{
+    (void)state;
+    assert_error("version: 1\nrules: []\ntests:\n- topic: x\n  answer: []\n  expect: {reply: {status: ok}}\n", 5,
+                 "the list of answers is empty");
+    assert_error("version: 1\nrules: []\ntests:\n- topic: x\n  answer: [{}, {statu: 5}]\n  expect: {reply: {status: "
+                 "ok}}\n",
+                 5, "statu");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +398,15 @@ int main(void)
         cmocka_unit_test(a_result_has_name_and_line),
         cmocka_unit_test(differences_are_bounded),
         cmocka_unit_test(what_is_wrong_with_a_test_is_told),
+        cmocka_unit_test(the_rule_that_took_the_message_is_told),
+        cmocka_unit_test(a_request_that_was_not_expected_is_described),
+        cmocka_unit_test(what_where_does_not_take_is_told),
+        cmocka_unit_test(a_parameter_of_another_name_is_told_with_the_nearest),
+        cmocka_unit_test(several_devices_are_told_where_one_is_expected),
+        cmocka_unit_test(the_requesters_own_reply_topic_is_compared),
+        cmocka_unit_test(another_status_is_told_with_its_reason),
+        cmocka_unit_test(each_request_can_have_an_answer_of_its_own),
+        cmocka_unit_test(a_list_without_an_answer_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
