@@ -246,7 +246,9 @@ static void put_command(struct json_object *report, const struct command *comman
 enum service_kind { SERVICE_NONE, SERVICE_SYNC, SERVICE_ASYNC, SERVICE_UNKNOWN };
 
 // A call for several devices is asynchronous, whatever the service is (platform document, InvokeThingsService).
-static enum service_kind service_kind_of(const struct rule *rule, const struct command *command)
+// *result is set for a synchronous one.
+static enum service_kind service_kind_of(const struct rule *rule, const struct command *command,
+                                         struct json_object **result)
 {
     const struct model_service *service = NULL;
     struct failure ignored;
@@ -260,15 +262,18 @@ static enum service_kind service_kind_of(const struct rule *rule, const struct c
     if (rule->model_count == 0 || rule_find_service(rule, command->identifier, &service, &ignored) != ERR_OK) {
         return SERVICE_UNKNOWN;
     }
+    if (service->is_sync) {
+        *result = model_sample(service->outputs, service->output_count);
+    }
     return service->is_sync ? SERVICE_SYNC : SERVICE_ASYNC;
 }
 
-// `body_or_null`: what the platform answers; NULL for a command that is over.
+// `result_or_null`: the data of the device's result, if there is one.
 static void put_reply(struct json_object *report, const char *name, const struct command *command,
-                      const struct moment *arrived, const char *body_or_null)
+                      const struct moment *arrived, struct json_object *result_or_null)
 {
-    struct api_input answer = {
-        .http_status = 200, .body = body_or_null, .body_len = body_or_null != NULL ? strlen(body_or_null) : 0};
+    AUTO_FREE char *body = rehearse_is_over(command) ? NULL : rehearse_success_body(&command->calls[0], result_or_null);
+    struct api_input answer = {.http_status = 200, .body = body, .body_len = body != NULL ? strlen(body) : 0};
     struct json_object *reply = NULL;
     struct diag ignored;
     AUTO_FREE char *text = rehearse_reply(command, &(struct rehearsal){&answer, 1, NULL, 0}, arrived->wall_ms);
@@ -286,11 +291,13 @@ static void put_replies(struct json_object *report, const struct rule *rule, con
         put_reply(report, "reply", command, arrived, NULL);
         return;
     }
-    enum service_kind kind = service_kind_of(rule, command);
+    AUTO_JSON struct json_object *result = NULL;
+    enum service_kind kind = service_kind_of(rule, command, &result);
     json_put_text(report, "service", names[kind]);
-    put_reply(report, "reply", command, arrived, rehearse_success_body(&command->calls[0], kind == SERVICE_SYNC));
+    put_reply(report, "reply", command, arrived, result);
     if (kind == SERVICE_UNKNOWN) {
-        put_reply(report, "reply_if_sync", command, arrived, rehearse_success_body(&command->calls[0], true));
+        AUTO_JSON struct json_object *nothing = json_new_map();
+        put_reply(report, "reply_if_sync", command, arrived, nothing);
     }
 }
 

@@ -121,16 +121,25 @@ static void comment_field(struct buf *out, const struct model_field *field, int 
     comment_members(out, &field->data, indent);
 }
 
+static void comment_fields(struct buf *out, const char *what, const struct model_field *fields, size_t count)
+{
+    buf_text(out, what);
+    for (size_t i = 0; i < count; i++) {
+        comment_field(out, &fields[i], 3);
+    }
+}
+
 static void comment_service(struct buf *out, const struct model_service *service)
 {
     buf_text(out, "  # ");
     generate_comment(out, show_plain(service->name != NULL ? service->name : service->identifier).text);
     buf_text(out, service->is_sync ? ". Synchronous: the reply holds the device's answer.\n"
                                    : ". Asynchronous: the reply says that the platform took it.\n");
-    buf_text(out,
-             service->input_count > 0 ? "  # Payload: a JSON object with\n" : "  # No arguments: an empty payload.\n");
-    for (size_t i = 0; i < service->input_count; i++) {
-        comment_field(out, &service->inputs[i], 3);
+    comment_fields(
+        out, service->input_count > 0 ? "  # Payload: a JSON object with\n" : "  # No arguments: an empty payload.\n",
+        service->inputs, service->input_count);
+    if (service->is_sync && service->output_count > 0) {
+        comment_fields(out, "  # In the reply, result.data:\n", service->outputs, service->output_count);
     }
 }
 

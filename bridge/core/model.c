@@ -9,8 +9,6 @@
 
 #define SHOWN_CHOICES 12
 
-static void free_fields(struct model_field *fields, size_t count);
-
 static void free_data(struct model_data *data)
 {
     free(data->min);
@@ -25,10 +23,10 @@ static void free_data(struct model_data *data)
         free_data(data->item);
         free(data->item);
     }
-    free_fields(data->fields, data->field_count);
+    model_free_fields(data->fields, data->field_count);
 }
 
-static void free_fields(struct model_field *fields, size_t count)
+void model_free_fields(struct model_field *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free(fields[i].identifier);
@@ -46,7 +44,8 @@ void model_free(struct model *model)
     for (size_t i = 0; i < model->service_count; i++) {
         free(model->services[i].identifier);
         free(model->services[i].name);
-        free_fields(model->services[i].inputs, model->services[i].input_count);
+        model_free_fields(model->services[i].inputs, model->services[i].input_count);
+        model_free_fields(model->services[i].outputs, model->services[i].output_count);
     }
     free(model->services);
     free(model->product_key);

@@ -1,6 +1,6 @@
 // A product's thing model (TSL): the services of its devices with their arguments, read from the file that the
-// platform's console exports or from an answer to GetThingModelTsl (platform document, Thing model). Properties,
-// events and outputs are not read. Pure and immutable after reading, so any thread may check with it.
+// platform's console exports or from an answer to GetThingModelTsl (platform document, Thing model). Properties
+// and events are not read. Pure and immutable after reading, so any thread may check with it.
 // Limits: MODEL_MAX_BYTES of text, MODEL_MAX_ITEMS services, arguments of one service, members of one struct and
 // values of one enum, MODEL_MAX_NESTING arrays and structs within each other.
 #pragma once
@@ -63,6 +63,8 @@ struct model_service {
     bool is_sync;     // the device's result is part of the call's answer
     struct model_field *inputs;
     size_t input_count;
+    struct model_field *outputs; // members of the result; none if they cannot be read, as only samples need them
+    size_t output_count;
 };
 
 struct model {
@@ -74,6 +76,7 @@ struct model {
 // ERR_SYNTAX (not JSON, no thing model, an unknown type ...) or ERR_LIMIT; the diag names service and argument.
 enum err model_parse(const char *data, size_t len, struct model **out, struct diag *diag) MUST_CHECK;
 void model_free(struct model *model);
+void model_free_fields(struct model_field *fields, size_t count);
 
 // Services and arguments by name; NULL if there is none.
 const struct model_service *model_find(const struct model *model, const char *identifier);
@@ -91,6 +94,10 @@ enum err model_check_value(const struct model_data *data, const char *name, cons
 
 // The kinds of JSON values that it can take: JSON_KIND_BIT of each.
 unsigned model_kinds(const struct model_data *data);
+
+// An object that fits the fields, for tests and explanations: lower bounds, first choices, constant texts. The caller
+// frees it.
+struct json_object *model_sample(const struct model_field *fields, size_t count);
 
 // What values it takes, for people: "an integer from 0 to 100 (%)".
 void model_describe(const struct model_data *data, struct buf *out);

@@ -243,6 +243,16 @@ static enum err read_fields(const char *where, const struct json_object *list, s
     return err;
 }
 
+static void read_outputs(const char *where, const struct json_object *list, struct model_service *service)
+{
+    struct diag ignored;
+    if (read_fields(where, list, 0, &service->outputs, &service->output_count, &ignored) != ERR_OK) {
+        model_free_fields(service->outputs, service->output_count);
+        service->outputs = NULL;
+        service->output_count = 0;
+    }
+}
+
 // Access to properties, which is part of the list and no service of the device's own.
 static bool is_property_access(const char *identifier)
 {
@@ -285,6 +295,7 @@ static enum err read_service(struct model *model, const struct json_object *json
     }
     AUTO_FREE char *name = NULL;
     struct json_object *inputs = NULL;
+    struct json_object *outputs = NULL;
     enum err err = read_name(json, module, &name, diag);
     if (err != ERR_OK) {
         return err;
@@ -297,6 +308,8 @@ static enum err read_service(struct model *model, const struct json_object *json
     service->identifier = mem_strdup(name);
     service->name = mem_strdup_or_null(json_member_text(json, "name"));
     json_member(json, "inputData", &inputs);
+    json_member(json, "outputData", &outputs);
+    read_outputs(where, outputs, service);
     err = read_call_type(where, json, &service->is_sync, diag);
     return err != ERR_OK ? err : read_fields(where, inputs, 0, &service->inputs, &service->input_count, diag);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "core/reply.h"
 #include "core/retry.h"
@@ -58,16 +59,28 @@ char *rehearse_reply(const struct command *command, const struct rehearsal *rehe
     return reply;
 }
 
-#define SUCCESS "{\"RequestId\":\"57b144cf-09fc-4916-a272-a62902d5b207\",\"Success\":true"
-#define RESULT  "{\\\"code\\\":200,\\\"data\\\":{},\\\"message\\\":\\\"success\\\"}"
-
-const char *rehearse_success_body(const struct call *call, bool with_result)
+static struct json_object *result_text(struct json_object *data)
 {
-    if (with_result) {
-        return SUCCESS ",\"Data\":{\"MessageId\":\"abcabc123\",\"Result\":\"" RESULT "\"}}";
-    }
+    AUTO_JSON struct json_object *result = json_new_map();
+    json_put(result, "code", json_new_int(200));
+    json_put(result, "data", json_ref(data));
+    json_put_text(result, "message", "success");
+    AUTO_FREE char *text = json_print(result);
+    return json_new_text(text);
+}
+
+char *rehearse_success_body(const struct call *call, struct json_object *result_data_or_null)
+{
+    AUTO_JSON struct json_object *body = json_new_map();
+    json_put_text(body, "RequestId", "57b144cf-09fc-4916-a272-a62902d5b207");
+    json_put(body, "Success", json_new_bool(true));
     if (strcmp(call->action, "InvokeThingService") == 0) {
-        return SUCCESS ",\"Data\":{\"MessageId\":\"abcabc123\"}}";
+        struct json_object *data = json_new_map();
+        json_put_text(data, "MessageId", "abcabc123");
+        if (result_data_or_null != NULL) {
+            json_put(data, "Result", result_text(result_data_or_null));
+        }
+        json_put(body, "Data", data);
     }
-    return SUCCESS "}";
+    return json_print(body);
 }

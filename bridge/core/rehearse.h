@@ -20,5 +20,5 @@ struct rehearsal {
 // The final reply if no better answers come until the deadline. JSON text, the caller frees.
 char *rehearse_reply(const struct command *command, const struct rehearsal *rehearsal, int64_t wall_ms);
 // The body that the platform sends when it takes a call, as its document shows it: with the device's result, as after
-// a synchronous service, or without. Constant text.
-const char *rehearse_success_body(const struct call *call, bool with_result);
+// a synchronous service, that has these data, or without. The caller frees it.
+char *rehearse_success_body(const struct call *call, struct json_object *result_data_or_null);

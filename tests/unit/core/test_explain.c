@@ -138,6 +138,9 @@ static void the_reply_of_a_synchronous_service_has_a_result(void **state)
     assert_true(json_member(report, "reply", &reply));
     assert_member(reply, "result", "{\"code\":200,\"data\":{},\"message\":\"success\"}");
     assert_false(json_member(report, "reply_if_sync", &reply));
+    AUTO_JSON struct json_object *level = explain_lamp("{identifier: GetLevel, device: d}", "");
+    assert_true(json_member(level, "reply", &reply));
+    assert_member(reply, "result", "{\"code\":200,\"data\":{\"brightness\":0},\"message\":\"success\"}");
 }
 
 static void that_of_an_asynchronous_one_says_that_the_platform_took_it(void **state)

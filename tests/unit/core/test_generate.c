@@ -93,7 +93,8 @@ static void it_tells_arguments_with_types_ranges_and_units(void **state)
     AUTO_FREE char *text = generate("lamp.json", GENERATE_DEFAULT_TOPIC, NULL);
     assert_non_null(strstr(text, "# set the light. Asynchronous"));
     assert_non_null(strstr(text, "# switch on or off. Synchronous"));
-    assert_non_null(strstr(text, "brightness   an integer from 0 to 100 (%)\n"));
+    assert_non_null(strstr(text, "# Payload: a JSON object with\n  #   brightness   an integer from 0 to 100 (%)\n"));
+    assert_non_null(strstr(text, "# In the reply, result.data:\n  #   brightness   an integer from 0 to 100 (%)\n"));
     assert_non_null(strstr(text, "gain         a number from 0.1 to 10; required\n"));
     assert_non_null(strstr(text, "mode         one of 0 (reading), 1 (party), 2 (night); required\n"));
     assert_non_null(strstr(text, "    seconds      an integer from 0 to 3600 (s)\n"));
@@ -168,7 +169,8 @@ static void the_test_of_a_synchronous_service_has_its_reply(void **state)
     (void)state;
     AUTO_FREE char *lock = generate("lock.json", GENERATE_DEFAULT_TOPIC, NULL);
     AUTO_FREE char *pump = generate("pump.json", GENERATE_DEFAULT_TOPIC, NULL);
-    assert_non_null(strstr(lock, "      reply: {status: ok, result: {code: 200, data: {}}}\n"));
+    assert_non_null(strstr(lock, "Data: {Result: '{\"code\":200,\"data\":{\"locked\":1}}'}}}\n"));
+    assert_non_null(strstr(lock, "      reply: {status: ok, result: {code: 200, data: {\"locked\":1}}}\n"));
     assert_null(strstr(pump, "status: ok"));
 }
 

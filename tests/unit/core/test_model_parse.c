@@ -176,6 +176,23 @@ static void sizes_are_bounded(void **state)
     assert_model_refused(large, ERR_LIMIT, "not valid JSON");
 }
 
+static void outputs_are_read_or_left_out(void **state)
+{
+    (void)state;
+    static const char good[] = "{\"identifier\":\"on\",\"dataType\":{\"type\":\"bool\"}}";
+    AUTO_FREE char *known = mem_printf(SERVICE(",\"outputData\":[%s]"), good);
+    AUTO_FREE char *odd = mem_printf(SERVICE(",\"outputData\":[%s,{\"identifier\":\"new type\"}]"), good);
+    struct model *model = model_of(known);
+    assert_int_equal(model->services[0].output_count, 1);
+    AUTO_JSON struct json_object *sample = model_sample(model->services[0].outputs, 1);
+    AUTO_FREE char *text = json_print(sample);
+    assert_string_equal(text, "{\"on\":1}");
+    model_free(model);
+    model = model_of(odd);
+    assert_int_equal(model->services[0].output_count, 0);
+    model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +205,7 @@ int main(void)
         cmocka_unit_test(what_is_no_model_is_refused_in_words),
         cmocka_unit_test(what_is_no_argument_is_refused_in_words),
         cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(outputs_are_read_or_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
