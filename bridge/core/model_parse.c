@@ -392,7 +392,7 @@ static enum err parse_json(const char *data, size_t len, struct json_object **ou
         return diag_set(diag, ERR_LIMIT, "a thing model has at most %d bytes", MODEL_MAX_BYTES);
     }
     enum err err = json_parse(data, len, &limits, out, &inner);
-    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "not valid JSON: %s", inner.text);
+    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "it cannot be read: %s", inner.text);
 }
 
 enum err model_parse(const char *data, size_t len, struct model **out, struct diag *diag)

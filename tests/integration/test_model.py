@@ -233,7 +233,7 @@ def test_generate_overwrites_nothing(tmp_path: Path):
         ([LAMP, "--topic", "home/{device}/{service}/#"], 65, "--topic"),
         (["/nowhere.json"], 74, "/nowhere.json"),
         (["/"], 74, "directory"),
-        ([ROOT / "mappings/README.md"], 65, "not valid JSON"),
+        ([ROOT / "mappings/README.md"], 65, "it cannot be read: JSON, byte 1"),
         ([ROOT / "tests/vectors/signature.json"], 65, "no thing model"),
     ],
 )

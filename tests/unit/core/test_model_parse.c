@@ -86,7 +86,7 @@ static void an_answer_to_get_thing_model_tsl_is_read(void **state)
         assert_null(model->product_key);
         model_free(model);
     }
-    assert_model_refused("{\"Data\":{\"TslStr\":\"{\"}}", ERR_SYNTAX, "not valid JSON");
+    assert_model_refused("{\"Data\":{\"TslStr\":\"{\"}}", ERR_SYNTAX, "it cannot be read: JSON, byte");
     assert_model_refused("{\"Success\":false,\"Code\":\"iot.prod.NotExistedProduct\",\"ErrorMessage\":\"no product\"}",
                          ERR_SYNTAX, "without a model: no product");
 }
@@ -103,8 +103,8 @@ static void numbers_in_specs_may_be_numbers(void **state)
 static void what_is_no_model_is_refused_in_words(void **state)
 {
     (void)state;
-    assert_model_refused("", ERR_SYNTAX, "not valid JSON");
-    assert_model_refused("{\"services\":[]", ERR_SYNTAX, "not valid JSON");
+    assert_model_refused("", ERR_SYNTAX, "it cannot be read: JSON, byte");
+    assert_model_refused("{\"services\":[]", ERR_SYNTAX, "it cannot be read: JSON, byte");
     assert_model_refused("[]", ERR_SYNTAX, "no thing model");
     assert_model_refused("{}", ERR_SYNTAX, "no thing model");
     assert_model_refused("{\"services\":{}}", ERR_SYNTAX, "no thing model");
@@ -173,7 +173,7 @@ static void sizes_are_bounded(void **state)
     assert_model_refused(large, ERR_LIMIT, "at most 4194304 bytes");
     memset(large, '[', 100);
     large[100] = '\0';
-    assert_model_refused(large, ERR_LIMIT, "not valid JSON");
+    assert_model_refused(large, ERR_LIMIT, "it cannot be read: JSON, byte");
 }
 
 static void outputs_are_read_or_left_out(void **state)
