@@ -27,11 +27,11 @@ struct check {
 
 static void check_rules(struct check *check, const struct text_list *patterns)
 {
-    if (config_load_mappings(patterns, &check->files, &check->problems) == ERR_OK || check->files.count > 0) {
-        // What it returns is counted in the problems too.
-        if (config_build_mapping(&check->config, &check->files, &check->mapping, &check->problems) != ERR_OK) {
-            check->mapping = NULL;
-        }
+    // What they return is counted in the problems too.
+    enum err err = config_load_mappings(patterns, &check->files, &check->problems);
+    (void)err;
+    if (config_build_mapping(&check->config, &check->files, &check->mapping, &check->problems) != ERR_OK) {
+        check->mapping = NULL;
     }
 }
 
@@ -76,7 +76,7 @@ int cli_check(int argc, char **argv)
     if (!with_config) {
         config_defaults(&check.config);
     }
-    if (!with_config || config_load(path, &check.config, &check.problems) == ERR_OK || check.config.document != NULL) {
+    if (!with_config || config_load(path, &check.config, &check.problems) == ERR_OK || config_is_read(&check.config)) {
         check_rules(&check, given.count > 0 ? &given : &check.config.mappings);
     }
     report(&check, json);

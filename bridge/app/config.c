@@ -231,9 +231,9 @@ static void read_platforms(struct config *config, const struct yaml_node *root, 
     } else if (config->platform_node != NULL) {
         read_platform("default", config->platform_node, config, problems);
     } else if (many == NULL) {
-        yaml_problem(
-            problems, SEVERITY_ERROR, root,
-            "`platform` is missing: give platform.endpoint, platform.access_key_id and platform.access_key_secret");
+        bool misspelt = keys_misspelt(config_keys, root, "platform") || keys_misspelt(config_keys, root, "platforms");
+        require(misspelt, root,
+                "`platform` (with platform.endpoint, platform.access_key_id and platform.access_key_secret)", problems);
     } else if (many->kind != YAML_MAP || many->count == 0) {
         yaml_problem(problems, SEVERITY_ERROR, many, "`platforms` is %s; write {NAME: {endpoint: ...}, ...}",
                      yaml_kind_name(many));
@@ -292,7 +292,8 @@ void config_defaults(struct config *config)
 enum err config_load(const char *path, struct config *config, struct problems *problems)
 {
     config_defaults(config);
-    if (load_document(path, config, problems) != ERR_OK) {
+    size_t errors_before = problems->errors;
+    if (load_document(path, config, problems) != ERR_OK && !config_is_read(config)) {
         return ERR_SYNTAX;
     }
     read_environment(&config->document, problems);
@@ -304,7 +305,12 @@ enum err config_load(const char *path, struct config *config, struct problems *p
     if (root->kind == YAML_MAP) {
         read_platforms(config, root, problems);
     }
-    return problems->errors == 0 ? ERR_OK : ERR_SYNTAX;
+    return problems->errors == errors_before ? ERR_OK : ERR_SYNTAX;
+}
+
+bool config_is_read(const struct config *config)
+{
+    return config->document != NULL && yaml_root(config->document) != NULL;
 }
 
 void config_clear(struct config *config)
@@ -366,11 +372,14 @@ enum err config_load_mappings(const struct text_list *patterns, struct mapping_f
         }
         if (yaml_load_file(paths.items[i], &document, problems) != ERR_OK) {
             err = ERR_SYNTAX;
+        }
+        if (document == NULL) {
             continue;
         }
         files->documents = mem_resize(files->documents, files->count + 1, sizeof(struct yaml_document *));
         files->documents[files->count++] = document;
     }
+    files->incomplete |= err != ERR_OK;
     text_list_free(&paths);
     return err;
 }
@@ -387,6 +396,13 @@ void mapping_files_clear(struct mapping_files *files)
 enum err config_build_mapping(const struct config *config, const struct mapping_files *files, struct mapping **out,
                               struct problems *problems)
 {
+    size_t document_count = 0;
+    AUTO_FREE struct yaml_document **documents = mem_alloc((files->count + 1) * sizeof(struct yaml_document *));
+    for (size_t i = 0; i < files->count; i++) {
+        if (yaml_root(files->documents[i]) != NULL) {
+            documents[document_count++] = files->documents[i];
+        }
+    }
     size_t count = config->platform_count;
     AUTO_FREE const char **names = mem_alloc((count + 1) * sizeof *names);
     for (size_t i = 0; i < count; i++) {
@@ -402,7 +418,8 @@ enum err config_build_mapping(const struct config *config, const struct mapping_
         .discovery_prefix = "homeassistant",
         .max_payload = config->limits.payload,
         .max_json_depth = config->limits.json_depth,
+        .incomplete = files->incomplete,
         .read_file = file_read,
     };
-    return mapping_create(files->documents, files->count, &options, out, problems);
+    return mapping_create(documents, document_count, &options, out, problems);
 }

@@ -109,12 +109,16 @@ extern const char *const config_own_parameters[]; // which platform.parameters c
 enum err config_load(const char *path, struct config *config, struct problems *problems) MUST_CHECK;
 // Only the defaults, without a platform: for work on mapping files alone.
 void config_defaults(struct config *config);
+// Could the file be read, be it with errors?
+bool config_is_read(const struct config *config);
 void config_clear(struct config *config);
 
-// Mapping files of `patterns` (globs), sorted by name, each loaded. A pattern without files is an error.
+// Mapping files of `patterns` (globs), sorted by name, each loaded. A pattern without files is an error. A file with
+// errors is among them if its lines can be shown, and has a root if more errors can be found in it.
 struct mapping_files {
     struct yaml_document **documents;
     size_t count;
+    bool incomplete; // not all that the patterns name could be read without errors
 };
 enum err config_load_mappings(const struct text_list *patterns, struct mapping_files *files,
                               struct problems *problems) MUST_CHECK;

@@ -1,49 +1,39 @@
 #include "app/problem_report.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "app/problem_line.h"
 #include "app/terminal.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/str.h"
 
 static const char *severity_name(enum severity severity)
 {
     return severity == SEVERITY_ERROR ? "error" : "warning";
 }
 
-static bool is_source(const struct yaml_document *document_or_null, const char *source)
-{
-    return document_or_null != NULL && strcmp(yaml_root(document_or_null)->source, source) == 0;
-}
-
 static const struct yaml_document *find_document(const char *source, const struct yaml_document *document,
                                                  const struct mapping_files *files)
 {
-    if (is_source(document, source)) {
+    if (document != NULL && strcmp(yaml_source_name(document), source) == 0) {
         return document;
     }
     for (size_t i = 0; files != NULL && i < files->count; i++) {
-        if (is_source(files->documents[i], source)) {
+        if (strcmp(yaml_source_name(files->documents[i]), source) == 0) {
             return files->documents[i];
         }
     }
     return NULL;
 }
 
-// The line, and below it a caret; tabs of the line are kept so that the caret stands where it should.
 static void show_line(FILE *out, const struct problem *problem, const struct yaml_document *document)
 {
     const char *line = NULL;
     size_t len = 0;
-    if (document == NULL || !yaml_source_line(document, problem->line, &line, &len) || !str_utf8_valid(line, len)) {
-        return;
+    if (document != NULL && yaml_source_line(document, problem->line, &line, &len)) {
+        problem_line_print(out, line, len, problem->column);
     }
-    fprintf(out, "    %.*s\n    ", (int)len, line);
-    for (int i = 0; i + 1 < problem->column && (size_t)i < len; i++) {
-        fputc(line[i] == '\t' ? '\t' : ' ', out);
-    }
-    fputs("^\n", out);
 }
 
 static void show_place(FILE *out, const struct problem *problem)
@@ -55,12 +45,49 @@ static void show_place(FILE *out, const struct problem *problem)
     }
 }
 
+struct ranked {
+    const struct problem *problem;
+    size_t source; // position of its source's first problem
+    size_t position;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct ranked *left = a;
+    const struct ranked *right = b;
+    const long long order[] = {(long long)left->source - (long long)right->source,
+                               (long long)left->problem->line - right->problem->line,
+                               (long long)left->problem->column - right->problem->column,
+                               (long long)left->position - (long long)right->position};
+    size_t i = 0;
+    while (i + 1 < COUNT_OF(order) && order[i] == 0) {
+        i++;
+    }
+    return order[i] < 0 ? -1 : order[i] > 0;
+}
+
+// The problems of each source from its top to its bottom. Caller frees.
+static struct ranked *sort_problems(const struct problems *problems)
+{
+    struct ranked *sorted = mem_alloc((problems->count + 1) * sizeof *sorted);
+    for (size_t i = 0; i < problems->count; i++) {
+        size_t source = 0;
+        while (strcmp(problems->items[source].source, problems->items[i].source) != 0) {
+            source++;
+        }
+        sorted[i] = (struct ranked){&problems->items[i], source, i};
+    }
+    qsort(sorted, problems->count, sizeof *sorted, by_place);
+    return sorted;
+}
+
 void problem_report(FILE *out, const struct problems *problems, const struct yaml_document *document,
                     const struct mapping_files *files)
 {
     bool colour = terminal_has_colour(out);
+    AUTO_FREE struct ranked *sorted = sort_problems(problems);
     for (size_t i = 0; i < problems->count; i++) {
-        const struct problem *problem = &problems->items[i];
+        const struct problem *problem = sorted[i].problem;
         const char *start = !colour ? "" : problem->severity == SEVERITY_ERROR ? "\033[31m" : "\033[33m";
         show_place(out, problem);
         fprintf(out, "%s%s:%s %s\n", start, severity_name(problem->severity), colour ? "\033[0m" : "", problem->text);
@@ -75,8 +102,9 @@ void problem_report_json(FILE *out, const struct problems *problems)
 {
     AUTO_JSON struct json_object *map = json_new_map();
     struct json_object *list = json_new_list();
+    AUTO_FREE struct ranked *sorted = sort_problems(problems);
     for (size_t i = 0; i < problems->count; i++) {
-        const struct problem *problem = &problems->items[i];
+        const struct problem *problem = sorted[i].problem;
         struct json_object *item = json_new_map();
         json_put_text(item, "file", problem->source);
         json_put(item, "line", json_new_int(problem->line));

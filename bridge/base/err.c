@@ -35,13 +35,24 @@ enum err diag_set(struct diag *diag, enum err err, const char *fmt, ...)
     return err;
 }
 
+// What is wrong in one place can be met on several ways, as through an alias or the defaults of a file.
+static bool told_before(const struct problems *problems, const struct problem *told)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *other = &problems->items[i];
+        if (other->line == told->line && other->column == told->column && other->severity == told->severity &&
+            strcmp(other->text, told->text) == 0 && strcmp(other->source, told->source) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void problems_add(struct problems *problems, enum severity severity, const char *source, int line, int column,
                   const char *fmt, ...)
 {
-    if (severity == SEVERITY_ERROR) {
-        problems->errors++;
-    }
     if (problems->count == PROBLEMS_MAX) {
+        problems->errors += severity == SEVERITY_ERROR;
         problems->omitted++;
         return;
     }
@@ -49,9 +60,16 @@ void problems_add(struct problems *problems, enum severity severity, const char 
     va_start(args, fmt);
     char *text = mem_vprintf(fmt, args);
     va_end(args);
+    struct problem problem = {
+        .severity = severity, .source = (char *)source, .line = line, .column = column, .text = text};
+    if (told_before(problems, &problem)) {
+        free(text);
+        return;
+    }
+    problem.source = mem_strdup(source);
+    problems->errors += severity == SEVERITY_ERROR;
     problems->items = mem_resize(problems->items, problems->count + 1, sizeof *problems->items);
-    problems->items[problems->count++] = (struct problem){
-        .severity = severity, .source = mem_strdup(source), .line = line, .column = column, .text = text};
+    problems->items[problems->count++] = problem;
 }
 
 void problems_clear(struct problems *problems)

@@ -43,7 +43,7 @@ struct problem {
     char *text;
 };
 
-// All problems found in one go. Bounded: after PROBLEMS_MAX further ones are only counted in `omitted`.
+// All problems found in one go, each once. Bounded: after PROBLEMS_MAX further ones are only counted in `omitted`.
 #define PROBLEMS_MAX 1000
 struct problems {
     struct problem *items;

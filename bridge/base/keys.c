@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define MAX_LISTED 12
+#define MAX_LISTED 24
 
 static void *field_of(const struct key *key, void *out)
 {
@@ -44,8 +44,8 @@ static const char *nearest_key(const struct key *keys, size_t count, const char 
 
 static void unknown_key(const struct key *keys, const struct yaml_node *node, struct problems *problems)
 {
-    char shown[VALUES_SHOWN_LEN];
-    values_shown(node->text, shown);
+    char shown[STR_SHOWN_LEN];
+    str_show(node->text, shown);
     size_t count = count_keys(keys);
     const char *nearest = nearest_key(keys, count, node->text);
     AUTO_BUF struct buf text = {0};
@@ -58,6 +58,18 @@ static void unknown_key(const struct key *keys, const struct yaml_node *node, st
         }
     }
     yaml_problem(problems, SEVERITY_ERROR, node, "%s", text.data);
+}
+
+bool keys_misspelt(const struct key *keys, const struct yaml_node *map, const char *name)
+{
+    for (size_t i = 0; map->kind == YAML_MAP && i < map->count; i++) {
+        const char *written = map->keys[i]->text;
+        const char *nearest = find_key(keys, written) == NULL ? nearest_key(keys, count_keys(keys), written) : NULL;
+        if (nearest != NULL && strcmp(nearest, name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool read_map(const struct key *keys, const struct yaml_node *map, const char *path, void *out,

@@ -56,6 +56,8 @@ void keys_defaults(const struct key *keys, void *out);
 // without a value is an empty one. ERR_SYNTAX if there was an error.
 enum err keys_read(const struct key *keys, const struct yaml_node *map, void *out,
                    struct problems *problems) MUST_CHECK;
+// Is a required key that is missing in the map only misspelt there? Then it is told as an unknown key already.
+bool keys_misspelt(const struct key *keys, const struct yaml_node *map, const char *name);
 // Frees what keys_defaults and keys_read allocated in *out.
 void keys_free(const struct key *keys, void *out);
 

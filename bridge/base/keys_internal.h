@@ -19,10 +19,6 @@ void values_free(const struct key *key, void *field);
 // "it is a list": the problem of a value of the wrong kind. Returns false.
 bool values_wrong(const struct reading *reading);
 
-#define VALUES_SHOWN_LEN 64
-// What outsiders wrote, fit for a message: cut, control characters replaced.
-void values_shown(const char *text, char out[VALUES_SHOWN_LEN]);
-
 #define VALUES_NUMBER_LEN 32
 // A bound of KEY_INT, KEY_DURATION or KEY_SIZE in the largest unit that shows it exactly.
 void values_number(enum key_type type, int64_t value, char out[VALUES_NUMBER_LEN]);

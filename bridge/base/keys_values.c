@@ -12,22 +12,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-void values_shown(const char *text, char out[VALUES_SHOWN_LEN])
-{
-    size_t len = strlen(text);
-    bool cut = len > VALUES_SHOWN_LEN - 4;
-    len = cut ? VALUES_SHOWN_LEN - 4 : len;
-    while (cut && len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) {
-        len--;
-    }
-    for (size_t i = 0; i < len; i++) {
-        bool control = (unsigned char)text[i] < 0x20 || text[i] == 0x7F;
-        out[i] = (char)(control ? '?' : text[i]);
-    }
-    memcpy(out + len, "...", 4);
-    out[len + (cut ? 3 : 0)] = '\0';
-}
-
 static bool is_null(const struct yaml_node *node)
 {
     return node->kind == YAML_SCALAR && yaml_type(node) == YAML_NULL;
@@ -98,8 +82,8 @@ bool values_wrong(const struct reading *reading)
 // The value has the right kind, and is not of the right form.
 static bool malformed(const struct reading *reading, const char *hint)
 {
-    char shown[VALUES_SHOWN_LEN];
-    values_shown(reading->node->text, shown);
+    char shown[STR_SHOWN_LEN];
+    str_show(reading->node->text, shown);
     yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` must be %s, not `%s`%s", reading->path,
                  wanted(reading->key->type), shown, hint);
     return false;
@@ -163,8 +147,8 @@ static bool out_of_range(const struct reading *reading)
     const struct key *key = reading->key;
     char min[VALUES_NUMBER_LEN];
     char max[VALUES_NUMBER_LEN];
-    char shown[VALUES_SHOWN_LEN];
-    values_shown(reading->node->text, shown);
+    char shown[STR_SHOWN_LEN];
+    str_show(reading->node->text, shown);
     values_number(key->type, key->min, min);
     values_number(key->type, key->max, max);
     if (key->min == 0 && key->max == 0) {
@@ -254,8 +238,8 @@ static bool read_choice(const struct reading *reading)
             return true;
         }
     }
-    char shown[VALUES_SHOWN_LEN];
-    values_shown(reading->node->text, shown);
+    char shown[STR_SHOWN_LEN];
+    str_show(reading->node->text, shown);
     AUTO_BUF struct buf text = {0};
     buf_printf(&text, "`%s` must be %s", reading->path, wanted(key->type));
     append_example(&text, key);

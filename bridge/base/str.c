@@ -44,21 +44,29 @@ static size_t sequence_len(unsigned char first)
     return in_range(first, 0xF0, 0xF4) ? 4 : 0;
 }
 
-bool str_utf8_valid(const char *data, size_t len)
+size_t str_utf8_character(const char *data, size_t len)
 {
     const unsigned char *bytes = (const unsigned char *)data;
+    size_t count = len > 0 ? sequence_len(bytes[0]) : 0;
+    if (count == 0 || count > len || (count > 1 && !second_byte_valid(bytes[0], bytes[1]))) {
+        return 0;
+    }
+    for (size_t k = 2; k < count; k++) {
+        if (!is_continuation(bytes[k])) {
+            return 0;
+        }
+    }
+    return count;
+}
+
+bool str_utf8_valid(const char *data, size_t len)
+{
     size_t i = 0;
-    while (i < len) {
-        size_t count = sequence_len(bytes[i]);
-        if (count == 0 || count > len - i || (count > 1 && !second_byte_valid(bytes[i], bytes[i + 1]))) {
+    for (size_t count; i < len; i += count) {
+        count = str_utf8_character(data + i, len - i);
+        if (count == 0) {
             return false;
         }
-        for (size_t k = 2; k < count; k++) {
-            if (!is_continuation(bytes[i + k])) {
-                return false;
-            }
-        }
-        i += count;
     }
     return true;
 }
@@ -73,6 +81,22 @@ bool str_has_control(const char *data, size_t len)
         }
     }
     return false;
+}
+
+void str_show(const char *text, char out[STR_SHOWN_LEN])
+{
+    size_t len = strlen(text);
+    bool cut = len > STR_SHOWN_LEN - 4;
+    len = cut ? STR_SHOWN_LEN - 4 : len;
+    while (cut && len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) {
+        len--;
+    }
+    for (size_t i = 0; i < len; i++) {
+        bool control = (unsigned char)text[i] < 0x20 || text[i] == 0x7F;
+        out[i] = (char)(control ? '?' : text[i]);
+    }
+    memcpy(out + len, "...", 4);
+    out[len + (cut ? 3 : 0)] = '\0';
 }
 
 // Index after the character at `i`. Invalid UTF-8 is walked through without leaving the text.

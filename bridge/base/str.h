@@ -23,8 +23,13 @@ static inline bool str_is(struct str s, const char *text)
 // UTF-8 as RFC 3629 defines it: no overlong forms, no surrogates, nothing above U+10FFFF. NUL is valid UTF-8; callers
 // that forbid it check for it.
 bool str_utf8_valid(const char *data, size_t len);
+// Length of the UTF-8 character that the text begins with; 0 if it begins with none.
+size_t str_utf8_character(const char *data, size_t len);
 // True if the text holds a C0 or C1 control character or DEL (U+0000-1F, U+7F-9F).
 bool str_has_control(const char *data, size_t len);
+#define STR_SHOWN_LEN 64
+// What outsiders wrote, fit for a message: cut, control characters replaced.
+void str_show(const char *text, char out[STR_SHOWN_LEN]);
 // Shell-like glob without character classes: '*' any text, '?' one UTF-8 character; case counts. Linear space, no
 // recursion.
 bool str_glob(const char *pattern, const char *text, size_t text_len);

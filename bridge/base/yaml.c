@@ -33,7 +33,9 @@ struct builder {
     struct place at;
     struct anchor anchors[MAX_ANCHORS];
     size_t anchor_count;
-    size_t built; // nodes so far, aliases expanded
+    size_t built;                       // nodes so far, aliases expanded
+    yaml_mark_t opened[YAML_MAX_DEPTH]; // where the lists and maps begin that are not closed yet
+    size_t depth;
 };
 
 static size_t byte_offset(const struct yaml_document *document, struct place *from, size_t index)
@@ -83,8 +85,12 @@ static enum err refused(struct builder *builder)
         refusal.offset = builder->at.offset;
     }
     if (parser->context != NULL) {
-        refusal.context_line = line_of(parser->context_mark);
-        refusal.context_column = column_of(builder, parser->context_mark);
+        // libyaml says "flow node" where the value is missing, not where its list or map began.
+        bool of_list = builder->depth > 0 && strstr(parser->context, "flow node") != NULL;
+        yaml_mark_t mark = of_list ? builder->opened[builder->depth - 1] : parser->context_mark;
+        refusal.context_line = line_of(mark);
+        refusal.context_column = column_of(builder, mark);
+        refusal.context_byte = builder->document->text[builder->at.offset];
     }
     words_refused(builder->problems, builder->source, builder->document->text, builder->document->text_len, &refusal);
     return ERR_SYNTAX;
@@ -213,9 +219,9 @@ static enum err build_alias(struct builder *builder, const yaml_event_t *event, 
     return count_nodes(builder, event->start_mark, anchor->size);
 }
 
-static enum err build_node(struct builder *builder, yaml_event_t *event, size_t depth, struct yaml_node **out);
+static enum err build_node(struct builder *builder, yaml_event_t *event, struct yaml_node **out);
 
-static enum err build_items(struct builder *builder, struct yaml_node *list, size_t depth)
+static enum err build_items(struct builder *builder, struct yaml_node *list)
 {
     for (;;) {
         yaml_event_t event;
@@ -228,7 +234,7 @@ static enum err build_items(struct builder *builder, struct yaml_node *list, siz
             return ERR_OK;
         }
         struct yaml_node *item = NULL;
-        err = build_node(builder, &event, depth, &item);
+        err = build_node(builder, &event, &item);
         if (err != ERR_OK) {
             return err;
         }
@@ -252,7 +258,7 @@ static bool key_usable(struct builder *builder, const struct yaml_node *key)
     return true;
 }
 
-static enum err build_pairs(struct builder *builder, struct yaml_node *map, size_t depth)
+static enum err build_pairs(struct builder *builder, struct yaml_node *map)
 {
     for (;;) {
         yaml_event_t event;
@@ -266,9 +272,9 @@ static enum err build_pairs(struct builder *builder, struct yaml_node *map, size
         }
         struct yaml_node *key = NULL;
         struct yaml_node *value = NULL;
-        err = build_node(builder, &event, depth, &key);
+        err = build_node(builder, &event, &key);
         err = err != ERR_OK ? err : next_event(builder, &event);
-        err = err != ERR_OK ? err : build_node(builder, &event, depth, &value);
+        err = err != ERR_OK ? err : build_node(builder, &event, &value);
         if (err != ERR_OK) {
             return err;
         }
@@ -300,19 +306,20 @@ static void check_duplicates(struct builder *builder, const struct yaml_node *ma
     const struct yaml_node *first = sorted[0];
     for (size_t i = 1; i < map->count; i++) {
         if (strcmp(first->text, sorted[i]->text) == 0) {
+            char shown[STR_SHOWN_LEN];
+            str_show(first->text, shown);
             yaml_problem(builder->problems, SEVERITY_ERROR, sorted[i],
-                         "duplicate key `%.64s`: it stands in line %d already", first->text, first->line);
+                         "duplicate key `%s`: it stands in line %d already", shown, first->line);
         } else {
             first = sorted[i];
         }
     }
 }
 
-static enum err build_collection(struct builder *builder, const yaml_event_t *event, size_t depth,
-                                 struct yaml_node **out)
+static enum err build_collection(struct builder *builder, const yaml_event_t *event, struct yaml_node **out)
 {
     bool is_list = event->type == YAML_SEQUENCE_START_EVENT;
-    if (depth == YAML_MAX_DEPTH) {
+    if (builder->depth == YAML_MAX_DEPTH) {
         problem_at(builder, event->start_mark, "lists and maps are nested deeper than %d levels", YAML_MAX_DEPTH);
         return ERR_LIMIT;
     }
@@ -328,7 +335,9 @@ static enum err build_collection(struct builder *builder, const yaml_event_t *ev
                                       column_of(builder, event->start_mark));
     err = count_nodes(builder, event->start_mark, 1);
     if (err == ERR_OK) {
-        err = is_list ? build_items(builder, node, depth + 1) : build_pairs(builder, node, depth + 1);
+        builder->opened[builder->depth++] = event->start_mark;
+        err = is_list ? build_items(builder, node) : build_pairs(builder, node);
+        builder->depth--;
     }
     if (err == ERR_OK && !is_list) {
         check_duplicates(builder, node);
@@ -339,7 +348,7 @@ static enum err build_collection(struct builder *builder, const yaml_event_t *ev
 }
 
 // Takes the event.
-static enum err build_node(struct builder *builder, yaml_event_t *event, size_t depth, struct yaml_node **out)
+static enum err build_node(struct builder *builder, yaml_event_t *event, struct yaml_node **out)
 {
     enum err err = ERR_INTERNAL;
     if (event->type == YAML_SCALAR_EVENT) {
@@ -347,7 +356,7 @@ static enum err build_node(struct builder *builder, yaml_event_t *event, size_t 
     } else if (event->type == YAML_ALIAS_EVENT) {
         err = build_alias(builder, event, out);
     } else if (event->type == YAML_SEQUENCE_START_EVENT || event->type == YAML_MAPPING_START_EVENT) {
-        err = build_collection(builder, event, depth, out);
+        err = build_collection(builder, event, out);
     }
     yaml_event_delete(event);
     return err;
@@ -388,7 +397,7 @@ static enum err build_document(struct builder *builder)
         return ERR_SYNTAX;
     }
     err = next_event(builder, &event);
-    err = err != ERR_OK ? err : build_node(builder, &event, 0, &builder->document->root);
+    err = err != ERR_OK ? err : build_node(builder, &event, &builder->document->root);
     return err != ERR_OK ? err : expect_end(builder);
 }
 
@@ -413,7 +422,21 @@ static enum err build_stream(struct builder *builder)
     return err;
 }
 
-enum err yaml_load_text(const char *source, const char *data, size_t len, struct yaml_document **out,
+static enum err build(struct yaml_document *document, struct problems *problems)
+{
+    const char *source = yaml_source_name(document);
+    enum err err = words_check_bytes(problems, source, document->text, document->text_len);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct builder *builder = mem_alloc(sizeof *builder);
+    *builder = (struct builder){.document = document, .problems = problems, .source = source};
+    err = build_stream(builder);
+    free(builder);
+    return err;
+}
+
+enum err yaml_read_text(const char *source, const char *data, size_t len, struct yaml_document **out,
                         struct problems *problems)
 {
     size_t errors = problems->errors;
@@ -421,22 +444,27 @@ enum err yaml_load_text(const char *source, const char *data, size_t len, struct
         data += 3;
         len -= 3;
     }
-    enum err err = words_check_bytes(problems, source, data, len);
+    struct yaml_document *document = tree_create(source);
+    document->text = mem_dup(data, len);
+    document->text_len = len;
+    lines_mark(document);
+    enum err err = build(document, problems);
     if (err != ERR_OK) {
+        document->root = NULL; // what there is of it would only make follow-up errors
+    }
+    *out = document;
+    return err == ERR_OK && problems->errors > errors ? ERR_SYNTAX : err;
+}
+
+enum err yaml_load_text(const char *source, const char *data, size_t len, struct yaml_document **out,
+                        struct problems *problems)
+{
+    struct yaml_document *document = NULL;
+    enum err err = yaml_read_text(source, data, len, &document, problems);
+    if (err != ERR_OK) {
+        yaml_free(document);
         return err;
     }
-    struct builder *builder = mem_alloc(sizeof *builder);
-    *builder = (struct builder){.document = tree_create(source), .problems = problems, .source = source};
-    builder->document->text = mem_dup(data, len);
-    builder->document->text_len = len;
-    err = build_stream(builder);
-    struct yaml_document *document = builder->document;
-    free(builder);
-    if (err != ERR_OK || problems->errors > errors) {
-        yaml_free(document);
-        return err != ERR_OK ? err : ERR_SYNTAX;
-    }
-    lines_mark(document);
     *out = document;
     return ERR_OK;
 }

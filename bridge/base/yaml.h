@@ -39,13 +39,16 @@ struct yaml_document; // owns all its nodes and the source's text
 enum err yaml_load_text(const char *source, const char *data, size_t len, struct yaml_document **out,
                         struct problems *problems) MUST_CHECK;
 // Regular files up to YAML_MAX_BYTES. ERR_IO if it cannot be read, else as yaml_load_text; a directory, an unreadable
-// or an empty file is a problem of its own.
+// or an empty file is a problem of its own. *out is set on errors too, so that more can be said: its lines can be
+// shown, and if the tree is whole in spite of the errors (as with duplicate keys), it has a root. NULL if nothing could
+// be read.
 enum err yaml_load_file(const char *path, struct yaml_document **out, struct problems *problems) MUST_CHECK;
 // libyaml exports a yaml_free of its own, and a symbol of that name in the program would take its place inside libyaml.
 #define yaml_free yaml_free_document
 void yaml_free(struct yaml_document *document);
 
-const struct yaml_node *yaml_root(const struct yaml_document *document);
+const struct yaml_node *yaml_root(const struct yaml_document *document); // see yaml_load_file for NULL
+const char *yaml_source_name(const struct yaml_document *document);
 // Line `line` (1-based) of the source without its line end, for the caret display. False if there is none, or if it may
 // hold a secret written in line (the value of a key with "secret" or "password" in its name): such lines are never
 // shown.

@@ -23,7 +23,7 @@ struct yaml_document {
     struct yaml_node *root;
     char *text; // of the source, for yaml_source_line; NULL if it was made from nothing
     size_t text_len;
-    struct yaml_node **nodes; // owned; aliases share nodes, so the tree itself owns none
+    struct yaml_node **nodes;   // owned; aliases share nodes, so the tree itself owns none
     size_t node_count;
     char **sources; // owned
     size_t source_count;
@@ -42,6 +42,10 @@ void tree_put(struct yaml_node *map, struct yaml_node *key, struct yaml_node *va
 // Size, UTF-8 and NUL, before libyaml sees the text: a problem and an error if it cannot be YAML.
 enum err words_check_bytes(struct problems *problems, const char *source, const char *text, size_t len) MUST_CHECK;
 
+// A document with the source's text, and its tree unless that could not be read to the end (then without a root).
+enum err yaml_read_text(const char *source, const char *data, size_t len, struct yaml_document **out,
+                        struct problems *problems) MUST_CHECK;
+
 // The next line without its break, counted as libyaml counts; false at the end. *offset is 0 at first.
 bool lines_next(const char *text, size_t len, size_t *offset, struct str *line);
 // Line and column (1-based, bytes) of a byte.
@@ -59,6 +63,7 @@ struct yaml_refusal {
     int column;          // 1-based, bytes
     int context_line;    // where the construct began
     int context_column;
+    char context_byte; // what stands there, '\0' at the end
 };
 // Adds the problem in words for a person.
 void words_refused(struct problems *problems, const char *source, const char *text, size_t len,

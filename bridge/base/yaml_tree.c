@@ -93,6 +93,11 @@ const struct yaml_node *yaml_root(const struct yaml_document *document)
     return document->root;
 }
 
+const char *yaml_source_name(const struct yaml_document *document)
+{
+    return document->sources[0];
+}
+
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)
 {
     for (size_t i = 0; map->kind == YAML_MAP && i < map->count; i++) {

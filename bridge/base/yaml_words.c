@@ -12,6 +12,15 @@ static enum err refuse_bytes(struct problems *problems, enum err err, const char
     return err;
 }
 
+static enum err refuse_byte(struct problems *problems, const char *source, const char *text, size_t len, size_t at,
+                            const char *what)
+{
+    int line = 0;
+    int column = 0;
+    lines_place(text, len, at, &line, &column);
+    return refuse_bytes(problems, ERR_SYNTAX, source, line, column, what);
+}
+
 enum err words_check_bytes(struct problems *problems, const char *source, const char *text, size_t len)
 {
     if (len == 0) {
@@ -22,18 +31,16 @@ enum err words_check_bytes(struct problems *problems, const char *source, const 
     }
     const char *nul = memchr(text, '\0', len);
     if (nul != NULL) {
-        int line = 0;
-        int column = 0;
-        lines_place(text, len, (size_t)(nul - text), &line, &column);
-        return refuse_bytes(problems, ERR_SYNTAX, source, line, column, "a NUL byte: this is no text file");
+        bool is_wide = len >= 2 && nul - text < 4; // of ASCII text in UTF-16 or UTF-32 the second or third byte is NUL
+        return refuse_byte(problems, source, text, len, (size_t)(nul - text),
+                           is_wide ? "the file is UTF-16 or UTF-32: save it as UTF-8"
+                                   : "a NUL byte: this is no text file");
     }
-    size_t offset = 0;
-    struct str line;
-    for (int number = 1; lines_next(text, len, &offset, &line); number++) {
-        if (!str_utf8_valid(line.data, line.len)) {
-            return refuse_bytes(problems, ERR_SYNTAX, source, number, 0,
-                                "the line is not valid UTF-8: save the file as UTF-8");
-        }
+    size_t at = 0;
+    for (size_t count; (count = str_utf8_character(text + at, len - at)) > 0; at += count) {
+    }
+    if (at < len) {
+        return refuse_byte(problems, source, text, len, at, "not valid UTF-8 from here on: save the file as UTF-8");
     }
     return ERR_OK;
 }
@@ -121,13 +128,14 @@ static bool explain_template(struct explanation *explanation)
 static bool explain_open_bracket(struct explanation *explanation)
 {
     const struct yaml_refusal *refusal = explanation->refusal;
-    if (!says(refusal->context, "flow") || refusal->context_line == refusal->line) {
+    bool is_bracket = refusal->context_byte == '{' || refusal->context_byte == '[';
+    if (!says(refusal->context, "flow") || !is_bracket || refusal->context_line == refusal->line) {
         return false;
     }
     at_context(explanation);
     snprintf(explanation->words, sizeof explanation->words,
-             "the %s that opens here is not closed, or a comma is missing before line %d",
-             says(refusal->context, "mapping") ? "{" : "[", refusal->line);
+             "the %c that opens here is not closed, or a comma is missing before line %d", refusal->context_byte,
+             refusal->line);
     return true;
 }
 
@@ -153,6 +161,53 @@ static bool explain_colon(struct explanation *explanation)
     say(explanation, second ? "a second `: ` in one line: if it belongs to the text, put the text in quotes"
                             : "no key is expected here: check the indentation, and that the line before has a space "
                               "after its colon");
+    return true;
+}
+
+// Is what stands before the problem the end of a quoted text?
+static bool is_behind_quote(const struct explanation *explanation)
+{
+    size_t before = explanation->refusal->column > 0 ? (size_t)explanation->refusal->column - 1 : 0;
+    before = before < explanation->line.len ? before : explanation->line.len;
+    while (before > 0 && explanation->line.data[before - 1] == ' ') {
+        before--;
+    }
+    return before > 0 && (explanation->line.data[before - 1] == '"' || explanation->line.data[before - 1] == '\'');
+}
+
+static bool explain_closed_quote(struct explanation *explanation)
+{
+    bool goes_on = says(explanation->refusal->context, "block") || says(explanation->refusal->context, "flow");
+    if (!goes_on || explanation->refusal->line != explanation->at_line || !is_behind_quote(explanation)) {
+        return false;
+    }
+    say(explanation, "the quoted text ends before this: inside \"...\" a quote is written \\\", inside '...' it is "
+                     "written ''");
+    return true;
+}
+
+static bool explain_stray_bracket(struct explanation *explanation)
+{
+    const struct yaml_refusal *refusal = explanation->refusal;
+    if (explanation->byte != ']' && explanation->byte != '}') {
+        return false;
+    }
+    bool in_flow = says(refusal->context, "flow");
+    snprintf(explanation->words, sizeof explanation->words,
+             in_flow ? "this `%c` closes nothing that is open here: a list is closed by ], a map by }"
+                     : "one `%c` too many: nothing is open here",
+             explanation->byte);
+    return true;
+}
+
+static bool explain_missing_colon(struct explanation *explanation)
+{
+    if (!says(explanation->refusal->problem, "could not find expected ':'")) {
+        return false;
+    }
+    at_context(explanation);
+    say(explanation, "a key is expected here, with `: ` behind it: check the indentation, or put a text that goes on "
+                     "in the next line in quotes");
     return true;
 }
 
@@ -185,6 +240,9 @@ static bool explain_by_table(struct explanation *explanation)
         {"expected alphabetic or numeric", "if the text begins with `*` or `&`, put it in quotes"},
         {"unknown escape", "unknown escape in double quotes: write \\\\ for a backslash, or use single quotes"},
         {"<document start>", "something follows after the end: check brackets, and remove `...`"},
+        {"incompatible YAML document", "this is read as YAML 1.2: remove the line that begins with `%`"},
+        {"unknown directive",
+         "a line that begins with `%` speaks to YAML itself: remove it, or put the text in quotes"},
         {"control characters", "a control character: remove it, or write it as an escape in double quotes"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -218,8 +276,9 @@ void words_refused(struct problems *problems, const char *source, const char *te
                    const struct yaml_refusal *refusal)
 {
     static bool (*const rules[])(struct explanation *) = {
-        explain_tab,   explain_open_quote,   explain_template, explain_open_bracket, explain_first_byte,
-        explain_colon, explain_rest_of_line, explain_by_table, explain_as_told,
+        explain_tab,          explain_open_quote,    explain_closed_quote,  explain_template,
+        explain_open_bracket, explain_stray_bracket, explain_missing_colon, explain_first_byte,
+        explain_colon,        explain_rest_of_line,  explain_by_table,      explain_as_told,
     };
     struct yaml_refusal placed = *refusal;
     if (placed.line == 0) {

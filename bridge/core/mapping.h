@@ -31,6 +31,7 @@ struct mapping_options {
     const char *discovery_prefix; // "homeassistant": never a reply topic
     int64_t max_payload;          // bytes
     int64_t max_json_depth;
+    bool incomplete; // a file could not be read: only errors are looked for, but for those that it may explain
     // Reads a whole file that rules name (`model`), of up to max_bytes; the caller frees *data. NULL: there are no
     // files, and a rule that names one is an error.
     enum err (*read_file)(const char *path, size_t max_bytes, char **data, size_t *len, struct diag *diag);

@@ -96,6 +96,7 @@ struct rule {
     struct topic_pattern *pattern;
     struct where *where; // all of them have to fit
     size_t where_count;
+    bool where_wrong; // while loading: it has errors
     enum target_kind target;
     struct template *identifier;
     struct template **devices; // TARGET_DEVICE and TARGET_IOT_ID: one
@@ -145,6 +146,7 @@ struct loader {
     const struct mapping_options *options;
     const struct group *groups;
     size_t group_count;
+    bool groups_unknown; // not all that define some could be read
     struct model_shelf *models;
     struct problems *problems;
 };

@@ -50,7 +50,7 @@ static bool claim_name(const struct load *load, struct json_object *names, const
 
 static void check_version(const struct load *load, const struct file *file)
 {
-    if (yaml_get(file->root, "version") == NULL) {
+    if (yaml_get(file->root, "version") == NULL && !keys_misspelt(mapping_file_keys, file->root, "version")) {
         problem(load, file->root, "`version: 1` is missing; put it at the top of the file");
     }
 }
@@ -93,7 +93,7 @@ static bool group_name_valid(const char *name)
     return len > 0 && name[len] == '\0';
 }
 
-static void read_member(const struct load *load, const struct yaml_node *node, struct group *group)
+static void read_member(const struct load *load, const struct yaml_node *node, struct json_object *list)
 {
     struct diag diag;
     if (node->kind != YAML_SCALAR || yaml_type(node) == YAML_NULL) {
@@ -102,33 +102,40 @@ static void read_member(const struct load *load, const struct yaml_node *node, s
     } else if (name_check(NAME_DEVICE, node->text, &diag) != ERR_OK) {
         problem(load, node, diag.text);
     } else {
-        json_add(group->members, json_new_text(node->text));
+        json_add(list, json_new_text(node->text));
     }
 }
 
-static void read_group(struct load *load, const struct yaml_node *key, const struct yaml_node *list)
+static void read_group(struct load *load, const struct yaml_node *key, const struct yaml_node *members)
 {
     if (!group_name_valid(key->text)) {
         problem(load, key, "a group's name has letters, digits, _ and - only");
     }
-    if (list->kind != YAML_LIST || list->count == 0) {
-        problem(load, list, "a group is a list of at least one device name");
-        return;
-    }
     if (!claim_name(load, load->group_names, key, "group")) {
         return;
     }
+    struct json_object *list = json_new_list();
     load->groups = mem_resize(load->groups, load->loader.group_count + 1, sizeof *load->groups);
-    struct group *group = &load->groups[load->loader.group_count++];
-    *group = (struct group){.name = mem_strdup(key->text), .members = json_new_list()};
-    for (size_t i = 0; i < list->count; i++) {
-        read_member(load, list->items[i], group);
+    load->groups[load->loader.group_count++] = (struct group){.name = mem_strdup(key->text), .members = list};
+    if (members->kind != YAML_LIST || members->count == 0) {
+        problem(load, members, "a group is a list of at least one device name, as [hall-lamp, kitchen-lamp]");
+    } else if (members->count > MAPPING_MAX_DEVICES) {
+        yaml_problem(load->loader.problems, SEVERITY_ERROR, key,
+                     "the group has %zu devices; one command can name at most %d", members->count, MAPPING_MAX_DEVICES);
+    } else {
+        for (size_t i = 0; i < members->count; i++) {
+            read_member(load, members->items[i], list);
+        }
     }
 }
 
 static void read_groups(struct load *load, const struct yaml_node *map)
 {
-    if (map == NULL || !expect_map(map, "groups", load->loader.problems)) {
+    if (map == NULL) {
+        return;
+    }
+    if (!expect_map(map, "groups", load->loader.problems)) {
+        load->loader.groups_unknown = true;
         return;
     }
     for (size_t i = 0; i < map->count; i++) {
@@ -268,14 +275,17 @@ enum err mapping_create(struct yaml_document *const *documents, size_t count, co
 {
     size_t errors = problems->errors;
     struct mapping *mapping = mem_alloc(sizeof *mapping);
-    struct load load = {.loader = {.options = options, .models = &mapping->models, .problems = problems},
+    struct load load = {.loader = {.options = options,
+                                   .models = &mapping->models,
+                                   .groups_unknown = options->incomplete,
+                                   .problems = problems},
                         .mapping = mapping,
                         .files = mem_alloc((count + 1) * sizeof *load.files),
                         .rule_names = json_new_map(),
                         .group_names = json_new_map()};
     read_all(&load, documents, count);
     load_free(&load);
-    if (problems->errors > errors) {
+    if (problems->errors > errors || options->incomplete) {
         mapping_destroy(mapping);
         return ERR_SYNTAX;
     }

@@ -25,12 +25,20 @@ const struct yaml_node *rule_place(const struct rule_source *source, const char 
     return node != NULL ? node : source->rule;
 }
 
+// A key that each rule has is not there.
+static void missing(const struct loader *loader, const struct rule_source *source, const char *key, const char *example)
+{
+    if (!keys_misspelt(mapping_rule_keys, source->rule, key)) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "the rule has no `%s`, as %s", key, example);
+    }
+}
+
 static void check_name(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
 {
     const char *name = rule->keys.name;
     const struct yaml_node *node = yaml_get(source->rule, "name");
     if (node == NULL) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "the rule has no `name`");
+        missing(loader, source, "name", "name: lamp-set");
     } else if (name != NULL &&
                (*name == '\0' || strlen(name) > MAPPING_MAX_NAME_BYTES || str_has_control(name, strlen(name)))) {
         yaml_problem(loader->problems, SEVERITY_ERROR, node,
@@ -42,7 +50,7 @@ static void load_topic(const struct loader *loader, const struct rule_source *so
 {
     const struct yaml_node *node = yaml_get(source->rule, "topic");
     if (node == NULL) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "the rule has no `topic`");
+        missing(loader, source, "topic", "topic: \"home/{device}/set\"");
         return;
     }
     struct diag diag;
@@ -172,7 +180,10 @@ static void load_product(const struct loader *loader, const struct rule_source *
     struct diag diag;
     bool by_name = rule->target == TARGET_DEVICE || rule->target == TARGET_DEVICES;
     if (rule->keys.product_key == NULL) {
-        if (by_name && yaml_get(source->rule, "invoke") != NULL) {
+        bool misspelt =
+            keys_misspelt(mapping_rule_keys, source->rule, "product_key") ||
+            (source->defaults != NULL && keys_misspelt(mapping_default_keys, source->defaults, "product_key"));
+        if (by_name && !misspelt && yaml_get(source->rule, "invoke") != NULL) {
             yaml_problem(loader->problems, SEVERITY_ERROR, source->rule,
                          "the rule has no `product_key`, which a device's name needs (in the rule or in `defaults`)");
         }
@@ -184,9 +195,15 @@ static void load_product(const struct loader *loader, const struct rule_source *
 static void load_target(const struct loader *loader, const struct rule_source *source,
                         const struct template_scope *scope, struct rule *rule)
 {
-    if ((rule->keys.invoke == NULL) == (rule->keys.call == NULL)) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "a rule has either `invoke` or `call`%s",
-                     rule->keys.invoke != NULL ? ", not both" : "; this one has neither");
+    if (rule->keys.invoke != NULL && rule->keys.call != NULL) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "a rule has either `invoke` or `call`, not both");
+        return;
+    }
+    if (rule->keys.invoke == NULL && rule->keys.call == NULL) {
+        if (!keys_misspelt(mapping_rule_keys, source->rule, "call")) {
+            missing(loader, source, "invoke",
+                    "invoke: {identifier: Set, device: lamp}, or a `call`: this one has neither");
+        }
         return;
     }
     rule_load_target(loader, scope, rule);
@@ -221,15 +238,18 @@ struct rule *rule_load(const struct loader *loader, const struct rule_source *so
     read_keys(loader, source, rule);
     check_name(loader, source, rule);
     load_topic(loader, source, rule);
+    size_t errors_before_where = loader->problems->errors;
     load_where(loader, rule);
+    rule->where_wrong = loader->problems->errors > errors_before_where;
     rule_load_models(loader, source, rule);
-    // Without its topic the captures are unknown, and every ${name} would be an error that is none.
-    if (rule->pattern != NULL) {
-        struct template_scope scope = {rule->pattern, loader->groups, loader->group_count};
-        load_target(loader, source, &scope, rule);
-        load_id(loader, source, &scope, rule);
-        rule_load_reply(loader, source, &scope, rule);
-    }
+    struct template_scope scope = {.pattern = rule->pattern,
+                                   .groups = loader->groups,
+                                   .group_count = loader->group_count,
+                                   .captures_unknown = rule->pattern == NULL,
+                                   .groups_unknown = loader->groups_unknown};
+    load_target(loader, source, &scope, rule);
+    load_id(loader, source, &scope, rule);
+    rule_load_reply(loader, source, &scope, rule);
     rule_load_batch(loader, source, rule);
     load_platform(loader, source, rule);
     load_product(loader, source, rule);

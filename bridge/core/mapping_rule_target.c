@@ -29,10 +29,12 @@ static void warn_unchecked(const struct target *target, const struct yaml_node *
                            const char *what)
 {
     bool names_known = target->rule->target != TARGET_CALL && target->rule->keys.model.count > 0;
-    if (source == NULL || names_known) {
+    const struct topic_pattern *pattern = target->scope->pattern;
+    // A `where` with errors may be meant to say it.
+    bool where_known = pattern != NULL && !target->rule->where_wrong;
+    if (source == NULL || names_known || !where_known) {
         return;
     }
-    const struct topic_pattern *pattern = target->scope->pattern;
     bool is_capture = false;
     for (size_t i = 0; i < pattern->name_count; i++) {
         is_capture |= strcmp(pattern->names[i], source) == 0;
@@ -107,6 +109,11 @@ static enum err load_device_key(const struct target *target, const struct invoke
 {
     struct rule *rule = target->rule;
     int given = (keys->device != NULL) + (keys->devices != NULL) + (keys->iot_id != NULL);
+    if (given == 0 && (keys_misspelt(mapping_invoke_keys, target->node, "device") ||
+                       keys_misspelt(mapping_invoke_keys, target->node, "devices") ||
+                       keys_misspelt(mapping_invoke_keys, target->node, "iot_id"))) {
+        return ERR_SYNTAX;
+    }
     if (given != 1) {
         return refuse(target, target->node,
                       given == 0 ? "`invoke` has no device: give one of `device`, `devices` and `iot_id`"
@@ -134,17 +141,28 @@ static enum err load_args(const struct target *target, const struct yaml_node *n
     return template_tree_compile(node, target->scope, &target->rule->args, target->loader->problems);
 }
 
+static enum err load_identifier(const struct target *target, const struct yaml_node *node)
+{
+    if (node != NULL) {
+        return load_name(target, node, NAME_IDENTIFIER, &target->rule->identifier);
+    }
+    if (keys_misspelt(mapping_invoke_keys, target->node, "identifier")) {
+        return ERR_SYNTAX;
+    }
+    return refuse(target, target->node, "`invoke` has no `identifier`: the service to invoke");
+}
+
 static enum err load_invoke(const struct target *target)
 {
     struct invoke_keys keys = {0};
-    if (keys_read(mapping_invoke_keys, target->node, &keys, target->loader->problems) != ERR_OK) {
-        return ERR_SYNTAX;
+    enum err err = keys_read(mapping_invoke_keys, target->node, &keys, target->loader->problems);
+    if (target->node->kind != YAML_MAP) {
+        return err;
     }
-    enum err err = keys.identifier != NULL
-                       ? load_name(target, keys.identifier, NAME_IDENTIFIER, &target->rule->identifier)
-                       : refuse(target, target->node, "`invoke` has no `identifier`: the service to invoke");
+    enum err identifier_err = load_identifier(target, keys.identifier);
     enum err device_err = load_device_key(target, &keys);
     enum err args_err = load_args(target, keys.args);
+    err = err != ERR_OK ? err : identifier_err;
     return err != ERR_OK ? err : device_err != ERR_OK ? device_err : args_err;
 }
 
@@ -240,16 +258,14 @@ static enum err load_call(const struct target *target)
     target->rule->target = TARGET_CALL;
     enum err err = keys_read(mapping_call_keys, target->node, &keys, target->loader->problems);
     target->rule->action = keys.action;
-    if (err != ERR_OK) {
-        return err;
+    if (keys.action == NULL && err == ERR_OK) {
+        err = refuse(target, target->node, "`call` has no `action`, as action: SetDeviceProperty");
     }
-    if (keys.action == NULL) {
-        return refuse(target, target->node, "`call` has no `action`");
+    if (keys.action != NULL && name_check(NAME_ACTION, keys.action, &diag) != ERR_OK) {
+        err = refuse(target, yaml_get(target->node, "action"), diag.text);
     }
-    if (name_check(NAME_ACTION, keys.action, &diag) != ERR_OK) {
-        return refuse(target, yaml_get(target->node, "action"), diag.text);
-    }
-    return load_parameters(target, keys.parameters);
+    enum err parameters_err = load_parameters(target, keys.parameters);
+    return err != ERR_OK ? err : parameters_err;
 }
 
 void rule_load_target(const struct loader *loader, const struct template_scope *scope, struct rule *rule)

@@ -20,7 +20,7 @@ struct template_tree; // JSON-like value whose texts are templates (args, parame
 
 struct group {
     char *name;
-    struct json_object *members; // list of texts; templates share it
+    struct json_object *members; // a list of device names, which the templates share
 };
 
 // What names mean while compiling: so that unknown captures and groups are errors with the nearest known name.
@@ -28,6 +28,9 @@ struct template_scope {
     const struct topic_pattern *pattern; // captures; or NULL
     const struct group *groups;
     size_t group_count;
+    // What defines them could not be read, so any name is taken for right: the template is for finding errors only.
+    bool captures_unknown;
+    bool groups_unknown;
 };
 
 // What a template is evaluated against. Everything is borrowed.

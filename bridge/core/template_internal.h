@@ -38,7 +38,7 @@ struct expression {
     char **path; // EXPRESSION_PAYLOAD: member names or list indexes
     size_t path_count;
     char *property;            // EXPRESSION_PROPERTY
-    struct json_object *group; // EXPRESSION_GROUP: constant list
+    struct json_object *group; // EXPRESSION_GROUP: constant list, shared
     struct filter *filters;
     size_t filter_count;
 };

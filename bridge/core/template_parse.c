@@ -108,25 +108,34 @@ static enum err read_pointer(const char **at, struct expression *expression, str
     return ERR_OK;
 }
 
+static enum err unknown_group(struct str name, const struct template_scope *scope, struct diag *diag)
+{
+    AUTO_FREE const char **names = mem_alloc((scope->group_count + 1) * sizeof *names);
+    for (size_t i = 0; i < scope->group_count; i++) {
+        names[i] = scope->groups[i].name;
+    }
+    AUTO_FREE char *text = mem_dup(name.data, name.len);
+    const char *nearest = str_nearest(text, names);
+    if (nearest != NULL) {
+        return diag_set(diag, ERR_MISSING, "there is no group %s; did you mean ${group.%s}?", show_text(text).text,
+                        nearest);
+    }
+    return diag_set(diag, ERR_MISSING, "there is no group %s; groups of devices stand under `groups`, in any file",
+                    show_text(text).text);
+}
+
 static enum err read_group(const char **at, const struct template_scope *scope, struct expression *expression,
                            struct diag *diag)
 {
     struct str name = take_until(at, "|}");
-    AUTO_FREE const char **names = mem_alloc((scope->group_count + 1) * sizeof *names);
     for (size_t i = 0; i < scope->group_count; i++) {
-        const struct group *group = &scope->groups[i];
-        names[i] = group->name;
-        if (!str_is(name, group->name)) {
-            continue;
+        if (str_is(name, scope->groups[i].name)) {
+            expression->group = json_ref(scope->groups[i].members);
+            return ERR_OK;
         }
-        expression->group = json_ref(group->members);
-        return ERR_OK;
     }
-    AUTO_FREE char *text = mem_dup(name.data, name.len);
-    const char *nearest = str_nearest(text, names);
-    return diag_set(diag, ERR_MISSING, "there is no group %s%s%s%s", show_text(text).text,
-                    nearest != NULL ? "; did you mean ${group." : "", nearest != NULL ? nearest : "",
-                    nearest != NULL ? "}?" : "");
+    expression->group = json_new_list();
+    return scope->groups_unknown ? ERR_OK : unknown_group(name, scope, diag);
 }
 
 static enum err read_property(const char **at, struct expression *expression, struct diag *diag)
@@ -151,6 +160,10 @@ static enum err read_capture(struct str name, const struct template_scope *scope
             expression->capture = (int)i;
             return ERR_OK;
         }
+    }
+    if (scope->captures_unknown) {
+        expression->kind = EXPRESSION_CAPTURE;
+        return ERR_OK;
     }
     for (size_t i = 0; i < COUNT_OF(sources); i++) {
         names[count + i] = sources[i].name;

@@ -208,6 +208,9 @@ static void source_lines_can_be_shown(void **state)
     line_is(document, 4, "c: 3");
     line_is(document, 5, "d: 4");
     line_is(document, 6, "e: 5");
+    line_is(document, 6, "e: 5");
+    line_is(document, 2, "");
+    line_is(document, 3, "b: 2");
     assert_int_equal(yaml_get(yaml_root(document), "e")->line, 6);
     assert_false(yaml_source_line(document, 7, &text, &len));
     assert_false(yaml_source_line(document, 0, &text, &len));

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -112,14 +113,25 @@ static void syntax_errors_say_what_to_do(void **state)
         {"a: b: c\n", "1:5: a second `: ` in one line"},
         {"key:value\nb: 1\n", "2:2: no key is expected here"},
         {"a: 1\n b: 2\n", "2:3: no key is expected here"},
-        {"a: \"x\" y\n", "1:8: the value has ended before this"},
+        {"a: \"x\" y\n", "1:8: the quoted text ends before this"},
+        {"a: \"${x | default(\"white\")}\"\n", "1:20: the quoted text ends before this"},
+        {"a: '${x | default('white')}'\n", "1:20: the quoted text ends before this"},
+        {"{a: \"b\"c}\n", "1:8: the quoted text ends before this"},
+        {"a: [b, c]]\n", "1:10: one `]` too many"},
+        {"a: {b: c]\n", "1:9: this `]` closes nothing that is open here"},
+        {"a: 1\nb = 2\nc: 3\n", "2:1: a key is expected here"},
+        {"%YAML 2.0\n---\na: 1\n", "1:1: this is read as YAML 1.2"},
+        {"%name\n---\na: 1\n", "speaks to YAML itself"},
         {"a:\n    b: 1\n  c: 2\n", "3:3: the line does not fit into the list or map that began in line 1"},
         {"- a\nb: 1\n", "2:1: the line does not fit"},
         {"a: - b\n", "1:4: a list with `- ` begins in a line of its own"},
         {"a: \"\\q\"\n", "1:5: unknown escape"},
         {"a: *\n", "if the text begins with `*`"},
         {"a: \x01\n", "1:4: a control character"},
-        {"[a, b]]\n", "something follows after the end"},
+        {"[a, b]]\n", "1:7: one `]` too many"},
+        {"[a]\nb: 1\n", "something follows after the end"},
+        {"a: [\n", "1:4: the [ that opens here is not closed"},
+        {"a: [b, [c], {d:\n", "1:13: the { that opens here is not closed"},
         {"a: \"\\ud800\"\n", "1:7: "},
     };
     all_refused(rows, COUNT_OF(rows));
@@ -237,7 +249,7 @@ static void only_text_in_utf8_is_read(void **state)
 {
     (void)state;
     char first[512];
-    refused_as("a: 1\nb: \xFF\n", ERR_SYNTAX, "2:0: the line is not valid UTF-8");
+    refused_as("a: 1\nb: \xFF\n", ERR_SYNTAX, "2:4: not valid UTF-8");
     refused_as("a: \xED\xA0\x80\n", ERR_SYNTAX, "not valid UTF-8");
     assert_int_equal(load("a: 1\nb\0: 2", 10, first), ERR_SYNTAX);
     assert_non_null(strstr(first, "2:2: a NUL byte"));
@@ -245,6 +257,10 @@ static void only_text_in_utf8_is_read(void **state)
     refused_as("\xFF\xFE"
                "a",
                ERR_SYNTAX, "not valid UTF-8");
+    static const char wide[] = "\xFF\xFE"
+                               "a\0:\0";
+    assert_int_equal(load(wide, sizeof wide - 1, first), ERR_SYNTAX);
+    assert_non_null(strstr(first, "the file is UTF-16 or UTF-32: save it as UTF-8"));
 }
 
 static void integers_that_lose_digits_are_warned_about(void **state)
@@ -303,7 +319,43 @@ static void path_refused(const char *path, enum err expected, const char *words)
     assert_int_equal(problems.errors, 1);
     assert_string_equal(problems.items[0].source, path);
     assert_non_null(strstr(problems.items[0].text, words));
+    assert_null(document);
     problems_clear(&problems);
+}
+
+// Gives what yaml_load_file makes of a file with this text; it must be refused with one error.
+static struct yaml_document *load_wrong_file(const char *text)
+{
+    char path[] = "/tmp/test-yaml-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    struct problems problems = {0};
+    struct yaml_document *document = NULL;
+    assert_int_equal(yaml_load_file(path, &document, &problems), ERR_SYNTAX);
+    assert_int_equal(problems.errors, 1);
+    assert_string_equal(yaml_source_name(document), path);
+    unlink(path);
+    problems_clear(&problems);
+    return document;
+}
+
+static void lines_of_a_refused_file_can_be_shown(void **state)
+{
+    (void)state;
+    AUTO_YAML struct yaml_document *document = load_wrong_file("a: 1\nb: [\n");
+    const char *text = NULL;
+    size_t len = 0;
+    assert_null(yaml_root(document));
+    assert_true(yaml_source_line(document, 2, &text, &len));
+    assert_memory_equal(text, "b: [", len);
+}
+
+static void a_file_whose_tree_is_whole_can_be_read_on_for_further_errors(void **state)
+{
+    (void)state;
+    AUTO_YAML struct yaml_document *document = load_wrong_file("a: 1\na: 2\nb: 3\n");
+    assert_string_equal(yaml_get(yaml_root(document), "b")->text, "3");
 }
 
 static void paths_that_are_no_readable_file_are_refused(void **state)
@@ -337,6 +389,8 @@ int main(void)
         cmocka_unit_test(columns_count_bytes),
         cmocka_unit_test(any_mixture_of_signs_is_read_or_refused),
         cmocka_unit_test(paths_that_are_no_readable_file_are_refused),
+        cmocka_unit_test(lines_of_a_refused_file_can_be_shown),
+        cmocka_unit_test(a_file_whose_tree_is_whole_can_be_read_on_for_further_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,7 +39,7 @@ static inline struct fixture fixture_create(const char *payload)
     *fixture.group = (struct group){(char *)"downstairs", json_new_list()};
     json_add(fixture.group->members, json_new_text("hall-lamp"));
     json_add(fixture.group->members, json_new_text("kitchen-lamp"));
-    fixture.scope = (struct template_scope){fixture.pattern, fixture.group, 1};
+    fixture.scope = (struct template_scope){.pattern = fixture.pattern, .groups = fixture.group, .group_count = 1};
     fixture.input = (struct template_input){.pattern = fixture.pattern,
                                             .topic = "home/hall/7",
                                             .id = "42",

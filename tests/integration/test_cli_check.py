@@ -1,0 +1,123 @@
+"""How check tells what is wrong: all in one go, each once, at its place, with its line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.bridge import run_cli
+
+HEAD = "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"
+
+
+def rule(name: str, topic: str, more: str = "", invoke: str = "{identifier: Set, device: lamp}") -> str:
+    return f'  - {{name: {name}, topic: "{topic}", invoke: {invoke}{", " if more else ""}{more}}}\n'
+
+
+def check(folder: Path, text: str | bytes, *more: str):
+    (folder / "rules.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return run_cli("check", *more, "rules.yaml", cwd=folder)
+
+
+def problems(folder: Path, text: str | bytes) -> list[tuple[str, int, int, str]]:
+    """Severity, line, column and text of all that check tells."""
+    done = check(folder, text, "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == (78 if report["errors"] else 0)
+    return [(p["severity"], p["line"], p["column"], p["text"]) for p in report["problems"]]
+
+
+# ---- places and lines
+
+
+@pytest.mark.parametrize(
+    "text,line,caret",
+    [
+        ("version: 1\nrules: [\n", "rules: [", "["),
+        ("version: 1\nversion: 1\n", "version: 1", "version: 1"),
+        ("version: 1\nrules: *all\n", "rules: *all", "*all"),
+        ("version: 1\nrules: !all []\n", "rules: !all []", "!all []"),
+        ("version: 1\ngroups: {<<: 1}\n", "groups: {<<: 1}", "<<: 1}"),
+        ('version: 1\n"a\\0b": 1\n', '"a\\0b": 1', '"a\\0b": 1'),
+    ],
+)
+def test_what_yaml_refuses_is_shown_with_its_line(tmp_path: Path, text: str, line: str, caret: str):
+    shown, below = check(tmp_path, text).stdout.splitlines()[1:3]
+    assert shown.strip() == line
+    assert shown[below.index("^") :] == caret
+
+
+@pytest.mark.parametrize("before,width", [("ä: 1, ", 6), ("温度: 1, ", 9), ("e\u0301: 1, ", 6), ("\t", None)])
+def test_the_caret_stands_under_its_character(tmp_path: Path, before: str, width: int | None):
+    shown, below = check(tmp_path, f"version: 1\ngroups: {{{before}wrong key: [a]}}\n").stdout.splitlines()[-2:]
+    assert shown.strip() == f"groups: {{{before}wrong key: [a]}}"
+    assert below == "    " + " " * len("groups: {") + (" " * width if width else before) + "^"
+
+
+def test_a_long_line_is_cut_around_the_caret(tmp_path: Path):
+    long = "x" * 9000
+    done = check(tmp_path, f"version: 1\ngroups: {{a: [{long}], wrong key: [b]}} # {long}\n")
+    shown, below = done.stdout.splitlines()[-2:]
+    assert shown.startswith("    ...x") and shown.endswith("x...") and len(shown) < 200
+    assert shown[below.index("^") :].startswith("wrong key: [b]")
+
+
+def test_control_characters_never_reach_the_terminal(tmp_path: Path):
+    for text in [b"version: 1\nrules: \x1b[31m\n", b'version: 1\n"x\\e[31m": 1\n"x\\e[31m": 2\n', b"version: \xff\x1b\n"]:
+        assert "\x1b" not in check(tmp_path, text).stdout
+
+
+def test_the_first_byte_that_is_no_utf8_is_shown(tmp_path: Path):
+    done = check(tmp_path, "version: 1\n# Küche und Töpfe\n".encode("latin-1"))
+    assert "rules.yaml:2:4: error: " in done.stdout
+    assert done.stdout.splitlines()[1:3] == ["    # K?che und T?pfe", "       ^"]
+
+
+def test_problems_come_from_the_top_of_a_file_to_its_end(tmp_path: Path):
+    text = HEAD + rule("a", "x", "expire: 5") + rule("b", "y", "expire: 6") + "groups: {a b: [c]}\nversio: 1\n"
+    assert [line for _, line, _, _ in problems(tmp_path, text)] == [4, 5, 6, 7]
+
+
+def test_two_thousand_errors_at_the_end_of_a_large_file_are_told(tmp_path: Path):
+    text = "version: 1\n" + ("# " + "x" * 70 + "\n") * 200_000 + "".join(f"wrong{i}: 1\n" for i in range(2000))
+    done = check(tmp_path, text)
+    assert "and 1000 more" in done.stdout and "2000 errors" in done.stderr
+
+
+# ---- all in one go, each once
+
+
+def test_errors_in_yaml_do_not_hide_errors_in_the_rules(tmp_path: Path):
+    told = problems(tmp_path, HEAD + rule("a", "x", "expire: 5, expire: 6s") + rule("b", "y", "rate: 5"))
+    assert [line for _, line, _, _ in told] == [4, 4, 5]
+
+
+def test_an_error_in_the_defaults_is_told_once(tmp_path: Path):
+    text = HEAD.replace("}", ", id_from: '${nothing}'}") + rule("a", "x") + rule("b", "y")
+    ((_, line, _, words),) = problems(tmp_path, text)
+    assert line == 2 and "{nothing}" in words
+
+
+def test_an_error_behind_an_alias_is_told_once(tmp_path: Path):
+    invoke = "{identifier: Set, device: 'a b'}"
+    text = HEAD + rule("a", "x", invoke=f"&same {invoke}") + rule("b", "y", invoke="*same")
+    assert len(problems(tmp_path, text)) == 1
+
+
+@pytest.mark.parametrize("groups", ["{a: [lamp}", "[a]", "{a: }", "{a: lamp}", "{a: ['no name']}"])
+def test_a_group_that_is_wrong_is_not_missing_too(tmp_path: Path, groups: str):
+    (tmp_path / "groups.yaml").write_text(f"version: 1\ngroups: {groups}\n")
+    (tmp_path / "rules.yaml").write_text(HEAD + rule("a", "x", invoke="{identifier: Set, devices: '${group.a}'}"))
+    done = run_cli("check", "--json", "groups.yaml", "rules.yaml", cwd=tmp_path)
+    assert [problem["file"] for problem in json.loads(done.stdout)["problems"]] == ["groups.yaml"]
+
+
+def test_a_large_group_is_shared_by_its_rules(tmp_path: Path):
+    devices = ", ".join(f"device-{i}" for i in range(10_000))
+    rules = "".join(rule(f"r{i}", f"t/{i}", invoke="{identifier: Set, devices: '${group.all}'}") for i in range(1000))
+    done = check(tmp_path, f"{HEAD[:-7]}groups: {{all: [{devices}]}}\nrules:\n{rules}")
+    assert done.returncode == 0
+    assert "1000 rules" in done.stdout
