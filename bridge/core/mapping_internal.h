@@ -169,6 +169,8 @@ void rule_check_models(const struct loader *loader, const struct rule_source *so
 // The service of a rule with models; the failure names the nearest one. ERR_MISSING if there is none.
 enum err rule_find_service(const struct rule *rule, const char *identifier, const struct model_service **out,
                            struct failure *failure) MUST_CHECK;
+// What names mean in the rule's templates.
+struct template_scope rule_scope(const struct loader *loader, const struct rule *rule);
 // Nothing for a NULL node; *out stays NULL if it does not compile.
 void rule_load_template(const struct loader *loader, const struct yaml_node *node, const struct template_scope *scope,
                         struct template **out);

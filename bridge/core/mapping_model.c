@@ -348,7 +348,7 @@ void rule_check_models(const struct loader *loader, const struct rule_source *so
     if (rule->model_count < rule->keys.model.count || rule->model_count == 0 || rule->identifier == NULL) {
         return;
     }
-    struct checker checker = {.loader = loader, .scope = {rule->pattern, loader->groups, loader->group_count}};
+    struct checker checker = {.loader = loader, .scope = rule_scope(loader, rule)};
     rule_fixed_captures(rule, checker.captures);
     struct template_forecast identifiers;
     template_forecast(rule->identifier, checker.captures, &identifiers);

@@ -120,6 +120,15 @@ static void load_where(const struct loader *loader, struct rule *rule)
     }
 }
 
+struct template_scope rule_scope(const struct loader *loader, const struct rule *rule)
+{
+    return (struct template_scope){.pattern = rule->pattern,
+                                   .groups = loader->groups,
+                                   .group_count = loader->group_count,
+                                   .captures_unknown = rule->pattern == NULL,
+                                   .groups_unknown = loader->groups_unknown};
+}
+
 void rule_load_template(const struct loader *loader, const struct yaml_node *node, const struct template_scope *scope,
                         struct template **out)
 {
@@ -242,11 +251,7 @@ struct rule *rule_load(const struct loader *loader, const struct rule_source *so
     load_where(loader, rule);
     rule->where_wrong = loader->problems->errors > errors_before_where;
     rule_load_models(loader, source, rule);
-    struct template_scope scope = {.pattern = rule->pattern,
-                                   .groups = loader->groups,
-                                   .group_count = loader->group_count,
-                                   .captures_unknown = rule->pattern == NULL,
-                                   .groups_unknown = loader->groups_unknown};
+    struct template_scope scope = rule_scope(loader, rule);
     load_target(loader, source, &scope, rule);
     load_id(loader, source, &scope, rule);
     rule_load_reply(loader, source, &scope, rule);

@@ -179,7 +179,7 @@ static bool is_fixed(const char *glob)
 
 void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TOPIC_MAX_CAPTURES])
 {
-    for (size_t i = 0; i < rule->pattern->name_count; i++) {
+    for (size_t i = 0; i < TOPIC_MAX_CAPTURES; i++) {
         const struct where *where = find_where(rule, (int)i);
         bool fixed = where != NULL;
         for (size_t k = 0; fixed && k < where->globs.count; k++) {
