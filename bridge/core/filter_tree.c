@@ -253,6 +253,27 @@ static bool visit_text_children(const struct search *search, uint32_t at, const 
     return true;
 }
 
+static bool agree(struct str a, struct str b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    return memcmp(a.data, b.data, len) == 0;
+}
+
+// The children that a level with this beginning can be.
+static bool visit_beginning(const struct search *search, uint32_t at, struct str beginning, const char *rest)
+{
+    const struct node *nodes = search->tree->nodes;
+    for (uint32_t child = nodes[at].first_child; child != 0; child = nodes[child].next_sibling) {
+        const struct node *node = &nodes[child];
+        bool long_enough = node->is_prefix || node->text_len >= beginning.len;
+        bool fits = long_enough && agree(text_of(search->tree, node), beginning);
+        if (fits && !visit_overlapping(search, child, rest, false)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool visit_edge(const struct search *search, struct edge edge, const char *rest)
 {
     uint32_t child = find_slot(search->tree, &edge)->node;
@@ -286,6 +307,10 @@ static bool visit_overlapping(const struct search *search, uint32_t at, const ch
     }
     if (level_is_one(level)) {
         if (!visit_text_children(search, at, rest, first)) {
+            return false;
+        }
+    } else if (level_is_prefix(level)) {
+        if (!visit_beginning(search, at, (struct str){level.data, level.len - 1}, rest)) {
             return false;
         }
     } else if (!visit_level(search, at, level, rest)) {

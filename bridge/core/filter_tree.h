@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// In a filter that is added: ends a level that stands for all levels beginning with the text before it, of 1 to
-// FILTER_TREE_MAX_PREFIX bytes. Topics hold no control characters.
+// In a filter that is added or searched for: ends a level that stands for all levels beginning with the text before it,
+// of 1 to FILTER_TREE_MAX_PREFIX bytes. Topics hold no control characters.
 #define FILTER_TREE_PREFIX     '\1'
 #define FILTER_TREE_MAX_PREFIX 63
 

@@ -190,6 +190,9 @@ char *name_pattern(enum name_kind kind);
 // The kind of name that a parameter of a call holds; false for other parameters.
 bool name_kind_of_parameter(const char *parameter, enum name_kind *kind);
 
+// What `where` says of a capture, or NULL.
+const struct where *rule_find_where(const struct rule *rule, int capture);
+
 // Topic levels as sets of globs: to see whether a reply topic can be taken for a command.
 struct shape_level {
     bool multi;             // any number of levels, none too; the globs are for their whole text
@@ -205,6 +208,8 @@ bool shape_of_reply(const struct rule *rule, const struct template *tmpl, struct
 // The texts to which `where` holds each capture, one per capture of the topic; NULL: others too.
 void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TOPIC_MAX_CAPTURES]);
 bool shape_overlaps(const struct shape *reply, const struct shape *command);
+// Is there a text that fits both? Yes also for some pairs without one.
+bool globs_meet(const char *a, const char *b);
 // Topic filters that together cover the shape: levels with few fixed values are written out; with_prefixes those with
 // few globs too, as the levels with FILTER_TREE_PREFIX. True if they match no other topic than the shape does.
 bool shape_filters(const struct shape *shape, bool with_prefixes, struct text_list *out);
@@ -212,6 +217,10 @@ void shape_free(struct shape *shape);
 
 // Errors for reply topics that would be taken for commands. `sources` has one per rule.
 void mapping_check_loops(const struct mapping *mapping, const struct rule_source *sources, struct problems *problems);
+
+// Warnings for rules that no message reaches, or that others before them take messages from.
+void mapping_check_overlaps(const struct mapping *mapping, const struct rule_source *sources,
+                            struct problems *problems);
 
 // Below BASE/bridge/: the bridge's own topics.
 bool mapping_is_own_topic(const struct mapping *mapping, const char *topic);

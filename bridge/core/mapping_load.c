@@ -255,6 +255,7 @@ static void read_all(struct load *load, struct yaml_document *const *documents, 
     }
     fill_tree(load->mapping);
     mapping_check_loops(load->mapping, load->sources, load->loader.problems);
+    mapping_check_overlaps(load->mapping, load->sources, load->loader.problems);
 }
 
 static void load_free(struct load *load)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "core/mapping_internal.h"
 #include "core/show.h"
@@ -10,7 +12,8 @@
 
 struct loop_check {
     const struct mapping *mapping;
-    struct shape *shapes; // of the rules
+    struct shape *shapes;      // of the rules
+    struct json_object *clear; // filters that no rule's overlaps: many rules reply to topics that look alike
     struct problems *problems;
 };
 
@@ -18,11 +21,13 @@ struct loop_search {
     const struct loop_check *check;
     const struct shape *reply;
     size_t found; // the first rule that could take it
+    bool met;     // some rule was looked at
 };
 
 static bool find_taker(void *context, const size_t *values, size_t count)
 {
     struct loop_search *search = context;
+    search->met = true;
     for (size_t i = 0; i < count && values[i] < search->found; i++) {
         if (shape_overlaps(search->reply, &search->check->shapes[values[i]])) {
             search->found = values[i];
@@ -31,21 +36,49 @@ static bool find_taker(void *context, const size_t *values, size_t count)
     return true;
 }
 
+static void search_filter(const struct loop_check *check, const char *filter, struct loop_search *search)
+{
+    struct json_object *known = NULL;
+    if (json_member(check->clear, filter, &known)) {
+        return;
+    }
+    search->met = false;
+    filter_tree_search(check->mapping->tree, filter, find_taker, search);
+    if (!search->met) {
+        json_put(check->clear, filter, NULL);
+    }
+}
+
 static const struct rule *find_loop(const struct loop_check *check, const struct shape *reply)
 {
-    const struct mapping *mapping = check->mapping;
-    struct loop_search search = {check, reply, SIZE_MAX};
+    struct loop_search search = {.check = check, .reply = reply, .found = SIZE_MAX};
     struct text_list filters;
     (void)shape_filters(reply, false, &filters);
     for (size_t i = 0; i < filters.count; i++) {
-        filter_tree_search(mapping->tree, filters.items[i], find_taker, &search);
+        search_filter(check, filters.items[i], &search);
     }
     text_list_free(&filters);
-    return search.found != SIZE_MAX ? mapping->rules[search.found] : NULL;
+    return search.found != SIZE_MAX ? check->mapping->rules[search.found] : NULL;
 }
 
-static bool is_closed(const struct mapping *mapping, const struct template *tmpl)
+static bool begins_with_topic(const struct template *tmpl)
 {
+    const struct expression *first = tmpl->count > 0 ? tmpl->parts[0].expression : NULL;
+    return first != NULL && first->kind == EXPRESSION_TOPIC && first->filter_count == 0;
+}
+
+// What the reply topic surely begins with is enough to see that nobody may reply there.
+static bool is_closed(const struct mapping *mapping, const struct rule *rule, const struct template *tmpl)
+{
+    if (begins_with_topic(tmpl)) {
+        const struct topic_pattern *pattern = rule->pattern;
+        AUTO_BUF struct buf beginning = {0};
+        buf_text(&beginning, "");
+        for (size_t i = 0; i < pattern->level_count && pattern->levels[i].kind == LEVEL_TEXT; i++) {
+            buf_printf(&beginning, "%s/", pattern->levels[i].text);
+        }
+        return mapping_is_closed_topic(mapping, beginning.data);
+    }
     return tmpl->count > 0 && tmpl->parts[0].text != NULL && mapping_is_closed_topic(mapping, tmpl->parts[0].text);
 }
 
@@ -67,11 +100,13 @@ static void check_reply(const struct loop_check *check, const struct rule *rule,
     if (tmpl == NULL) {
         return;
     }
-    if (is_closed(mapping, tmpl)) {
-        yaml_problem(check->problems, SEVERITY_ERROR, node,
-                     "the rule %s cannot reply to %s: topics that begin with $ or %s/bridge/, and Home Assistant's "
-                     "discovery topics, are not for replies",
-                     show_text(rule->keys.name).text, show_text(tmpl->text).text, mapping->base_topic);
+    if (is_closed(check->mapping, rule, tmpl)) {
+        yaml_problem(
+            check->problems, SEVERITY_ERROR, node,
+            "the rule %s cannot reply to %s: topics that begin with $ or %s/bridge/, and Home Assistant's "
+            "discovery topics, are not for replies; reply elsewhere, as reply: {ack: \"reply/${topic}\", result: "
+            "\"reply/${topic}\"}",
+            show_text(rule->keys.name).text, show_text(tmpl->text).text, check->mapping->base_topic);
         return;
     }
     if (!shape_of_reply(rule, tmpl, &shape)) {
@@ -103,7 +138,7 @@ void mapping_check_loops(const struct mapping *mapping, const struct rule_source
 {
     // Made once, as each reply is compared with many of them.
     AUTO_FREE struct shape *shapes = mem_alloc(mapping->count * sizeof *shapes);
-    struct loop_check check = {mapping, shapes, problems};
+    struct loop_check check = {mapping, shapes, json_new_map(), problems};
     for (size_t i = 0; i < mapping->count; i++) {
         shape_of_rule(mapping->rules[i], &shapes[i]);
     }
@@ -113,4 +148,5 @@ void mapping_check_loops(const struct mapping *mapping, const struct rule_source
     for (size_t i = 0; i < mapping->count; i++) {
         shape_free(&shapes[i]);
     }
+    json_free(check.clear);
 }

@@ -28,7 +28,7 @@ static struct shape_level *add_level(struct shape *shape)
     return &shape->levels[shape->count++];
 }
 
-static const struct where *find_where(const struct rule *rule, int capture)
+const struct where *rule_find_where(const struct rule *rule, int capture)
 {
     for (size_t i = 0; i < rule->where_count; i++) {
         if (rule->where[i].capture == capture) {
@@ -40,7 +40,7 @@ static const struct where *find_where(const struct rule *rule, int capture)
 
 static void add_capture_globs(const struct rule *rule, int capture, struct shape_level *level)
 {
-    const struct where *where = find_where(rule, capture);
+    const struct where *where = rule_find_where(rule, capture);
     if (where == NULL) {
         text_list_add(&level->globs, "*");
         return;
@@ -180,7 +180,7 @@ static bool is_fixed(const char *glob)
 void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TOPIC_MAX_CAPTURES])
 {
     for (size_t i = 0; i < TOPIC_MAX_CAPTURES; i++) {
-        const struct where *where = find_where(rule, (int)i);
+        const struct where *where = rule_find_where(rule, (int)i);
         bool fixed = where != NULL;
         for (size_t k = 0; fixed && k < where->globs.count; k++) {
             fixed = is_fixed(where->globs.items[k]);
@@ -214,7 +214,7 @@ static bool ends_agree(const char *a, const char *b)
     return strncmp(a, b, first) == 0 && strcmp(a + a_len - last, b + b_len - last) == 0;
 }
 
-static bool globs_meet(const char *a, const char *b)
+bool globs_meet(const char *a, const char *b)
 {
     if (is_fixed(a)) {
         return str_glob(b, a, strlen(a));

@@ -3,8 +3,9 @@
 
 #include "core/mapping_internal.h"
 
-#define HEAD "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"
-#define SET  "invoke: {identifier: Set, device: lamp}"
+#define HEAD            "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"
+#define FIRST_RULE_LINE 4
+#define SET             "invoke: {identifier: Set, device: lamp}"
 
 static void assert_match(const struct mapping *mapping, const char *topic, const char *name_or_null)
 {
@@ -20,10 +21,11 @@ static void assert_match(const struct mapping *mapping, const char *topic, const
 static void the_first_rule_that_fits_wins(void **state)
 {
     (void)state;
-    struct mapping *mapping = load(HEAD "- {name: deep, topic: \"home/{path#}\", where: {path: \"*/set\"}, " SET "}\n"
-                                        "- {name: one, topic: \"home/{room}/set\", " SET "}\n"
-                                        "- {name: hall, topic: home/hall/get, " SET "}\n"
-                                        "- {name: any, topic: \"home/{room}/get\", " SET "}\n");
+    struct mapping *mapping =
+        load_with_warnings(HEAD "- {name: deep, topic: \"home/{path#}\", where: {path: \"*/set\"}, " SET "}\n"
+                                "- {name: one, topic: \"home/{room}/set\", " SET "}\n"
+                                "- {name: hall, topic: home/hall/get, " SET "}\n"
+                                "- {name: any, topic: \"home/{room}/get\", " SET "}\n");
     assert_match(mapping, "home/hall/set", "deep");
     assert_match(mapping, "home/hall/get", "hall");
     assert_match(mapping, "home/kitchen/get", "any");
@@ -35,7 +37,7 @@ static void the_first_rule_that_fits_wins(void **state)
 static void where_holds_captures_to_globs_and_the_next_rule_is_tried(void **state)
 {
     (void)state;
-    struct mapping *mapping = load(
+    struct mapping *mapping = load_with_warnings(
         HEAD "- {name: lamps, topic: \"home/{room}/{device}\", where: {room: [hall, kit*], device: lamp-?}, " SET "}\n"
              "- {name: hall, topic: \"home/{room}/+\", where: {room: hall}, " SET "}\n"
              "- {name: numbers, topic: \"home/{room}/x\", where: {room: 7}, " SET "}\n");
@@ -102,6 +104,33 @@ static void add_random_rule(struct buf *text, uint32_t *random, int number)
     buf_printf(text, "\", where: {%s}}\n", where.len > 0 ? where.data : "");
 }
 
+// What is told of overlaps holds: a rule that no message reaches is never the first, and the example is taken before.
+static void assert_told_rightly(const struct problems *problems, const struct mapping *mapping, const char *topic)
+{
+    const struct rule *first = mapping_match(mapping, topic);
+    for (size_t i = 0; first != NULL && i < problems->count; i++) {
+        const char *text = problems->items[i].text;
+        const struct rule *told = mapping_rule_at(mapping, (size_t)problems->items[i].line - FIRST_RULE_LINE);
+        if (strstr(text, "no message reaches") != NULL && told == first) {
+            fail_msg("%s reaches %s", topic, rule_name(first));
+        }
+    }
+}
+
+static void assert_examples_hold(const struct problems *problems, const struct mapping *mapping)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        char topic[256];
+        const struct rule *told = mapping_rule_at(mapping, (size_t)problems->items[i].line - FIRST_RULE_LINE);
+        struct str captures[TOPIC_MAX_CAPTURES];
+        if (sscanf(problems->items[i].text, "a message on \"%255[^\"]\"", topic) == 1 &&
+            strstr(topic, "...") == NULL) { // a long one is shown in part
+            assert_true(rule_takes(told, topic, captures));
+            assert_ptr_not_equal(mapping_match(mapping, topic), told);
+        }
+    }
+}
+
 static void assert_first_that_takes(const struct mapping *mapping, const char *topic)
 {
     struct str captures[TOPIC_MAX_CAPTURES];
@@ -127,7 +156,11 @@ static void the_index_gives_what_trying_all_rules_would_give(void **state)
         for (int i = 0; i < 12; i++) {
             add_random_rule(&text, &random, i);
         }
-        struct mapping *mapping = load(text.data);
+        struct mapping_options options = default_options();
+        struct problems problems = {0};
+        const char *const texts[] = {text.data};
+        struct mapping *mapping = load_texts(texts, 1, &options, &problems);
+        assert_examples_hold(&problems, mapping);
         for (int i = 0; i < 200; i++) {
             AUTO_BUF struct buf topic = {0};
             unsigned depth = 1 + next_random(&random, 4);
@@ -135,7 +168,9 @@ static void the_index_gives_what_trying_all_rules_would_give(void **state)
                 buf_printf(&topic, "%s%s", k > 0 ? "/" : "", names[next_random(&random, COUNT_OF(names))]);
             }
             assert_first_that_takes(mapping, topic.data);
+            assert_told_rightly(&problems, mapping, topic.data);
         }
+        problems_clear(&problems);
         mapping_destroy(mapping);
     }
 }
@@ -163,8 +198,10 @@ static void rules_of_several_files_follow_each_other_and_share_groups(void **sta
     struct mapping_options options = default_options();
     struct problems problems = {0};
     struct mapping *mapping = load_texts(texts, 3, &options, &problems);
-    print_problems(&problems);
-    assert_int_equal(problems.count, 0);
+    assert_int_equal(problems.errors, 0);
+    assert_int_equal(problems.count, 1);
+    assert_non_null(strstr(problems.items[0].text, "no message reaches this rule"));
+    problems_clear(&problems);
     assert_int_equal(mapping_rule_count(mapping), 2);
     AUTO_COMMAND struct command *command = map_payload(mapping, "x/y", "{}");
     assert_string_equal(command->rule, "b");

@@ -1,0 +1,438 @@
+// Rules that stand in each other's way. The first rule that fits takes a message, so a rule can come too late for some
+// messages, or for all. Whatever is told here was found with certainty; what only may be so is not told.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "core/filter_tree.h"
+#include "core/mapping_internal.h"
+#include "core/show.h"
+
+// Comparisons of two texts, for all rules together; a close look at two rules costs as much as some of them.
+#define MAX_COMPARISONS 10000000
+#define CLOSE_LOOK      50
+// A rule with more choices among the values of its `where` is compared as a whole.
+#define MAX_CHOICES 64
+
+// What can stand in one level: one text, or something that fits one of the globs.
+struct level_texts {
+    char *const *items;
+    size_t count;
+    bool literal;
+};
+
+// A rule, or the part of it with one value of `where` per level.
+struct part {
+    const struct rule *rule;
+    const size_t *choice; // per level; NULL: all
+};
+
+struct look {
+    const struct mapping *mapping;
+    struct filter_tree *earlier; // the rules before `late`
+    size_t late;                 // the rule that may come too late
+    const size_t *choice;
+    size_t taker;   // the first that takes all of the choice
+    size_t crosser; // the first that takes some messages of the rule, and others
+    char *example;  // a topic of such a message; owned
+    size_t left;    // of MAX_COMPARISONS
+};
+
+static struct level_texts texts_at(const struct rule *rule, size_t level)
+{
+    static char *const any[] = {(char *)"*"};
+    const struct topic_level *at = &rule->pattern->levels[level];
+    if (at->kind == LEVEL_TEXT) {
+        return (struct level_texts){&at->text, 1, true};
+    }
+    const struct where *where = at->capture >= 0 ? rule_find_where(rule, at->capture) : NULL;
+    return where != NULL ? (struct level_texts){where->globs.items, where->globs.count, false}
+                         : (struct level_texts){any, 1, false};
+}
+
+static struct level_texts texts_of_part(const struct part *part, size_t level)
+{
+    struct level_texts texts = texts_at(part->rule, level);
+    if (part->choice != NULL) {
+        texts.items += part->choice[level];
+        texts.count = 1;
+    }
+    return texts;
+}
+
+static bool is_fixed(const char *glob)
+{
+    return strpbrk(glob, "*?") == NULL;
+}
+
+// Does the glob fit all that the other fits? A '?' of it could be taken for a '*' of the other, so then it is no.
+static bool glob_covers(const char *wide, bool wide_literal, const char *narrow, bool narrow_literal)
+{
+    if (wide_literal) {
+        return (narrow_literal || is_fixed(narrow)) && strcmp(wide, narrow) == 0;
+    }
+    bool comparable = narrow_literal || is_fixed(narrow) || strchr(wide, '?') == NULL;
+    return strcmp(wide, narrow) == 0 || (comparable && str_glob(wide, narrow, strlen(narrow)));
+}
+
+static bool texts_cover(struct level_texts wide, struct level_texts narrow)
+{
+    for (size_t i = 0; i < narrow.count; i++) {
+        size_t k = 0;
+        while (k < wide.count && !glob_covers(wide.items[k], wide.literal, narrow.items[i], narrow.literal)) {
+            k++;
+        }
+        if (k == wide.count) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// The levels of the part from `first` on as one glob that fits at least what they take: of {name#} the '/' before it
+// can be absent too.
+static char *write_rest(const struct part *part, size_t first)
+{
+    AUTO_BUF struct buf rest = {0};
+    for (size_t i = first; i < part->rule->pattern->level_count; i++) {
+        struct level_texts texts = texts_of_part(part, i);
+        bool is_rest = part->rule->pattern->levels[i].kind == LEVEL_REST;
+        buf_text(&rest, i > first && !is_rest ? "/" : "");
+        buf_text(&rest, texts.count == 1 && !is_rest ? texts.items[0] : "*");
+    }
+    return buf_steal(&rest);
+}
+
+static bool rest_covers(const struct rule *wide, const struct part *narrow, size_t level)
+{
+    struct level_texts texts = texts_at(wide, level);
+    if (narrow->rule->pattern->level_count == level + 1) {
+        return texts_cover(texts, texts_of_part(narrow, level));
+    }
+    AUTO_FREE char *rest = write_rest(narrow, level);
+    return texts_cover(texts, (struct level_texts){&rest, 1, false});
+}
+
+static bool takes_dollar(const struct part *part)
+{
+    struct level_texts texts = texts_of_part(part, 0);
+    for (size_t i = 0; i < texts.count; i++) {
+        if (texts.items[i][0] == '$') {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Does the rule take all that the part takes?
+static bool covers(const struct rule *wide, const struct part *narrow)
+{
+    const struct topic_pattern *pattern = wide->pattern;
+    const struct topic_pattern *other = narrow->rule->pattern;
+    // Wildcards at the first level do not match topics that begin with '$'.
+    if (pattern->levels[0].kind != LEVEL_TEXT && takes_dollar(narrow)) {
+        return false;
+    }
+    for (size_t i = 0; i < pattern->level_count; i++) {
+        bool other_goes_on = i < other->level_count;
+        if (pattern->levels[i].kind == LEVEL_REST) {
+            return i <= other->level_count && rest_covers(wide, narrow, i);
+        }
+        if (!other_goes_on || other->levels[i].kind == LEVEL_REST ||
+            !texts_cover(texts_at(wide, i), texts_of_part(narrow, i))) {
+            return false;
+        }
+    }
+    return pattern->level_count == other->level_count;
+}
+
+// Some text that fits the glob.
+static char *example_of(const char *glob)
+{
+    AUTO_BUF struct buf text = {0};
+    for (; *glob != '\0'; glob++) {
+        if (*glob != '*') {
+            buf_char(&text, *glob == '?' ? 'x' : *glob);
+        }
+    }
+    return text.len > 0 ? buf_steal(&text) : mem_strdup("x");
+}
+
+static size_t tail_of(const char *glob)
+{
+    size_t len = strlen(glob);
+    size_t tail = 0;
+    while (tail < len && strchr("*?", glob[len - tail - 1]) == NULL) {
+        tail++;
+    }
+    return tail;
+}
+
+// The longer beginning and the longer end of both.
+static char *join_ends(const char *a, const char *b)
+{
+    const char *start = strcspn(a, "*?") > strcspn(b, "*?") ? a : b;
+    const char *end = tail_of(a) > tail_of(b) ? a : b;
+    return mem_printf("%.*s%s", (int)strcspn(start, "*?"), start, end + strlen(end) - tail_of(end));
+}
+
+static bool text_fits(const char *glob, bool literal, const char *text)
+{
+    return literal ? strcmp(glob, text) == 0 : str_glob(glob, text, strlen(text));
+}
+
+// A text that fits both globs, or NULL if none is found.
+static char *common_text(const char *a, bool a_literal, const char *b, bool b_literal)
+{
+    char *tries[] = {a_literal ? mem_strdup(a) : example_of(a), b_literal ? mem_strdup(b) : example_of(b),
+                     join_ends(a, b)};
+    char *found = NULL;
+    for (size_t i = 0; i < COUNT_OF(tries); i++) {
+        if (found == NULL && text_fits(a, a_literal, tries[i]) && text_fits(b, b_literal, tries[i])) {
+            found = tries[i];
+        } else {
+            free(tries[i]);
+        }
+    }
+    return found;
+}
+
+static char *common_of_levels(struct level_texts a, struct level_texts b)
+{
+    for (size_t i = 0; i < a.count; i++) {
+        for (size_t k = 0; k < b.count; k++) {
+            char *text = common_text(a.items[i], a.literal, b.items[k], b.literal);
+            if (text != NULL) {
+                return text;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void append_level(struct buf *topic, bool first, const char *text)
+{
+    buf_text(topic, first ? "" : "/");
+    buf_text(topic, text);
+}
+
+// A topic that both rules take, or NULL if none is found.
+static char *common_topic(const struct rule *a, const struct rule *b)
+{
+    AUTO_BUF struct buf topic = {0};
+    struct str captures[TOPIC_MAX_CAPTURES];
+    size_t a_count = a->pattern->level_count;
+    size_t b_count = b->pattern->level_count;
+    bool a_rest = false;
+    bool b_rest = false;
+    for (size_t i = 0; i < a_count || i < b_count; i++) {
+        a_rest |= i < a_count && a->pattern->levels[i].kind == LEVEL_REST;
+        b_rest |= i < b_count && b->pattern->levels[i].kind == LEVEL_REST;
+        if (i >= a_count || i >= b_count) {
+            const struct rule *longer = i < a_count ? a : b;
+            AUTO_FREE char *text = example_of(texts_at(longer, i).items[0]);
+            append_level(&topic, i == 0, text);
+            continue;
+        }
+        AUTO_FREE char *text = common_of_levels(texts_at(a, i), texts_at(b, i));
+        if (text == NULL) {
+            return NULL;
+        }
+        append_level(&topic, i == 0, text);
+    }
+    bool fits = (a_rest || b_rest || a_count == b_count) && topic_name_valid(topic.data, topic.len) &&
+                rule_takes(a, topic.data, captures) && rule_takes(b, topic.data, captures);
+    return fits ? buf_steal(&topic) : NULL;
+}
+
+static bool levels_may_meet(struct look *look, struct level_texts a, struct level_texts b)
+{
+    for (size_t i = 0; i < a.count; i++) {
+        for (size_t k = 0; k < b.count && look->left > 0; k++) {
+            look->left--;
+            if (globs_meet(a.items[i], b.items[k])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// A first look, which is cheap: most rules with topics of the same form differ in a level.
+static bool may_meet(struct look *look, const struct rule *a, const struct rule *b)
+{
+    for (size_t i = 0; i < a->pattern->level_count && i < b->pattern->level_count; i++) {
+        if (a->pattern->levels[i].kind == LEVEL_REST || b->pattern->levels[i].kind == LEVEL_REST) {
+            return true;
+        }
+        if (!levels_may_meet(look, texts_at(a, i), texts_at(b, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void look_at(struct look *look, size_t index)
+{
+    const struct rule *earlier = look->mapping->rules[index];
+    const struct rule *late = look->mapping->rules[look->late];
+    if (!may_meet(look, earlier, late)) {
+        return;
+    }
+    look->left -= look->left < CLOSE_LOOK ? look->left : CLOSE_LOOK;
+    if (index < look->taker && covers(earlier, &(struct part){late, look->choice})) {
+        look->taker = index;
+    }
+    // A special rule before a general one is how it is meant to be.
+    if (index < look->crosser && !covers(late, &(struct part){earlier, NULL})) {
+        char *example = common_topic(earlier, late);
+        if (example != NULL) {
+            look->crosser = index;
+            free(look->example);
+            look->example = example;
+        }
+    }
+}
+
+static bool look_at_each(void *context, const size_t *values, size_t count)
+{
+    struct look *look = context;
+    for (size_t i = 0; i < count && look->left > 0; i++) {
+        look_at(look, values[i]);
+    }
+    return look->left > 0;
+}
+
+static void write_level(struct level_texts texts, struct buf *filter)
+{
+    const char *text = texts.items[0];
+    size_t fixed = texts.literal ? strlen(text) : strcspn(text, "*?");
+    bool is_whole = text[fixed] == '\0';
+    if (texts.count > 1 || (!texts.literal && strpbrk(text, "/+#") != NULL) || (!is_whole && fixed == 0)) {
+        buf_char(filter, '+');
+    } else if (is_whole) {
+        buf_text(filter, text);
+    } else {
+        size_t max = FILTER_TREE_MAX_PREFIX;
+        buf_append(filter, text, fixed < max ? fixed : max);
+        buf_char(filter, FILTER_TREE_PREFIX);
+    }
+}
+
+// A filter that covers the part.
+static char *write_filter(const struct part *part)
+{
+    AUTO_BUF struct buf filter = {0};
+    for (size_t i = 0; i < part->rule->pattern->level_count; i++) {
+        buf_text(&filter, i > 0 ? "/" : "");
+        if (part->rule->pattern->levels[i].kind == LEVEL_REST) {
+            buf_char(&filter, '#');
+        } else {
+            write_level(texts_of_part(part, i), &filter);
+        }
+    }
+    return buf_steal(&filter);
+}
+
+static void search(struct look *look)
+{
+    AUTO_FREE char *filter = write_filter(&(struct part){look->mapping->rules[look->late], look->choice});
+    look->taker = SIZE_MAX;
+    filter_tree_search(look->earlier, filter, look_at_each, look);
+}
+
+static void add_rule(struct look *look, size_t index)
+{
+    struct shape shape;
+    struct text_list filters;
+    shape_of_rule(look->mapping->rules[index], &shape);
+    shape_filters(&shape, true, &filters);
+    for (size_t i = 0; i < filters.count; i++) {
+        filter_tree_add(look->earlier, filters.items[i], index);
+    }
+    text_list_free(&filters);
+    shape_free(&shape);
+}
+
+static size_t count_choices(const struct rule *rule)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < rule->pattern->level_count && count <= MAX_CHOICES; i++) {
+        count *= texts_at(rule, i).count;
+    }
+    return count;
+}
+
+// The next choice of one value per level; false after the last.
+static bool next_choice(const struct rule *rule, size_t *choice)
+{
+    for (size_t i = 0; i < rule->pattern->level_count; i++) {
+        if (++choice[i] < texts_at(rule, i).count) {
+            return true;
+        }
+        choice[i] = 0;
+    }
+    return false;
+}
+
+// The first rule that takes messages of this one, if there are such rules for all of them; else SIZE_MAX.
+static size_t find_takers(struct look *look)
+{
+    const struct rule *rule = look->mapping->rules[look->late];
+    AUTO_FREE size_t *choice = mem_alloc(rule->pattern->level_count * sizeof *choice);
+    bool by_choice = count_choices(rule) <= MAX_CHOICES;
+    bool all_taken = true;
+    size_t first = SIZE_MAX;
+    look->choice = by_choice ? choice : NULL;
+    do {
+        search(look);
+        all_taken &= look->taker != SIZE_MAX;
+        first = look->taker < first ? look->taker : first;
+    } while (by_choice && next_choice(rule, choice));
+    return all_taken ? first : SIZE_MAX;
+}
+
+static void tell(const struct look *look, size_t taker, const struct rule_source *sources, struct problems *problems)
+{
+    const struct yaml_node *node = rule_place(&sources[look->late], "topic");
+    size_t other = taker != SIZE_MAX ? taker : look->crosser;
+    const struct yaml_node *place = rule_place(&sources[other], "topic");
+    struct shown name = show_text(look->mapping->rules[other]->keys.name);
+    if (taker != SIZE_MAX) {
+        yaml_problem(problems, SEVERITY_WARNING, node,
+                     "no message reaches this rule, as rules before it take them all, first %s (%s:%d); put this one "
+                     "before it, or say with `where` which are meant",
+                     name.text, place->source, place->line);
+    } else {
+        yaml_problem(problems, SEVERITY_WARNING, node,
+                     "a message on %s fits the rule %s (%s:%d) too, which comes first and takes it; say with `where` "
+                     "which are meant",
+                     show_text(look->example).text, name.text, place->source, place->line);
+    }
+}
+
+static void check_rule(struct look *look, const struct rule_source *sources, struct problems *problems)
+{
+    look->crosser = SIZE_MAX;
+    size_t taker = find_takers(look);
+    if (taker != SIZE_MAX || look->crosser != SIZE_MAX) {
+        tell(look, taker, sources, problems);
+    }
+    free(look->example);
+    look->example = NULL;
+}
+
+void mapping_check_overlaps(const struct mapping *mapping, const struct rule_source *sources, struct problems *problems)
+{
+    struct look look = {.mapping = mapping, .earlier = filter_tree_create(), .left = MAX_COMPARISONS};
+    for (look.late = 0; look.late < mapping->count && look.left > 0; look.late++) {
+        check_rule(&look, sources, problems);
+        add_rule(&look, look.late);
+    }
+    if (look.late < mapping->count) {
+        yaml_problem(problems, SEVERITY_WARNING, rule_place(&sources[look.late], "topic"),
+                     "so many rules have topics in common that overlaps are looked for up to this rule only");
+    }
+    filter_tree_destroy(look.earlier);
+}
