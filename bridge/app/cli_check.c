@@ -25,10 +25,11 @@ struct check {
     struct problems problems;
 };
 
-static void check_rules(struct check *check, const struct text_list *patterns)
+static void check_rules(struct check *check, const struct text_list *given)
 {
     // What they return is counted in the problems too.
-    enum err err = config_load_mappings(patterns, &check->files, &check->problems);
+    enum err err = given->count > 0 ? config_load_mappings(given, &check->files, &check->problems)
+                                    : config_load_own_mappings(&check->config, &check->files, &check->problems);
     (void)err;
     if (config_build_mapping(&check->config, &check->files, &check->mapping, &check->problems) != ERR_OK) {
         check->mapping = NULL;
@@ -76,8 +77,13 @@ int cli_check(int argc, char **argv)
     if (!with_config) {
         config_defaults(&check.config);
     }
-    if (!with_config || config_load(path, &check.config, &check.problems) == ERR_OK || config_is_read(&check.config)) {
-        check_rules(&check, given.count > 0 ? &given : &check.config.mappings);
+    bool readable =
+        !with_config || config_load(path, &check.config, &check.problems) == ERR_OK || config_is_read(&check.config);
+    if (with_config && readable) {
+        config_check_files(&check.config, &check.problems);
+    }
+    if (readable) {
+        check_rules(&check, &given);
     }
     report(&check, json);
     int code = check.problems.errors > 0 ? EX_CONFIG : EX_OK;

@@ -29,7 +29,7 @@ static int run_with(struct config *config, struct mapping_files *files, const ch
 {
     struct mapping *mapping = NULL;
     bool ready = config_load(path, config, problems) == ERR_OK &&
-                 config_load_mappings(&config->mappings, files, problems) == ERR_OK &&
+                 config_load_own_mappings(config, files, problems) == ERR_OK &&
                  config_build_mapping(config, files, &mapping, problems) == ERR_OK;
     bool errors = report(config, files, problems);
     mapping_files_clear(files);

@@ -1,15 +1,15 @@
-#include "app/config.h"
+#include "app/config_internal.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "app/secret.h"
+#include "base/buf.h"
 #include "base/fault.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -97,31 +97,45 @@ static void read_parameters(struct config_platform *platform, struct problems *p
         const char *name = node->keys[i]->text;
         const struct yaml_node *value = node->items[i];
         for (size_t k = 0; config_own_parameters[k] != NULL; k++) {
-            if (strcmp(name, config_own_parameters[k]) == 0) {
+            if (strcasecmp(name, config_own_parameters[k]) == 0) {
                 yaml_problem(problems, SEVERITY_ERROR, node->keys[i],
                              "%s is set by the bridge for each call: remove it", name);
             }
         }
+        char shown[STR_SHOWN_LEN];
+        str_show(name, shown);
+        if (name[0] == '\0') {
+            yaml_problem(problems, SEVERITY_ERROR, node->keys[i], "a parameter's name cannot be empty");
+            continue;
+        }
         if (value->kind != YAML_SCALAR || yaml_type(value) == YAML_NULL || value->text[0] == '\0') {
             yaml_problem(problems, SEVERITY_ERROR, value, "parameter %s is %s; it must be a text that is not empty",
-                         name, yaml_kind_name(value));
+                         shown, yaml_kind_name(value));
             continue;
         }
         parameters_add(&platform->parameters, name, value->text);
     }
 }
 
-static void read_limit(struct config_platform *platform, const char *action, const struct yaml_node *value,
+static void read_limit(struct config_platform *platform, const struct yaml_node *action, const struct yaml_node *value,
                        struct problems *problems)
 {
+    static const char *const known[] = {"InvokeThingService", "InvokeThingsService", NULL};
     double rate = 0;
+    const char *nearest = str_nearest(action->text, known);
+    if (nearest != NULL && strcmp(nearest, action->text) != 0) {
+        yaml_problem(problems, SEVERITY_WARNING, action, "no action of the platform has this name; did you mean `%s`?",
+                     nearest);
+    }
     if (value->kind != YAML_SCALAR || str_parse_rate(value->text, &rate) != ERR_OK) {
+        char shown[STR_SHOWN_LEN];
+        str_show(action->text, shown);
         yaml_problem(problems, SEVERITY_ERROR, value, "the limit of %s is not a rate; write it as 500/s or 20/m",
-                     action);
+                     shown);
         return;
     }
     platform->limits = mem_resize(platform->limits, platform->limit_count + 1, sizeof *platform->limits);
-    platform->limits[platform->limit_count++] = (struct schedule_limit){mem_strdup(action), rate};
+    platform->limits[platform->limit_count++] = (struct schedule_limit){mem_strdup(action->text), rate};
 }
 
 static bool has_limit(const struct config_platform *platform, const char *action)
@@ -152,10 +166,29 @@ static void read_limits(struct config_platform *platform, struct problems *probl
         return;
     }
     for (size_t i = 0; node != NULL && i < node->count; i++) {
-        read_limit(platform, node->keys[i]->text, node->items[i], problems);
+        read_limit(platform, node->keys[i], node->items[i], problems);
     }
     add_default_limit(platform, "InvokeThingService", 500);
     add_default_limit(platform, "InvokeThingsService", 10);
+}
+
+static void wrong_class(const struct yaml_node *key, const struct yaml_node *value, struct problems *problems)
+{
+    static const char *const classes[] = {"auth",        "clock",     "throttled", "busy",           "may_have_run",
+                                          "nonce_used",  "request",   "device",    "device_offline", "device_timeout",
+                                          "push_failed", "permanent", NULL};
+    AUTO_BUF struct buf text = {0};
+    char shown[STR_SHOWN_LEN];
+    str_show(key->text, shown);
+    buf_printf(&text, "%s has to be one of", shown);
+    for (size_t i = 0; classes[i] != NULL; i++) {
+        buf_printf(&text, "%s%s", i > 0 ? ", " : " ", classes[i]);
+    }
+    const char *nearest = value->kind == YAML_SCALAR ? str_nearest(value->text, classes) : NULL;
+    if (nearest != NULL) {
+        buf_printf(&text, "; did you mean `%s`?", nearest);
+    }
+    yaml_problem(problems, SEVERITY_ERROR, value, "%s", text.data);
 }
 
 static void read_error_row(struct config_platform *platform, const struct yaml_node *key, const struct yaml_node *value,
@@ -165,10 +198,7 @@ static void read_error_row(struct config_platform *platform, const struct yaml_n
     if (key->text[0] == '\0') {
         yaml_problem(problems, SEVERITY_ERROR, key, "an error code cannot be empty");
     } else if (value->kind != YAML_SCALAR || !api_class_find(value->text, &class)) {
-        yaml_problem(problems, SEVERITY_ERROR, value,
-                     "%s has to be one of auth, clock, throttled, busy, may_have_run, nonce_used, request, device, "
-                     "device_offline, device_timeout, push_failed, permanent",
-                     key->text);
+        wrong_class(key, value, problems);
     } else {
         platform->errors = mem_resize(platform->errors, platform->error_count + 1, sizeof *platform->errors);
         platform->errors[platform->error_count++] =
@@ -210,13 +240,13 @@ static void read_platform(const char *name, const struct yaml_node *node, struct
     struct config_platform *platform = &config->platforms[config->platform_count++];
     *platform = (struct config_platform){.name = mem_strdup(name)};
     keys_defaults(config_platform_keys, platform);
-    size_t errors = problems->errors;
-    if (keys_read(config_platform_keys, node, platform, problems) == ERR_OK && problems->errors == errors) {
+    if (keys_read(config_platform_keys, node, platform, problems) == ERR_OK) {
         require(platform->endpoint != NULL, node, "`endpoint` (as https://si-example.tuyacloud.com:8686/)", problems);
         require(platform->access_key_id != NULL, node, "`access_key_id`", problems);
         require(secret_is_set(&platform->access_key_secret), node,
                 "`access_key_secret` (as {file: /etc/thingbridge/secret})", problems);
     }
+    config_check_platform(platform, node, problems);
     read_parameters(platform, problems);
     read_limits(platform, problems);
     read_errors(platform, problems);
@@ -237,6 +267,10 @@ static void read_platforms(struct config *config, const struct yaml_node *root, 
     } else if (many->kind != YAML_MAP || many->count == 0) {
         yaml_problem(problems, SEVERITY_ERROR, many, "`platforms` is %s; write {NAME: {endpoint: ...}, ...}",
                      yaml_kind_name(many));
+    } else if (yaml_get(many, "endpoint") != NULL) {
+        yaml_problem(problems, SEVERITY_ERROR, many,
+                     "`platforms` holds platforms by name, as {home: {endpoint: ...}}; a single one stands under "
+                     "`platform`");
     } else {
         for (size_t i = 0; i < many->count; i++) {
             read_platform(many->keys[i]->text, many->items[i], config, problems);
@@ -250,26 +284,6 @@ static void default_client_id(struct config *config)
     if (config->mqtt.client_id == NULL) {
         gethostname(host, sizeof host - 1);
         config->mqtt.client_id = mem_printf("thingbridge-%s", host);
-    }
-}
-
-static void check_values(struct config *config, const struct yaml_node *root, struct problems *problems)
-{
-    const struct yaml_node *bridge = yaml_get(root, "bridge");
-    const struct yaml_node *base = bridge == NULL ? NULL : yaml_get(bridge, "base_topic");
-    if (base != NULL && !topic_name_valid(config->bridge.base_topic, strlen(config->bridge.base_topic))) {
-        yaml_problem(problems, SEVERITY_ERROR, base, "`base_topic` is not a topic name: no + or #, not empty");
-    }
-    const struct yaml_node *reply = yaml_get(root, "reply");
-    for (size_t i = 0; i < config->reply.allow.count; i++) {
-        struct diag diag;
-        if (topic_filter_check(config->reply.allow.items[i], &diag) != ERR_OK) {
-            yaml_problem(problems, SEVERITY_ERROR, yaml_get(reply, "allow"), "reply.allow: %s", diag.text);
-        }
-    }
-    if (config->mqtt.urls.count == 0) {
-        yaml_problem(problems, SEVERITY_ERROR, root,
-                     "`mqtt.url` is an empty list: name a broker, as mqtt://localhost:1883");
     }
 }
 
@@ -289,6 +303,22 @@ void config_defaults(struct config *config)
     default_client_id(config);
 }
 
+// A wrong value of `mappings` leaves the default, which is not what is meant.
+static bool mappings_read(const struct config *config, const struct yaml_node *root)
+{
+    const struct yaml_node *node = yaml_get(root, "mappings");
+    bool is_list = node != NULL && node->kind == YAML_LIST;
+    size_t count = is_list ? node->count : 1;
+    for (size_t i = 0; node != NULL && i < count; i++) {
+        const struct yaml_node *item = is_list ? node->items[i] : node;
+        if (item->kind != YAML_SCALAR || i >= config->mappings.count ||
+            strcmp(item->text, config->mappings.items[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum err config_load(const char *path, struct config *config, struct problems *problems)
 {
     config_defaults(config);
@@ -298,10 +328,10 @@ enum err config_load(const char *path, struct config *config, struct problems *p
     }
     read_environment(&config->document, problems);
     const struct yaml_node *root = yaml_root(config->document);
-    size_t errors = problems->errors;
-    if (keys_read(config_keys, root, config, problems) == ERR_OK && problems->errors == errors) {
-        check_values(config, root, problems);
-    }
+    enum err err = keys_read(config_keys, root, config, problems);
+    (void)err; // told in the problems
+    config_check_values(config, root, problems);
+    config->mappings_unknown = keys_misspelt(config_keys, root, "mappings") || !mappings_read(config, root);
     if (root->kind == YAML_MAP) {
         read_platforms(config, root, problems);
     }
@@ -333,93 +363,4 @@ void config_clear(struct config *config)
     keys_free(config_keys, config);
     yaml_free(config->document);
     *config = (struct config){0};
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-// All files of all patterns, sorted by name, each once.
-static enum err expand(const struct text_list *patterns, struct text_list *paths, struct problems *problems)
-{
-    for (size_t i = 0; i < patterns->count; i++) {
-        glob_t found = {0};
-        if (glob(patterns->items[i], GLOB_BRACE | GLOB_TILDE, NULL, &found) != 0) {
-            problems_add(problems, SEVERITY_ERROR, patterns->items[i], 0, 0,
-                         "no mapping file has this name: check `mappings` in the configuration");
-        }
-        for (size_t k = 0; k < found.gl_pathc; k++) {
-            text_list_add(paths, found.gl_pathv[k]);
-        }
-        globfree(&found);
-    }
-    if (paths->count > 1) {
-        qsort(paths->items, paths->count, sizeof *paths->items, by_name);
-    }
-    return problems->errors == 0 ? ERR_OK : ERR_SYNTAX;
-}
-
-enum err config_load_mappings(const struct text_list *patterns, struct mapping_files *files, struct problems *problems)
-{
-    struct text_list paths = {0};
-    *files = (struct mapping_files){0};
-    enum err err = expand(patterns, &paths, problems);
-    for (size_t i = 0; i < paths.count; i++) {
-        struct yaml_document *document = NULL;
-        if (i > 0 && strcmp(paths.items[i], paths.items[i - 1]) == 0) {
-            continue;
-        }
-        if (yaml_load_file(paths.items[i], &document, problems) != ERR_OK) {
-            err = ERR_SYNTAX;
-        }
-        if (document == NULL) {
-            continue;
-        }
-        files->documents = mem_resize(files->documents, files->count + 1, sizeof(struct yaml_document *));
-        files->documents[files->count++] = document;
-    }
-    files->incomplete |= err != ERR_OK;
-    text_list_free(&paths);
-    return err;
-}
-
-void mapping_files_clear(struct mapping_files *files)
-{
-    for (size_t i = 0; i < files->count; i++) {
-        yaml_free(files->documents[i]);
-    }
-    free(files->documents);
-    *files = (struct mapping_files){0};
-}
-
-enum err config_build_mapping(const struct config *config, const struct mapping_files *files, struct mapping **out,
-                              struct problems *problems)
-{
-    size_t document_count = 0;
-    AUTO_FREE struct yaml_document **documents = mem_alloc((files->count + 1) * sizeof(struct yaml_document *));
-    for (size_t i = 0; i < files->count; i++) {
-        if (yaml_root(files->documents[i]) != NULL) {
-            documents[document_count++] = files->documents[i];
-        }
-    }
-    size_t count = config->platform_count;
-    AUTO_FREE const char **names = mem_alloc((count + 1) * sizeof *names);
-    for (size_t i = 0; i < count; i++) {
-        names[i] = config->platforms[i].name;
-    }
-    struct mapping_options options = {
-        .base_topic = config->bridge.base_topic,
-        .reply_allow = (const char *const *)config->reply.allow.items,
-        .reply_allow_count = config->reply.allow.count,
-        .platforms = names,
-        .platform_count = count,
-        .default_platform = count > 0 ? names[0] : "default",
-        .discovery_prefix = "homeassistant",
-        .max_payload = config->limits.payload,
-        .max_json_depth = config->limits.json_depth,
-        .incomplete = files->incomplete,
-        .read_file = file_read,
-    };
-    return mapping_create(documents, document_count, &options, out, problems);
 }

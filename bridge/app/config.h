@@ -95,6 +95,7 @@ struct config {
         int64_t stop_ms;
     } limits;
     struct text_list mappings;
+    bool mappings_unknown; // what is given for it is wrong
     // what it was read from; nodes above borrow from it
     struct yaml_document *document;
 };
@@ -109,6 +110,9 @@ extern const char *const config_own_parameters[]; // which platform.parameters c
 enum err config_load(const char *path, struct config *config, struct problems *problems) MUST_CHECK;
 // Only the defaults, without a platform: for work on mapping files alone.
 void config_defaults(struct config *config);
+// Warns of secrets and certificates that cannot be read by this user on this machine; a secret that is no good is an
+// error. The configuration has to be read.
+void config_check_files(const struct config *config, struct problems *problems);
 // Could the file be read, be it with errors?
 bool config_is_read(const struct config *config);
 void config_clear(struct config *config);
@@ -122,6 +126,9 @@ struct mapping_files {
 };
 enum err config_load_mappings(const struct text_list *patterns, struct mapping_files *files,
                               struct problems *problems) MUST_CHECK;
+// The same with the configuration's own patterns; a problem with one has its place there.
+enum err config_load_own_mappings(const struct config *config, struct mapping_files *files,
+                                  struct problems *problems) MUST_CHECK;
 void mapping_files_clear(struct mapping_files *files);
 
 // Builds the rules with the options that the configuration gives.

@@ -31,7 +31,7 @@ static const struct key tls_keys[] = {
 static const struct key mqtt_keys[] = {
     {.name = "url", .type = KEY_TEXT_LIST, .offset = MQTT(urls), .fallback = "mqtt://localhost:1883",
      .help = "broker: mqtt, mqtts, ws or wss; a list is tried in order"},
-    {.name = "client_id", .type = KEY_TEXT, .offset = MQTT(client_id),
+    {.name = "client_id", .type = KEY_TEXT, .offset = MQTT(client_id), .min = 1,
      .help = "stable: the broker keeps our session under it; default thingbridge-HOSTNAME"},
     {.name = "version", .type = KEY_CHOICE, .offset = MQTT(version), .fallback = "\"5\"", .choices = versions,
      .help = "version of MQTT"},
@@ -49,9 +49,9 @@ static const struct key mqtt_keys[] = {
 
 #define PLATFORM(member) offsetof(struct config_platform, member)
 const struct key config_platform_keys[] = {
-    {.name = "endpoint", .type = KEY_TEXT, .offset = PLATFORM(endpoint),
+    {.name = "endpoint", .type = KEY_TEXT, .offset = PLATFORM(endpoint), .min = 1,
      .help = "https://host:port/ of the platform; http:// only on loopback"},
-    {.name = "access_key_id", .type = KEY_TEXT, .offset = PLATFORM(access_key_id),
+    {.name = "access_key_id", .type = KEY_TEXT, .offset = PLATFORM(access_key_id), .min = 1,
      .help = "the account's AccessKeyId"},
     {.name = "access_key_secret", .type = KEY_SECRET, .offset = PLATFORM(access_key_secret),
      .help = "where the AccessKeySecret is read from"},
@@ -77,7 +77,7 @@ const struct key config_platform_keys[] = {
 
 #define AT(member) offsetof(struct config, member)
 static const struct key outbox_keys[] = {
-    {.name = "path", .type = KEY_TEXT, .offset = AT(outbox.path) - AT(outbox),
+    {.name = "path", .type = KEY_TEXT, .offset = AT(outbox.path) - AT(outbox), .min = 1,
      .fallback = "/var/lib/thingbridge/outbox.db", .help = "file of the durable queue; its folder must exist"},
     {.name = "sync", .type = KEY_CHOICE, .offset = AT(outbox.sync) - AT(outbox), .fallback = "full", .choices = syncs,
      .help = "full: fsync before PUBACK; normal: safe on kill -9, not on power loss"},
@@ -99,7 +99,7 @@ static const struct key reply_keys[] = {
 };
 
 static const struct key bridge_keys[] = {
-    {.name = "base_topic", .type = KEY_TEXT, .offset = AT(bridge.base_topic) - AT(bridge), .fallback = "thingbridge",
+    {.name = "base_topic", .type = KEY_TEXT, .offset = AT(bridge.base_topic) - AT(bridge), .min = 1, .fallback = "thingbridge",
      .help = "where our own topics begin"},
     {.name = "control", .type = KEY_CHOICE, .offset = AT(bridge.control) - AT(bridge), .fallback = "read",
      .choices = controls, .help = "control verbs over MQTT"},

@@ -42,7 +42,7 @@ struct key {
     bool empty_ok; // KEY_TEXT, KEY_SECRET: an empty value (null) counts as absent, else it is an error
     size_t offset;
     const char *fallback;       // default in YAML text, or NULL for none; not for KEY_SECRET, KEY_NODE, KEY_GROUP
-    int64_t min;                // KEY_INT, KEY_DURATION, KEY_SIZE
+    int64_t min;                // KEY_INT, KEY_DURATION, KEY_SIZE; KEY_TEXT: 1 if it cannot be the empty text
     int64_t max;                // 0 with min 0: no bounds
     const char *const *choices; // KEY_CHOICE: NULL-terminated
     const struct key *members;  // KEY_GROUP: ends with a row without a name

@@ -15,10 +15,10 @@
 #define DURATION         "{\"anyOf\":[{\"type\":\"string\",\"pattern\":\"^([0-9]+(ms|s|m|h)|0+)$\"},{\"const\":0}]}"
 #define SIZE_TEXT        "{\"type\":\"string\",\"pattern\":\"^[0-9]+(KiB|MiB|GiB)?$\"}"
 #define TEXT_LIST        "{\"anyOf\":[" TEXT ",{\"type\":\"array\",\"items\":" TEXT "}]}"
-#define SECRET_VALUE     "{\"type\":[\"string\",\"number\",\"boolean\"],\"minLength\":1}"
+#define TEXT_NOT_EMPTY   "{\"type\":[\"string\",\"number\",\"boolean\"],\"minLength\":1}"
 #define SECRET                                                                                                         \
-    "{\"type\":[\"object\"],\"properties\":{\"file\":" SECRET_VALUE ",\"env\":" SECRET_VALUE                           \
-    ",\"credential\":" SECRET_VALUE "},\"additionalProperties\":false,\"minProperties\":1,\"maxProperties\":1}"
+    "{\"type\":[\"object\"],\"properties\":{\"file\":" TEXT_NOT_EMPTY ",\"env\":" TEXT_NOT_EMPTY                       \
+    ",\"credential\":" TEXT_NOT_EMPTY "},\"additionalProperties\":false,\"minProperties\":1,\"maxProperties\":1}"
 
 struct json_object *keys_schema_parse(const char *json)
 {
@@ -102,7 +102,7 @@ static struct json_object *type_schema(const struct key *key, const struct schem
 {
     switch (key->type) {
     case KEY_TEXT:
-        return nullable(keys_schema_parse(TEXT), key);
+        return nullable(keys_schema_parse(key->min > 0 ? TEXT_NOT_EMPTY : TEXT), key);
     case KEY_BOOL:
         return keys_schema_parse("{\"type\":\"boolean\"}");
     case KEY_INT:

@@ -97,6 +97,11 @@ static bool read_text(const struct reading *reading)
     if (is_null(reading->node)) {
         return reading->key->empty_ok || wrong_null(reading);
     }
+    if (reading->node->text[0] == '\0' && reading->key->min > 0) {
+        yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
+                     "`%s` is empty: give it a text, or leave the key out", reading->path);
+        return false;
+    }
     char **field = reading->field;
     free(*field);
     *field = mem_strdup(reading->node->text);
@@ -153,6 +158,9 @@ static bool out_of_range(const struct reading *reading)
     values_number(key->type, key->max, max);
     if (key->min == 0 && key->max == 0) {
         yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` is too large: `%s`", reading->path, shown);
+    } else if (key->min == key->max) {
+        yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` must be %s, not `%s`", reading->path, min,
+                     shown);
     } else {
         yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` must be from %s to %s, not `%s`",
                      reading->path, min, max, shown);

@@ -197,7 +197,7 @@ const char *str_nearest(const char *text, const char *const *choices)
     for (; *choices != NULL; choices++) {
         size_t distance = same_folded(text, *choices) ? 0 : str_distance(text, *choices);
         size_t len = least(strlen(text), strlen(*choices));
-        size_t tolerated = len < 6 ? 1 : len / 3;
+        size_t tolerated = len < 2 ? 0 : len < 6 ? 1 : len / 3;
         if (distance <= tolerated && distance < best) {
             best = distance;
             nearest = *choices;

@@ -118,9 +118,16 @@ static bool names_a_secret(struct str line, size_t at, size_t *end)
     return false;
 }
 
+// https://user:password@host
+static bool holds_login(struct str line)
+{
+    const char *scheme = line.len > 0 ? memmem(line.data, line.len, "://", 3) : NULL;
+    return scheme != NULL && memchr(scheme, '@', line.len - (size_t)(scheme - line.data)) != NULL;
+}
+
 static struct secrecy secrecy_of(struct str line)
 {
-    struct secrecy all = {0};
+    struct secrecy all = {.here = holds_login(line)};
     bool place_named = false;
     size_t end;
     for (size_t i = 0; i < line.len; i++) {

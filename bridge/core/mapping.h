@@ -56,6 +56,9 @@ extern const struct key mapping_answer_keys[];       // `answer` of a test
 extern const struct key mapping_expect_keys[];       // `expect` of a test, without the request's parameters
 extern const struct key mapping_expect_reply_keys[]; // `reply` of `expect`
 
+// Is it a filter that reply_allow can have?
+enum err mapping_check_allow(const char *filter, struct diag *diag) MUST_CHECK;
+
 size_t mapping_rule_count(const struct mapping *mapping);
 const struct rule *mapping_rule_at(const struct mapping *mapping, size_t index);
 const char *rule_name(const struct rule *rule);

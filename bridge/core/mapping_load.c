@@ -204,7 +204,7 @@ static void fill_tree(struct mapping *mapping)
 static const char *const default_allow[] = {
     ALLOW_COMMAND_TOPIC "/#", ALLOW_BASE "/reply/#", "reply/#", "response/#", "+/reply/#", "+/response/#"};
 
-static void check_allow(const struct load *load, const char *filter)
+enum err mapping_check_allow(const char *filter, struct diag *diag)
 {
     static const char *const words[] = {ALLOW_COMMAND_TOPIC, ALLOW_BASE};
     const char *rest = NULL;
@@ -212,12 +212,24 @@ static void check_allow(const struct load *load, const char *filter)
         size_t len = strlen(words[i]);
         rest = strncmp(filter, words[i], len) == 0 ? filter + len : NULL;
     }
+    if (rest == NULL && filter[0] == '<') {
+        return diag_set(diag, ERR_SYNTAX,
+                        "%s: what stands in < > is " ALLOW_COMMAND_TOPIC " or " ALLOW_BASE ", as " ALLOW_BASE
+                        "/reply/#",
+                        show_text(filter).text);
+    }
     // What takes the word's place is a topic name, so any name shows whether the rest is well formed.
     AUTO_FREE char *text = mem_printf("%s%s", rest != NULL ? "x" : "", rest != NULL ? rest : filter);
+    struct diag reason;
+    enum err err = topic_filter_check(text, &reason);
+    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "%s: %s", show_text(filter).text, reason.text);
+}
+
+static void check_allow(const struct load *load, const char *filter)
+{
     struct diag diag;
-    if (topic_filter_check(text, &diag) != ERR_OK) {
-        problems_add(load->loader.problems, SEVERITY_ERROR, "reply.allow", 0, 0, "%s: %s", show_text(filter).text,
-                     diag.text);
+    if (mapping_check_allow(filter, &diag) != ERR_OK) {
+        problems_add(load->loader.problems, SEVERITY_ERROR, "reply.allow", 0, 0, "%s", diag.text);
     }
 }
 

@@ -95,7 +95,6 @@ static const struct yaml_node *place_of_reply(const struct rule_source *source, 
 static void check_reply(const struct loop_check *check, const struct rule *rule, const struct template *tmpl,
                         const struct yaml_node *node)
 {
-    const struct mapping *mapping = check->mapping;
     struct shape shape;
     if (tmpl == NULL) {
         return;

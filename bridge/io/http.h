@@ -72,6 +72,8 @@ void http_answer_clear(struct http_answer *answer);
 enum err http_create(size_t max_connections, struct http **out, struct diag *diag) MUST_CHECK;
 void http_destroy(struct http *http); // running requests are cut
 
+// Is the endpoint (and the proxy with it) one that a target can have? ERR_SYNTAX or ERR_REFUSED.
+enum err http_target_check(const struct http_target_options *options, struct diag *diag) MUST_CHECK;
 // Checks the endpoint (no user name, query or fragment) and that the files can be read. Must outlive its requests.
 // ERR_SYNTAX, ERR_REFUSED or ERR_IO.
 enum err http_target_create(const struct http_target_options *options, struct http_target **out,

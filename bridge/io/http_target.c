@@ -101,6 +101,13 @@ static enum err check_file(const char *key, const char *path, struct diag *diag)
     return diag_set(diag, ERR_IO, "%s: cannot read %s: %s", key, path, strerror(errno));
 }
 
+enum err http_target_check(const struct http_target_options *options, struct diag *diag)
+{
+    AUTO_FREE char *url = NULL;
+    bool plain = false;
+    return check_endpoint(options, &url, &plain, diag);
+}
+
 enum err http_target_create(const struct http_target_options *options, struct http_target **out, struct diag *diag)
 {
     static atomic_uint_fast64_t serials;

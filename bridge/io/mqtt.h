@@ -83,6 +83,8 @@ struct mqtt_handlers {
 // for MQTT).
 void mqtt_library_init(void);
 
+// Is the text a broker's URL? ERR_SYNTAX, or ERR_REFUSED with a user name in it.
+enum err mqtt_url_check(const char *text, struct diag *diag) MUST_CHECK;
 enum err mqtt_create(const struct mqtt_options *options, const struct mqtt_handlers *handlers, struct mqtt **out,
                      struct diag *diag) MUST_CHECK;
 // Frees everything; connected or not. No handler runs after it returned.

@@ -103,6 +103,14 @@ enum err mqtt_url_parse(const char *text, struct mqtt_url *out, struct diag *dia
     return ERR_OK;
 }
 
+enum err mqtt_url_check(const char *text, struct diag *diag)
+{
+    struct mqtt_url url = {0};
+    enum err err = mqtt_url_parse(text, &url, diag);
+    mqtt_url_clear(&url);
+    return err;
+}
+
 void mqtt_url_clear(struct mqtt_url *url)
 {
     free(url->shown);

@@ -39,6 +39,8 @@ rules:
 def check(folder: Path, config: str = GOOD_CONFIG, rules: str = GOOD_RULES, *more: str, **options: Any):
     (folder / "thingbridge.yaml").write_text(config)
     (folder / "rules.yaml").write_text(rules)
+    (folder / "secret").touch(0o600)
+    (folder / "secret").write_text("quiet")
     return run_cli("check", "-c", "thingbridge.yaml", *more, cwd=folder, **options)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,3 +122,132 @@ def test_a_large_group_is_shared_by_its_rules(tmp_path: Path):
     done = check(tmp_path, f"{HEAD[:-7]}groups: {{all: [{devices}]}}\nrules:\n{rules}")
     assert done.returncode == 0
     assert "1000 rules" in done.stdout
+
+
+# ---- the configuration
+
+CONFIG = {
+    "mqtt": {"url": "mqtt://localhost:1883"},
+    "platform": {
+        "endpoint": "https://si-example.tuyacloud.com:8686/",
+        "access_key_id": "xMr9wgwXQLhv5AUa",
+        "access_key_secret": {"file": "secret"},
+    },
+    "mappings": ["rules.yaml"],
+}
+
+
+def check_config(folder: Path, text: str):
+    (folder / "rules.yaml").write_text(HEAD + rule("a", "x"))
+    if not (folder / "secret").exists():
+        (folder / "secret").touch(0o600)
+        (folder / "secret").write_text("quiet")
+    (folder / "c.yaml").write_text(text)
+    done = run_cli("check", "--json", "-c", "c.yaml", cwd=folder)
+    report = json.loads(done.stdout)
+    assert done.returncode == (78 if report["errors"] else 0)
+    return report["problems"]
+
+
+def config(**changes: Any) -> str:
+    settings = json.loads(json.dumps(CONFIG))
+    for path, value in changes.items():
+        *groups, key = path.split("__")
+        at = settings
+        for group in groups:
+            at = at.setdefault(group, {})
+        at[key] = value
+    return json.dumps(settings)
+
+
+@pytest.mark.parametrize(
+    "path,value,words",
+    [
+        ("mqtt__url", "tcp://localhost", "must begin with mqtt://"),
+        ("mqtt__url", ["mqtt://a", "mqtt://b:70000"], "mqtt://b:70000: the port"),
+        ("mqtt__url", [], "empty list"),
+        ("mqtt__client_id", "", "is empty"),
+        ("mqtt__share", "a/b", "name of a group"),
+        ("mqtt__tls", {"cert_file": "/etc/hosts"}, "no `key_file`"),
+        ("platform__endpoint", "http://si-example.tuyacloud.com/", "use https://"),
+        ("platform__endpoint", "si-example.tuyacloud.com", "https://HOST"),
+        ("platform__access_key_id", "", "is empty"),
+        ("platform__parameters", {"action": "x"}, "set by the bridge"),
+        ("platform__errors", {"iot.vendor.Busy": "bussy"}, "did you mean `busy`"),
+        ("bridge__base_topic", "#", "base_topic"),
+        ("bridge__base_topic", "$SYS", "base_topic"),
+        ("reply__allow", ["reply/#", "a/#/b"], "'#' can only be the last level"),
+        ("reply__allow", ["<topic>/#"], "<command topic> or <base>"),
+        ("mappings", ["rules.yaml", "none/*.yaml"], "no file fits none/*.yaml"),
+        ("mappings", {}, "`mappings` must be text"),
+    ],
+)
+def test_a_wrong_value_in_the_configuration_is_one_error_at_its_place(tmp_path: Path, path: str, value: Any, words: str):
+    text = config(**{path: value})
+    (problem,) = check_config(tmp_path, text)
+    assert (problem["file"], problem["severity"]) == ("c.yaml", "error")
+    assert words in problem["text"]
+    name = path.split("__")[-1]
+    assert problem["column"] > text.index(f'"{name}"')
+
+
+def test_a_misspelt_key_is_one_error(tmp_path: Path):
+    for key in ("platform", "mappings"):
+        (problem,) = check_config(tmp_path, config().replace(f'"{key}"', f'"{key}z"'))
+        assert f"did you mean `{key}`" in problem["text"]
+
+
+def test_one_platform_under_platforms_is_one_error(tmp_path: Path):
+    (problem,) = check_config(tmp_path, config().replace('"platform"', '"platforms"'))
+    assert "`platform`" in problem["text"]
+
+
+def test_a_login_in_a_url_is_refused_and_never_shown(tmp_path: Path):
+    for path in ("mqtt__url", "platform__endpoint"):
+        (tmp_path / "c.yaml").write_text(config(**{path: "https://me:hunter2@host/"}))
+        done = run_cli("check", "-c", "c.yaml", cwd=tmp_path)
+        assert done.returncode == 78
+        assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_a_secret_that_this_user_cannot_read_is_a_warning(tmp_path: Path):
+    (problem,) = check_config(tmp_path, config(platform__access_key_secret={"file": "nowhere"}))
+    assert problem["severity"] == "warning" and "nowhere" in problem["text"]
+
+
+def test_a_secret_that_others_can_write_is_an_error(tmp_path: Path):
+    (tmp_path / "secret").write_text("quiet")
+    (tmp_path / "secret").chmod(0o666)
+    (problem,) = check_config(tmp_path, config())
+    assert problem["severity"] == "error" and "chmod 600" in problem["text"]
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path):
+    (tmp_path / "link.yaml").symlink_to("rules.yaml")
+    assert check_config(tmp_path, config(mappings=["rules.yaml", "./rules.yaml", "link.yaml"])) == []
+
+
+# ---- files that are none
+
+
+def test_what_is_no_readable_file_is_said_and_nothing_waits(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "empty.yaml").touch()
+    (tmp_path / "dangling.yaml").symlink_to("nowhere")
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    with (tmp_path / "huge.yaml").open("wb") as huge:
+        huge.truncate(100 * 1024 * 1024)
+    done = run_cli("check", "--json", "*.yaml", "missing.yaml", "/dev/zero", cwd=tmp_path)
+    told = {problem["file"]: problem["text"] for problem in json.loads(done.stdout)["problems"]}
+    assert done.returncode == 78
+    assert told == {
+        "missing.yaml": "there is no such file, or its folder cannot be read",
+        "/dev/zero": "is no regular file",
+        "dangling.yaml": "No such file or directory",
+        "empty.yaml": "the file is empty",
+        "folder.yaml": "is a directory: name a file, or a pattern such as DIR/*.yaml for mappings",
+        "huge.yaml": "the file is larger than 16 MiB",
+        "loop.yaml": "Too many levels of symbolic links",
+        "pipe.yaml": "is no regular file",
+    }

@@ -202,7 +202,7 @@ static void wrong_values_are_told_at_their_place(void **state)
     expect_problem(SMALLEST "outbox:\n  max_bytes: 64MB\n", 3, "max_bytes");
     expect_problem(SMALLEST "bridge: {base_topic: \"a/#\"}\n", 2, "base_topic");
     expect_problem(SMALLEST "reply: {allow: [\"a/#/b\"]}\n", 2, "reply.allow");
-    expect_problem(SMALLEST "mqtt: {url: []}\n", 1, "mqtt.url");
+    expect_problem(SMALLEST "mqtt: {url: []}\n", 2, "mqtt.url");
     expect_problem(SMALLEST SMALLEST, 2, "platform");
 }
 

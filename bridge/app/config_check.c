@@ -1,0 +1,186 @@
+// What the table of keys cannot say of the configuration's values.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/config_internal.h"
+#include "app/secret.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/mapping.h"
+#include "core/topic.h"
+#include "io/http.h"
+#include "io/mqtt.h"
+
+// The node of mqtt.tls.ca_file and its like, for places; the nearest above it that there is.
+static const struct yaml_node *find_node(const struct yaml_node *root, const char *const *path)
+{
+    const struct yaml_node *at = root;
+    for (; *path != NULL && at->kind == YAML_MAP; path++) {
+        const struct yaml_node *next = yaml_get(at, *path);
+        if (next == NULL) {
+            return at;
+        }
+        at = next;
+    }
+    return at;
+}
+
+#define NODE(root, ...) find_node(root, (const char *const[]){__VA_ARGS__, NULL})
+
+static const struct yaml_node *item_of(const struct yaml_node *node, size_t index)
+{
+    return node->kind == YAML_LIST && index < node->count ? node->items[index] : node;
+}
+
+static void remove_item(struct text_list *list, size_t index)
+{
+    free(list->items[index]);
+    memmove(&list->items[index], &list->items[index + 1], (list->count - index - 1) * sizeof *list->items);
+    list->count--;
+}
+
+static void check_urls(const struct config *config, const struct yaml_node *root, struct problems *problems)
+{
+    const struct yaml_node *node = NODE(root, "mqtt", "url");
+    if (config->mqtt.urls.count == 0) {
+        yaml_problem(problems, SEVERITY_ERROR, node,
+                     "`mqtt.url` is an empty list: name a broker, as "
+                     "mqtt://localhost:1883");
+    }
+    for (size_t i = 0; i < config->mqtt.urls.count; i++) {
+        struct diag diag;
+        if (mqtt_url_check(config->mqtt.urls.items[i], &diag) != ERR_OK) {
+            yaml_problem(problems, SEVERITY_ERROR, item_of(node, i), "`mqtt.url`: %s", diag.text);
+        }
+    }
+}
+
+// What is wrong leaves the list, so that the rules are not told of it again.
+static void check_allow(struct config *config, const struct yaml_node *root, struct problems *problems)
+{
+    const struct yaml_node *node = NODE(root, "reply", "allow");
+    size_t place = 0;
+    for (size_t i = 0; i < config->reply.allow.count; place++) {
+        struct diag diag;
+        if (mapping_check_allow(config->reply.allow.items[i], &diag) == ERR_OK) {
+            i++;
+            continue;
+        }
+        yaml_problem(problems, SEVERITY_ERROR, item_of(node, place), "`reply.allow`: %s", diag.text);
+        remove_item(&config->reply.allow, i);
+    }
+}
+
+static void check_base_topic(struct config *config, const struct yaml_node *root, struct problems *problems)
+{
+    char *base = config->bridge.base_topic;
+    size_t len = strlen(base);
+    bool valid = topic_name_valid(base, len) && len <= TOPIC_MAX_LEN / 2 && base[0] != '$' && base[len - 1] != '/';
+    if (!valid) {
+        yaml_problem(problems, SEVERITY_ERROR, NODE(root, "bridge", "base_topic"),
+                     "`bridge.base_topic` is a topic without + and #, of up to %d bytes, that does not begin with $ or "
+                     "end with /, as thingbridge",
+                     TOPIC_MAX_LEN / 2);
+        // The rules are held to some base topic all the same.
+        free(base);
+        config->bridge.base_topic = mem_strdup("thingbridge");
+    }
+}
+
+static void check_share(const struct config *config, const struct yaml_node *root, struct problems *problems)
+{
+    const char *share = config->mqtt.share;
+    if (strpbrk(share, "/+#") != NULL || str_has_control(share, strlen(share))) {
+        yaml_problem(problems, SEVERITY_ERROR, NODE(root, "mqtt", "share"),
+                     "`mqtt.share` is the name of a group, without / + # and control characters");
+    }
+}
+
+static void check_client_id(const struct config *config, const struct yaml_node *root, struct problems *problems)
+{
+    const char *client_id = config->mqtt.client_id;
+    // The other connection's name is a few bytes longer, and both fit into two bytes of length.
+    if (strlen(client_id) > 65000 || str_has_control(client_id, strlen(client_id))) {
+        yaml_problem(problems, SEVERITY_ERROR, NODE(root, "mqtt", "client_id"),
+                     "`mqtt.client_id` has up to 65000 bytes and no control characters");
+    }
+}
+
+static void check_tls_pair(const struct config_tls *tls, const struct yaml_node *node, struct problems *problems)
+{
+    if ((tls->cert_file == NULL) != (tls->key_file == NULL)) {
+        yaml_problem(problems, SEVERITY_ERROR, node, "`tls` has `%s` and no `%s`: a client certificate needs both",
+                     tls->cert_file != NULL ? "cert_file" : "key_file",
+                     tls->cert_file != NULL ? "key_file" : "cert_file");
+    }
+}
+
+void config_check_values(struct config *config, const struct yaml_node *root, struct problems *problems)
+{
+    check_urls(config, root, problems);
+    check_client_id(config, root, problems);
+    check_share(config, root, problems);
+    check_tls_pair(&config->mqtt.tls, NODE(root, "mqtt", "tls"), problems);
+    check_base_topic(config, root, problems);
+    check_allow(config, root, problems);
+}
+
+void config_check_platform(const struct config_platform *platform, const struct yaml_node *node,
+                           struct problems *problems)
+{
+    struct diag diag;
+    struct http_target_options options = {.endpoint = platform->endpoint, .proxy = platform->proxy};
+    if (platform->endpoint != NULL && http_target_check(&options, &diag) != ERR_OK) {
+        yaml_problem(problems, SEVERITY_ERROR, NODE(node, "endpoint"), "`endpoint`: %s", diag.text);
+    }
+    check_tls_pair(&platform->tls, NODE(node, "tls"), problems);
+}
+
+// Another user or machine may read what this one cannot, but what is wrong with a secret is so for all.
+static void check_secret(const struct secret_source *source, const struct yaml_node *node, struct problems *problems)
+{
+    char *secret = NULL;
+    bool readable_by_others = false;
+    struct diag diag;
+    if (!secret_is_set(source)) {
+        return;
+    }
+    enum err err = secret_read(source, &secret, &readable_by_others, &diag);
+    if (err != ERR_OK) {
+        bool is_here_only = err == ERR_IO || err == ERR_MISSING;
+        yaml_problem(problems, is_here_only ? SEVERITY_WARNING : SEVERITY_ERROR, node, "%s", diag.text);
+    } else if (readable_by_others) {
+        yaml_problem(problems, SEVERITY_WARNING, node, "others can read this file: run chmod 600 on it");
+    }
+    secret_free(secret);
+}
+
+static void check_file(const char *path, const struct yaml_node *node, struct problems *problems)
+{
+    if (path != NULL && access(path, R_OK) != 0) {
+        yaml_problem(problems, SEVERITY_WARNING, node, "cannot read %s: %s", path, strerror(errno));
+    }
+}
+
+static void check_tls_files(const struct config_tls *tls, const struct yaml_node *node, struct problems *problems)
+{
+    check_file(tls->ca_file, NODE(node, "ca_file"), problems);
+    check_file(tls->cert_file, NODE(node, "cert_file"), problems);
+    check_file(tls->key_file, NODE(node, "key_file"), problems);
+}
+
+void config_check_files(const struct config *config, struct problems *problems)
+{
+    const struct yaml_node *root = yaml_root(config->document);
+    check_secret(&config->mqtt.password, NODE(root, "mqtt", "password"), problems);
+    check_tls_files(&config->mqtt.tls, NODE(root, "mqtt", "tls"), problems);
+    for (size_t i = 0; i < config->platform_count; i++) {
+        const struct config_platform *platform = &config->platforms[i];
+        const struct yaml_node *node =
+            config->platform_node != NULL ? config->platform_node : NODE(root, "platforms", platform->name);
+        check_secret(&platform->access_key_secret, NODE(node, "access_key_secret"), problems);
+        check_tls_files(&platform->tls, NODE(node, "tls"), problems);
+    }
+}

@@ -1,0 +1,151 @@
+// The mapping files that the configuration or the command line names.
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/config_internal.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// `node`: of the pattern; NULL if it was given on the command line.
+static void tell_missing(const char *pattern, const struct yaml_node *node, struct problems *problems)
+{
+    bool is_pattern = strpbrk(pattern, "*?[{") != NULL;
+    if (node == NULL) {
+        problems_add(problems, SEVERITY_ERROR, pattern, 0, 0,
+                     is_pattern ? "no file fits this pattern" : "there is no such file, or its folder cannot be read");
+    } else {
+        yaml_problem(problems, SEVERITY_ERROR, node,
+                     "`mappings`: %s %s; a relative path begins where the bridge is started",
+                     is_pattern ? "no file fits" : "there is no file", pattern);
+    }
+}
+
+static const struct yaml_node *pattern_node(const struct yaml_node *list_or_null, size_t index)
+{
+    bool is_list = list_or_null != NULL && list_or_null->kind == YAML_LIST && index < list_or_null->count;
+    return is_list ? list_or_null->items[index] : list_or_null;
+}
+
+// All files of all patterns, sorted by name.
+static void expand(const struct text_list *patterns, const struct yaml_node *node, struct text_list *paths,
+                   struct problems *problems)
+{
+    for (size_t i = 0; i < patterns->count; i++) {
+        glob_t found = {0};
+        if (glob(patterns->items[i], GLOB_BRACE | GLOB_TILDE, NULL, &found) != 0) {
+            tell_missing(patterns->items[i], pattern_node(node, i), problems);
+        }
+        for (size_t k = 0; k < found.gl_pathc; k++) {
+            text_list_add(paths, found.gl_pathv[k]);
+        }
+        globfree(&found);
+    }
+    if (paths->count > 1) {
+        qsort(paths->items, paths->count, sizeof *paths->items, by_name);
+    }
+}
+
+static void load_file(const char *path, struct mapping_files *files, struct problems *problems)
+{
+    struct yaml_document *document = NULL;
+    if (yaml_load_file(path, &document, problems) != ERR_OK) {
+        files->incomplete = true;
+    }
+    if (document != NULL) {
+        files->documents = mem_resize(files->documents, files->count + 1, sizeof(struct yaml_document *));
+        files->documents[files->count++] = document;
+    }
+}
+
+// Is it a file that was met already, perhaps under another name? `real` holds the true names of those.
+static bool is_repeated(const char *path, struct text_list *real)
+{
+    AUTO_FREE char *name = realpath(path, NULL);
+    for (size_t i = 0; name != NULL && i < real->count; i++) {
+        if (strcmp(real->items[i], name) == 0) {
+            return true;
+        }
+    }
+    text_list_add(real, name != NULL ? name : path);
+    return false;
+}
+
+static enum err load_mappings(const struct text_list *patterns, const struct yaml_node *node,
+                              struct mapping_files *files, struct problems *problems)
+{
+    size_t errors = problems->errors;
+    struct text_list paths = {0};
+    struct text_list real = {0};
+    *files = (struct mapping_files){0};
+    expand(patterns, node, &paths, problems);
+    for (size_t i = 0; i < paths.count; i++) {
+        if (!is_repeated(paths.items[i], &real)) {
+            load_file(paths.items[i], files, problems);
+        }
+    }
+    files->incomplete |= problems->errors > errors;
+    text_list_free(&paths);
+    text_list_free(&real);
+    return files->incomplete ? ERR_SYNTAX : ERR_OK;
+}
+
+enum err config_load_mappings(const struct text_list *patterns, struct mapping_files *files, struct problems *problems)
+{
+    return load_mappings(patterns, NULL, files, problems);
+}
+
+enum err config_load_own_mappings(const struct config *config, struct mapping_files *files, struct problems *problems)
+{
+    const struct yaml_node *node = yaml_get(yaml_root(config->document), "mappings");
+    if (config->mappings_unknown) {
+        *files = (struct mapping_files){.incomplete = true};
+        return ERR_SYNTAX;
+    }
+    return load_mappings(&config->mappings, node, files, problems);
+}
+
+void mapping_files_clear(struct mapping_files *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        yaml_free(files->documents[i]);
+    }
+    free(files->documents);
+    *files = (struct mapping_files){0};
+}
+
+enum err config_build_mapping(const struct config *config, const struct mapping_files *files, struct mapping **out,
+                              struct problems *problems)
+{
+    size_t document_count = 0;
+    AUTO_FREE struct yaml_document **documents = mem_alloc((files->count + 1) * sizeof(struct yaml_document *));
+    for (size_t i = 0; i < files->count; i++) {
+        if (yaml_root(files->documents[i]) != NULL) {
+            documents[document_count++] = files->documents[i];
+        }
+    }
+    size_t count = config->platform_count;
+    AUTO_FREE const char **names = mem_alloc((count + 1) * sizeof *names);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = config->platforms[i].name;
+    }
+    struct mapping_options options = {
+        .base_topic = config->bridge.base_topic,
+        .reply_allow = (const char *const *)config->reply.allow.items,
+        .reply_allow_count = config->reply.allow.count,
+        .platforms = names,
+        .platform_count = count,
+        .default_platform = count > 0 ? names[0] : "default",
+        .discovery_prefix = "homeassistant",
+        .max_payload = config->limits.payload,
+        .max_json_depth = config->limits.json_depth,
+        .incomplete = files->incomplete,
+        .read_file = file_read,
+    };
+    return mapping_create(documents, document_count, &options, out, problems);
+}
