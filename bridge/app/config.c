@@ -174,17 +174,16 @@ static void read_limits(struct config_platform *platform, struct problems *probl
 
 static void wrong_class(const struct yaml_node *key, const struct yaml_node *value, struct problems *problems)
 {
-    static const char *const classes[] = {"auth",        "clock",     "throttled", "busy",           "may_have_run",
-                                          "nonce_used",  "request",   "device",    "device_offline", "device_timeout",
-                                          "push_failed", "permanent", NULL};
+    const char *names[API_PERMANENT + 2] = {NULL};
     AUTO_BUF struct buf text = {0};
     char shown[STR_SHOWN_LEN];
     str_show(key->text, shown);
     buf_printf(&text, "%s has to be one of", shown);
-    for (size_t i = 0; classes[i] != NULL; i++) {
-        buf_printf(&text, "%s%s", i > 0 ? ", " : " ", classes[i]);
+    for (enum api_class each = API_AUTH; each <= API_PERMANENT; each++) {
+        names[each - API_AUTH] = api_class_name(each);
+        buf_printf(&text, "%s%s", each == API_AUTH ? " " : ", ", api_class_name(each));
     }
-    const char *nearest = value->kind == YAML_SCALAR ? str_nearest(value->text, classes) : NULL;
+    const char *nearest = value->kind == YAML_SCALAR ? str_nearest(value->text, names) : NULL;
     if (nearest != NULL) {
         buf_printf(&text, "; did you mean `%s`?", nearest);
     }

@@ -46,6 +46,7 @@ static struct json_object *parameter_names(void)
     }
     struct json_object *schema = json_new_map();
     json_put(schema, "not", enumeration(names));
+    json_put(schema, "minLength", json_new_int(1));
     return schema;
 }
 
