@@ -5,7 +5,6 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/yaml_internal.h"
 
@@ -166,13 +165,17 @@ static void check_scalar(struct builder *builder, const yaml_event_t *event, con
     }
     size_t end = byte_offset(builder->document, &builder->at, event->end_mark.index);
     words_cut(builder->problems, node, builder->document->text, builder->document->text_len, end);
-    if (yaml_type(node) == YAML_INT) {
-        AUTO_JSON struct json_object *number = yaml_to_json(node);
-        if (json_kind(number) == JSON_TEXT) {
-            yaml_problem(builder->problems, SEVERITY_WARNING, node,
-                         "the number does not fit into 64 bits and is taken as text; put it in quotes to say so");
-        }
-    }
+}
+
+// Escapes, folded lines and blocks change the text.
+static void set_inset(struct builder *builder, const yaml_event_t *event, struct yaml_node *node)
+{
+    const struct yaml_document *document = builder->document;
+    size_t len = event->data.scalar.length;
+    size_t quote = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? 0 : 1;
+    size_t start = byte_offset(document, &builder->at, event->start_mark.index) + quote;
+    bool written = start + len <= document->text_len && memcmp(document->text + start, node->text, len) == 0;
+    node->inset = written && memchr(node->text, '\n', len) == NULL ? (int)quote : -1;
 }
 
 static enum err build_scalar(struct builder *builder, const yaml_event_t *event, struct yaml_node **out)
@@ -193,6 +196,7 @@ static enum err build_scalar(struct builder *builder, const yaml_event_t *event,
         tree_add(builder->document, YAML_SCALAR, line_of(event->start_mark), column_of(builder, event->start_mark));
     node->text = mem_dup(text, event->data.scalar.length);
     node->quoted = tag != NULL || event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    set_inset(builder, event, node);
     check_scalar(builder, event, node);
     err = count_nodes(builder, event->start_mark, 1);
     close_anchor(builder, anchor, node);

@@ -24,6 +24,7 @@ struct yaml_node {
     bool quoted;              // of a scalar: written in quotes or as a block, so always text
     int line;                 // 1-based, 0 for environment
     int column;               // 1-based, in bytes; 0 for environment
+    int inset;                // of a scalar: its text stands as it is so many bytes behind the column; -1: it does not
     const char *source;       // file name or the name of the environment variable; owned by the document
     char *text;               // of a scalar, NUL-terminated, without NUL inside
     size_t count;             // items of a list, pairs of a map
@@ -60,7 +61,7 @@ enum yaml_type yaml_type(const struct yaml_node *scalar);
 const char *
 yaml_kind_name(const struct yaml_node *node); // "a map", "a list", "text", "a number", "null" ...: for messages
 // The node as JSON; number text is kept where it is JSON's, else (0x1F, .5, +1) written as JSON writes it. Caller
-// frees. Infinity, NaN and integers beyond 64 bits have no JSON: text (of the latter the loader warns). Shared nodes
+// frees. Infinity, NaN and integers beyond 64 bits have no JSON: text. Shared nodes
 // are copied: at most YAML_MAX_NODES values.
 struct json_object *yaml_to_json(const struct yaml_node *node);
 
@@ -69,6 +70,12 @@ struct json_object *yaml_to_json(const struct yaml_node *node);
 // environment. A NULL *document is created as an empty map.
 enum err yaml_override(struct yaml_document **document, const char *const *path, size_t path_count, const char *source,
                        const char *yaml_text, struct problems *problems) MUST_CHECK;
+
+// Column of a byte of a scalar's text, or of the scalar itself where the text is not written as it is.
+static inline int yaml_column_of(const struct yaml_node *scalar, size_t byte)
+{
+    return scalar->inset < 0 || scalar->column == 0 ? scalar->column : scalar->column + scalar->inset + (int)byte;
+}
 
 // Problem at a node.
 #define yaml_problem(problems, severity, node, ...)                                                                    \

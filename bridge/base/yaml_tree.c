@@ -44,7 +44,8 @@ static void add_node(struct yaml_document *document, struct yaml_node *node)
 struct yaml_node *tree_add(struct yaml_document *document, enum yaml_kind kind, int line, int column)
 {
     struct yaml_node *node = mem_alloc(sizeof *node);
-    *node = (struct yaml_node){.kind = kind, .line = line, .column = column, .source = document->sources[0]};
+    *node =
+        (struct yaml_node){.kind = kind, .line = line, .column = column, .inset = -1, .source = document->sources[0]};
     add_node(document, node);
     return node;
 }

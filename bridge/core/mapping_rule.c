@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "core/mapping_internal.h"
 #include "core/show.h"
@@ -64,7 +65,9 @@ static void load_topic(const struct loader *loader, const struct rule_source *so
     }
 }
 
-static int find_capture(const struct topic_pattern *pattern, const struct yaml_node *key, struct problems *problems)
+// `is_null`: it stands without a value, as in {room: hall, kitchen}.
+static int find_capture(const struct topic_pattern *pattern, const struct yaml_node *key, bool is_null,
+                        struct problems *problems)
 {
     AUTO_FREE const char **names = mem_alloc((pattern->name_count + 1) * sizeof *names);
     for (size_t i = 0; i < pattern->name_count; i++) {
@@ -74,33 +77,66 @@ static int find_capture(const struct topic_pattern *pattern, const struct yaml_n
         }
     }
     const char *nearest = str_nearest(key->text, names);
-    yaml_problem(problems, SEVERITY_ERROR, key, "the topic has no capture {%s}%s%s%s", show_plain(key->text).text,
-                 nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
-                 nearest != NULL ? "`?" : "");
+    AUTO_BUF struct buf text = {0};
+    buf_printf(&text, "the topic has no capture {%s}", show_plain(key->text).text);
+    if (nearest != NULL) {
+        buf_printf(&text, "; did you mean `%s`?", nearest);
+    } else if (is_null) {
+        buf_text(&text, "; if it is one of several values, write a list: [a, b]");
+    } else {
+        for (size_t i = 0; i < pattern->name_count; i++) {
+            buf_printf(&text, "%s{%s}", i == 0 ? "; it has " : ", ", names[i]);
+        }
+        buf_text(&text, pattern->name_count == 0 ? "; it has none" : "");
+    }
+    yaml_problem(problems, SEVERITY_ERROR, key, "%s", text.data);
     return -1;
 }
 
-static void add_glob(const struct loader *loader, const struct yaml_node *node, struct where *where)
+static void warn_of_glob(const struct loader *loader, const struct yaml_node *node, bool is_rest)
+{
+    const char *glob = node->text;
+    size_t len = strlen(glob);
+    if (strpbrk(glob, is_rest ? "+#" : "/+#") != NULL) {
+        yaml_problem(loader->problems, SEVERITY_WARNING, node, "nothing fits this: %s",
+                     strchr(glob, '/') != NULL && !is_rest ? "a capture is one level of a topic and holds no /; only "
+                                                             "{name#} holds more"
+                                                           : "no topic holds + or #; any text is *");
+    } else if (strpbrk(glob, "[|^(") != NULL || (len > 0 && glob[len - 1] == '$') ||
+               (strchr(glob, '{') != NULL && strchr(glob, ',') != NULL)) {
+        yaml_problem(loader->problems, SEVERITY_WARNING, node,
+                     "only * and ? stand for other text here, all else for itself; several values are a list: [a, b]");
+    }
+}
+
+static void add_glob(const struct loader *loader, const struct yaml_node *node, struct where *where, bool is_rest)
 {
     if (node->kind != YAML_SCALAR || yaml_type(node) == YAML_NULL) {
         yaml_problem(loader->problems, SEVERITY_ERROR, node, "a glob is text, not %s", yaml_kind_name(node));
         return;
     }
     text_list_add(&where->globs, node->text);
+    warn_of_glob(loader, node, is_rest);
 }
 
-static void load_globs(const struct loader *loader, const struct yaml_node *node, struct where *where)
+static void load_globs(const struct loader *loader, const struct yaml_node *node, struct where *where, bool is_rest)
 {
     if (node->kind != YAML_LIST) {
-        add_glob(loader, node, where);
+        add_glob(loader, node, where, is_rest);
         return;
     }
     if (node->count == 0) {
         yaml_problem(loader->problems, SEVERITY_ERROR, node, "the list of globs is empty, so nothing would fit");
     }
     for (size_t i = 0; i < node->count; i++) {
-        add_glob(loader, node->items[i], where);
+        add_glob(loader, node->items[i], where, is_rest);
     }
+}
+
+static bool is_rest_capture(const struct topic_pattern *pattern, int capture)
+{
+    const struct topic_level *last = &pattern->levels[pattern->level_count - 1];
+    return last->kind == LEVEL_REST && last->capture == capture;
 }
 
 static void load_where(const struct loader *loader, struct rule *rule)
@@ -111,11 +147,12 @@ static void load_where(const struct loader *loader, struct rule *rule)
     }
     rule->where = mem_alloc((node->count + 1) * sizeof *rule->where);
     for (size_t i = 0; i < node->count; i++) {
-        int capture = find_capture(rule->pattern, node->keys[i], loader->problems);
+        bool is_null = node->items[i]->kind == YAML_SCALAR && yaml_type(node->items[i]) == YAML_NULL;
+        int capture = find_capture(rule->pattern, node->keys[i], is_null, loader->problems);
         if (capture >= 0) {
             struct where *where = &rule->where[rule->where_count++];
             where->capture = capture;
-            load_globs(loader, node->items[i], where);
+            load_globs(loader, node->items[i], where, is_rest_capture(rule->pattern, capture));
         }
     }
 }
@@ -137,6 +174,17 @@ void rule_load_template(const struct loader *loader, const struct yaml_node *nod
     }
 }
 
+// Nothing of it comes from the message or its topic.
+static bool is_same_for_all(const struct template *tmpl)
+{
+    bool uses_now = false;
+    for (size_t i = 0; i < tmpl->count; i++) {
+        const struct expression *expression = tmpl->parts[i].expression;
+        uses_now |= expression != NULL && expression->kind == EXPRESSION_NOW;
+    }
+    return !uses_now && !template_uses_outside(tmpl);
+}
+
 static bool uses_id(const struct template *tmpl)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
@@ -155,6 +203,15 @@ static void load_id(const struct loader *loader, const struct rule_source *sourc
     if (rule->id_from != NULL && uses_id(rule->id_from)) {
         yaml_problem(loader->problems, SEVERITY_ERROR, rule_place(source, "id_from"),
                      "${id} is what id_from gives; take a member of the payload, as ${payload.id}");
+    }
+    if (rule->id_from != NULL && is_same_for_all(rule->id_from)) {
+        yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "id_from"),
+                     "all commands get the same id, so only the first on a topic runs; take a member of the "
+                     "payload, as ${payload.id}");
+    }
+    if (rule->sent_at != NULL && is_same_for_all(rule->sent_at)) {
+        yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "sent_at"),
+                     "the time does not come from the message; take a member of the payload, as ${payload.sent_at}");
     }
 }
 

@@ -83,6 +83,11 @@ void rule_load_reply(const struct loader *loader, const struct rule_source *sour
         load_reply_topic(loader, keys.ack, scope, &rule->ack);
         load_reply_topic(loader, keys.result, scope, &rule->result);
     }
+    bool asks_for_progress = rule->progress && own != NULL && yaml_get(own, "progress") != NULL;
+    if (asks_for_progress && keys.ack != NULL && is_word(keys.ack, "none")) {
+        yaml_problem(loader->problems, SEVERITY_WARNING, own,
+                     "progress is told on the ack topic, and there is none: give one, as ack: \"${topic}/ack\"");
+    }
 }
 
 static void read_batch(const struct yaml_node *node, struct batch_keys *out, struct problems *problems)

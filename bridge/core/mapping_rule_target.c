@@ -129,6 +129,27 @@ static enum err load_device_key(const struct target *target, const struct invoke
     return load_devices(target, node);
 }
 
+// False if the text can never be an object; what does not compile is told elsewhere.
+static bool gives_object(const struct target *target, const struct yaml_node *node)
+{
+    const struct text_list *captures[TOPIC_MAX_CAPTURES];
+    struct template *tmpl = NULL;
+    struct template_forecast forecast;
+    struct diag told_elsewhere;
+    if (template_compile_text(node->text, target->scope, &tmpl, &told_elsewhere) != ERR_OK) {
+        return true;
+    }
+    rule_fixed_captures(target->rule, captures);
+    template_forecast(tmpl, captures, &forecast);
+    bool gives = !forecast.is_complete && (forecast.kinds & JSON_KIND_BIT(JSON_MAP)) != 0;
+    for (size_t i = 0; i < forecast.count; i++) {
+        gives |= json_kind(forecast.values[i]) == JSON_MAP;
+    }
+    template_forecast_clear(&forecast);
+    template_free(tmpl);
+    return gives;
+}
+
 static enum err load_args(const struct target *target, const struct yaml_node *node)
 {
     if (node == NULL) {
@@ -137,6 +158,9 @@ static enum err load_args(const struct target *target, const struct yaml_node *n
     bool is_text = node->kind == YAML_SCALAR && (node->quoted || yaml_type(node) == YAML_TEXT);
     if (node->kind != YAML_MAP && !(is_text && strstr(node->text, "${") != NULL)) {
         return refuse(target, node, "`args` must be a map, or one ${...} that gives an object");
+    }
+    if (is_text && !gives_object(target, node)) {
+        return refuse(target, node, "`args` must be a map, or one ${...} that gives an object: this is never one");
     }
     return template_tree_compile(node, target->scope, &target->rule->args, target->loader->problems);
 }

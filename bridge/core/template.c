@@ -14,20 +14,28 @@
 enum err template_compile_text(const char *text, const struct template_scope *scope, struct template **out,
                                struct diag *diag)
 {
-    return template_parse(text, scope, out, diag);
+    struct template_faults faults;
+    enum err err = template_parse(text, scope, out, &faults);
+    return err == ERR_OK ? ERR_OK : diag_set(diag, err, "%s", faults.items[0].diag.text);
 }
 
 enum err template_compile(const struct yaml_node *node, const struct template_scope *scope, struct template **out,
                           struct problems *problems)
 {
     if (node->kind != YAML_SCALAR || yaml_type(node) == YAML_NULL) {
-        yaml_problem(problems, SEVERITY_ERROR, node, "this must be text, not %s", yaml_kind_name(node));
+        bool is_null = node->kind == YAML_SCALAR;
+        yaml_problem(problems, SEVERITY_ERROR, node, "this must be text, not %s%s", yaml_kind_name(node),
+                     is_null ? ": YAML reads an empty value, or `#` and what follows it, as nothing" : "");
         return ERR_SYNTAX;
     }
-    struct diag diag;
-    enum err err = template_parse(node->text, scope, out, &diag);
-    if (err != ERR_OK) {
-        yaml_problem(problems, SEVERITY_ERROR, node, "%s", diag.text);
+    struct template_faults faults;
+    enum err err = template_parse(node->text, scope, out, &faults);
+    for (size_t i = 0; err != ERR_OK && i < faults.count; i++) {
+        problems_add(problems, SEVERITY_ERROR, node->source, node->line, yaml_column_of(node, faults.items[i].at), "%s",
+                     faults.items[i].diag.text);
+    }
+    if (err == ERR_OK) {
+        template_warn(node, *out, scope, problems);
     }
     return err;
 }

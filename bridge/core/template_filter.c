@@ -129,6 +129,11 @@ const char *template_filter_name_at(size_t index)
     return index < COUNT_OF(rows) ? rows[index].name : NULL;
 }
 
+const char *template_filter_name(const struct filter *filter)
+{
+    return filter->row->name;
+}
+
 bool template_filter_is_map(const struct filter *filter)
 {
     return filter->row->pairs;

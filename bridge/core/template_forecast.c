@@ -24,7 +24,7 @@ static void add_value(struct template_forecast *forecast, struct json_object *va
     forecast->values[forecast->count++] = value;
 }
 
-static unsigned kinds_of_source(enum expression_kind kind)
+unsigned template_source_kinds(enum expression_kind kind)
 {
     switch (kind) {
     case EXPRESSION_PAYLOAD:
@@ -46,7 +46,7 @@ static void forecast_source(const struct expression *expression, const struct te
                             struct template_forecast *out)
 {
     const struct text_list *texts = expression->kind == EXPRESSION_CAPTURE ? captures[expression->capture] : NULL;
-    *out = (struct template_forecast){.kinds = kinds_of_source(expression->kind)};
+    *out = (struct template_forecast){.kinds = template_source_kinds(expression->kind)};
     if (texts == NULL || texts->count > MAX_VALUES) {
         return;
     }

@@ -56,13 +56,27 @@ struct template
     size_t count;
 };
 
+// What is wrong in a text: the first of its errors, each at a byte of it.
+#define TEMPLATE_MAX_FAULTS 8
+struct template_faults {
+    struct {
+        size_t at;
+        struct diag diag;
+    } items[TEMPLATE_MAX_FAULTS];
+    size_t count;
+};
 enum err template_parse(const char *text, const struct template_scope *scope, struct template **out,
-                        struct diag *diag) MUST_CHECK;
+                        struct template_faults *faults) MUST_CHECK;
+// Warnings for what is legal and hardly meant.
+void template_warn_constant(const struct yaml_node *node, struct problems *problems); // a value in args
+void template_warn(const struct yaml_node *node, const struct template *tmpl, const struct template_scope *scope,
+                   struct problems *problems);
 
 // Reads "| name(args)" behind *at up to what follows it.
 enum err template_parse_filter(const char **at, struct filter *out, struct diag *diag) MUST_CHECK;
 void template_filter_free(struct filter *filter);
 const char *template_filter_name_at(size_t index); // NULL after the last: for the reference
+const char *template_filter_name(const struct filter *filter);
 bool template_filter_is_map(const struct filter *filter);
 bool template_filter_is_default(const struct filter *filter);
 // The kinds of values that it can give (bits as in struct template_forecast) where it takes those of `kinds`.
@@ -95,3 +109,5 @@ struct template_forecast {
 void template_forecast(const struct template *tmpl, const struct text_list *const *captures,
                        struct template_forecast *out);
 void template_forecast_clear(struct template_forecast *forecast);
+// The kinds of what ${...} begins with, as bits of struct template_forecast.
+unsigned template_source_kinds(enum expression_kind kind);

@@ -276,31 +276,54 @@ static void add_text(struct template *tmpl, struct buf *text)
     }
 }
 
-static enum err read_parts(struct template *tmpl, const struct template_scope *scope, struct diag *diag)
+static void add_fault(struct template_faults *faults, size_t at, const struct diag *diag)
+{
+    if (faults->count < TEMPLATE_MAX_FAULTS) {
+        faults->items[faults->count].at = at;
+        faults->items[faults->count++].diag = *diag;
+    }
+}
+
+// *at stands at "${". What is wrong is told, and reading goes on behind it, for further faults.
+static enum err read_expression_part(struct template *tmpl, const char **at, const struct template_scope *scope,
+                                     struct template_faults *faults)
+{
+    const char *start = *at;
+    struct template_part *part = add_part(tmpl);
+    struct diag diag;
+    part->expression = mem_alloc(sizeof *part->expression);
+    *at += 2;
+    enum err err = read_expression(at, scope, part->expression, &diag);
+    if (err != ERR_OK) {
+        add_fault(faults, (size_t)(start - tmpl->text), &diag);
+        size_t len = strcspn(start, "}");
+        const char *next = strstr(start + 2, "${");
+        *at = next != NULL && next < start + len ? next : start + len + (start[len] == '}');
+    }
+    return err;
+}
+
+static enum err read_parts(struct template *tmpl, const struct template_scope *scope, struct template_faults *faults)
 {
     AUTO_BUF struct buf text = {0};
+    enum err result = ERR_OK;
     for (const char *at = tmpl->text; *at != '\0';) {
         if (strncmp(at, "$${", 3) == 0) {
             buf_text(&text, "${");
             at += 3;
         } else if (strncmp(at, "${", 2) == 0) {
             add_text(tmpl, &text);
-            at += 2;
-            struct template_part *part = add_part(tmpl);
-            part->expression = mem_alloc(sizeof *part->expression);
-            enum err err = read_expression(&at, scope, part->expression, diag);
-            if (err != ERR_OK) {
-                return err;
-            }
+            enum err err = read_expression_part(tmpl, &at, scope, faults);
+            result = result == ERR_OK ? err : result;
         } else {
             buf_char(&text, *at++);
         }
     }
     add_text(tmpl, &text);
-    return ERR_OK;
+    return result;
 }
 
-enum err template_parse(const char *text, const struct template_scope *scope, struct template **out, struct diag *diag)
+static enum err check_text(const char *text, struct diag *diag)
 {
     if (strlen(text) > TEMPLATE_MAX_LEN) {
         return diag_set(diag, ERR_LIMIT, "the text has %zu bytes; at most %d are allowed", strlen(text),
@@ -309,9 +332,22 @@ enum err template_parse(const char *text, const struct template_scope *scope, st
     if (!str_utf8_valid(text, strlen(text))) {
         return diag_set(diag, ERR_SYNTAX, "the text is not valid UTF-8");
     }
+    return ERR_OK;
+}
+
+enum err template_parse(const char *text, const struct template_scope *scope, struct template **out,
+                        struct template_faults *faults)
+{
+    struct diag diag;
+    faults->count = 0;
+    enum err err = check_text(text, &diag);
+    if (err != ERR_OK) {
+        add_fault(faults, 0, &diag);
+        return err;
+    }
     struct template *tmpl = mem_alloc(sizeof *tmpl);
     tmpl->text = mem_strdup(text);
-    enum err err = read_parts(tmpl, scope, diag);
+    err = read_parts(tmpl, scope, faults);
     if (err != ERR_OK) {
         template_free(tmpl);
         return err;

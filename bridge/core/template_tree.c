@@ -24,6 +24,7 @@ static bool may_hold_template(const struct yaml_node *node)
 static enum err compile_scalar(const struct yaml_node *node, const struct template_scope *scope,
                                struct template_tree *tree, struct problems *problems)
 {
+    template_warn_constant(node, problems);
     if (!may_hold_template(node)) {
         tree->kind = TREE_CONSTANT;
         tree->constant = yaml_to_json(node);

@@ -94,8 +94,8 @@ def test_an_error_in_the_configuration_has_file_line_column_and_caret(
     [
         ("    topic:", "    topci:", 5, 5, ["topci", "topic"]),
         ("identifier: Set", "identifer: Set", 7, 7, ["identifer", "identifier"]),
-        ("${room}-", "${rooom}-", 8, 15, ["rooom", "room"]),
-        ("| int}", "| itn}", 10, 21, ["itn", "int"]),
+        ("${room}-", "${rooom}-", 8, 16, ["rooom", "room"]),
+        ("| int}", "| itn}", 10, 22, ["itn", "int"]),
         ("{room}/{device}", "{room}/{room}", 5, 12, ["room"]),
         ("version: 1", "version: 2", 1, 10, ["version"]),
         ("    topic:", "    expire: 10\n    topic:", 5, 13, ["expire", "10"]),

@@ -263,18 +263,6 @@ static void only_text_in_utf8_is_read(void **state)
     assert_non_null(strstr(first, "the file is UTF-16 or UTF-32: save it as UTF-8"));
 }
 
-static void integers_that_lose_digits_are_warned_about(void **state)
-{
-    (void)state;
-    char first[512];
-    assert_int_equal(load("a: 18446744073709551616\n", 24, first), ERR_OK);
-    assert_non_null(strstr(first, "1:4: the number does not fit into 64 bits"));
-    assert_int_equal(load("a: '18446744073709551616'\n", 26, first), ERR_OK);
-    assert_string_equal(first, "");
-    assert_int_equal(load("a: 18446744073709551615\n", 24, first), ERR_OK);
-    assert_string_equal(first, "");
-}
-
 static void columns_count_bytes(void **state)
 {
     (void)state;
@@ -385,7 +373,6 @@ int main(void)
         cmocka_unit_test(values_are_bounded),
         cmocka_unit_test(bytes_are_bounded),
         cmocka_unit_test(only_text_in_utf8_is_read),
-        cmocka_unit_test(integers_that_lose_digits_are_warned_about),
         cmocka_unit_test(columns_count_bytes),
         cmocka_unit_test(any_mixture_of_signs_is_read_or_refused),
         cmocka_unit_test(paths_that_are_no_readable_file_are_refused),

@@ -210,7 +210,7 @@ static void problems_of_a_template_have_its_place(void **state)
     assert_int_equal(problems.count, 3);
     assert_string_equal(problems.items[0].source, "rules.yaml");
     assert_int_equal(problems.items[0].line, 3);
-    assert_int_equal(problems.items[0].column, 5);
+    assert_int_equal(problems.items[0].column, 6);
     assert_int_equal(problems.items[1].line, 4);
     assert_int_equal(problems.items[2].line, 5);
     problems_clear(&problems);
