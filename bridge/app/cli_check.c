@@ -6,6 +6,7 @@
 #include "app/cli.h"
 #include "app/config.h"
 #include "app/problem_report.h"
+#include "app/terminal.h"
 #include "base/mem.h"
 
 static const char help_text[] =
@@ -86,10 +87,11 @@ int cli_check(int argc, char **argv)
         check_rules(&check, &given);
     }
     report(&check, json);
+    bool written = terminal_flush("check");
     int code = check.problems.errors > 0 ? EX_CONFIG : EX_OK;
     mapping_destroy(check.mapping);
     mapping_files_clear(&check.files);
     problems_clear(&check.problems);
     config_clear(&check.config);
-    return code;
+    return written ? code : EX_IOERR;
 }

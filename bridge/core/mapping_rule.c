@@ -47,6 +47,25 @@ static void check_name(const struct loader *loader, const struct rule_source *so
     }
 }
 
+static void warn_of_topic(const struct loader *loader, const struct yaml_node *node,
+                          const struct topic_pattern *pattern)
+{
+    for (size_t i = 0; i < pattern->level_count; i++) {
+        const char *text = pattern->levels[i].text;
+        if (text != NULL && strcmp(text, "*") == 0) {
+            yaml_problem(
+                loader->problems, SEVERITY_WARNING, node,
+                "`*` stands for itself in a topic: write {name} or + for one level, {name#} or # for the rest");
+            return;
+        }
+    }
+    size_t len = strlen(pattern->text);
+    if (pattern->text[0] == ' ' || pattern->text[len - 1] == ' ') {
+        yaml_problem(loader->problems, SEVERITY_WARNING, node, "the space at the topic's %s belongs to it: remove it",
+                     pattern->text[0] == ' ' ? "beginning" : "end");
+    }
+}
+
 static void load_topic(const struct loader *loader, const struct rule_source *source, struct rule *rule)
 {
     const struct yaml_node *node = yaml_get(source->rule, "topic");
@@ -57,6 +76,9 @@ static void load_topic(const struct loader *loader, const struct rule_source *so
     struct diag diag;
     if (rule->keys.topic != NULL && topic_pattern_compile(rule->keys.topic, &rule->pattern, &diag) != ERR_OK) {
         yaml_problem(loader->problems, SEVERITY_ERROR, node, "%s", diag.text);
+    }
+    if (rule->pattern != NULL) {
+        warn_of_topic(loader, node, rule->pattern);
     }
     AUTO_FREE char *own = mem_printf("%s/bridge/#", loader->options->base_topic);
     if (rule->pattern != NULL && topic_filter_covers(own, rule->pattern->filter)) {

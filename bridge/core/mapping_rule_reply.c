@@ -42,6 +42,9 @@ static void check_reply_text(const struct loader *loader, const struct yaml_node
             return;
         }
     }
+    if (tmpl->count == 1 && tmpl->parts[0].text != NULL && strlen(tmpl->parts[0].text) > TOPIC_MAX_LEN) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node, "a topic has at most %d bytes", TOPIC_MAX_LEN);
+    }
     if (tmpl->count == 0) {
         yaml_problem(loader->problems, SEVERITY_ERROR, node, "the reply topic is empty; `none` publishes nothing");
     }
@@ -93,6 +96,11 @@ void rule_load_reply(const struct loader *loader, const struct rule_source *sour
 static void read_batch(const struct yaml_node *node, struct batch_keys *out, struct problems *problems)
 {
     if (node == NULL || is_word(node, "off")) {
+        return;
+    }
+    if (node->kind != YAML_MAP) {
+        yaml_problem(problems, SEVERITY_ERROR, node,
+                     "`batch` must be off or a map such as {window: 50ms, max: 100}, not %s", yaml_kind_name(node));
         return;
     }
     struct batch_keys keys = {0};

@@ -247,6 +247,39 @@ static void warn_unchecked_tree(const struct target *target, const struct yaml_n
     }
 }
 
+// The names that a parameter's value can give, be it one or a list.
+static enum err check_parameter_names(const struct target *target, const struct yaml_node *node, enum name_kind kind)
+{
+    enum err err = ERR_OK;
+    if (node->kind == YAML_LIST) {
+        for (size_t i = 0; i < node->count && err == ERR_OK; i++) {
+            err = check_parameter_names(target, node->items[i], kind);
+        }
+        return err;
+    }
+    struct template *tmpl = NULL;
+    struct diag told_elsewhere;
+    if (node->kind != YAML_SCALAR ||
+        template_compile_text(node->text, target->scope, &tmpl, &told_elsewhere) != ERR_OK) {
+        return ERR_OK;
+    }
+    err = check_names(target, node, kind, tmpl);
+    template_free(tmpl);
+    return err;
+}
+
+// What would reject each command is told now.
+static enum err check_parameter_value(const struct target *target, const char *name, const struct yaml_node *node)
+{
+    enum name_kind kind;
+    bool is_empty = node->kind == YAML_SCALAR ? node->text[0] == '\0' || yaml_type(node) == YAML_NULL
+                                              : node->kind == YAML_LIST && node->count == 0;
+    if (is_empty) {
+        return refuse(target, node, "the platform is never sent an empty parameter: give it a value, or leave it out");
+    }
+    return name_kind_of_parameter(name, &kind) ? check_parameter_names(target, node, kind) : ERR_OK;
+}
+
 static enum err load_parameters(const struct target *target, const struct yaml_node *map)
 {
     struct rule *rule = target->rule;
@@ -262,9 +295,9 @@ static enum err load_parameters(const struct target *target, const struct yaml_n
     for (size_t i = 0; i < map->count; i++) {
         struct template_tree *tree = NULL;
         enum err err = check_parameter_name(target, map->keys[i], before_dots);
-        if (err == ERR_OK) {
-            err = template_tree_compile(map->items[i], target->scope, &tree, target->loader->problems);
-        }
+        err = err != ERR_OK ? err : check_parameter_value(target, map->keys[i]->text, map->items[i]);
+        err =
+            err != ERR_OK ? err : template_tree_compile(map->items[i], target->scope, &tree, target->loader->problems);
         if (err != ERR_OK) {
             result = err;
             continue;

@@ -296,6 +296,16 @@ static enum err read_pair_name(const char **at, char **out, struct diag *diag)
     return err;
 }
 
+static bool is_repeated(const struct filter *filter, const char *name_or_null)
+{
+    for (size_t i = 0; name_or_null != NULL && i < filter->count; i++) {
+        if (strcmp(filter->names[i], name_or_null) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err read_arg(const char **at, struct filter *filter, struct diag *diag)
 {
     if (filter->count == filter->row->max_args) {
@@ -310,7 +320,8 @@ static enum err read_arg(const char **at, struct filter *filter, struct diag *di
         return err;
     }
     skip_space(at);
-    err = read_value(at, &filter->args[filter->count], diag);
+    err = is_repeated(filter, *name) ? diag_set(diag, ERR_REFUSED, "the name %s stands twice", show_text(*name).text)
+                                     : read_value(at, &filter->args[filter->count], diag);
     if (err != ERR_OK) {
         free(*name);
         return err;

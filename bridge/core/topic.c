@@ -126,6 +126,10 @@ static enum err read_level(struct topic_pattern *pattern, struct str text, bool 
     if (is_capture(text)) {
         return read_capture(pattern, text, last, level, diag);
     }
+    if (text.len > 2 && text.data[0] == '$' && is_capture((struct str){text.data + 1, text.len - 1})) {
+        return diag_set(diag, ERR_SYNTAX, "in a topic a capture is written without $: %.*s", (int)text.len - 1,
+                        text.data + 1);
+    }
     if (memchr(text.data, '{', text.len) != NULL || memchr(text.data, '}', text.len) != NULL) {
         return diag_set(diag, ERR_SYNTAX, "a capture is a whole level, as {name}, not a part as in \"%.*s\"",
                         STR_ARG(text));

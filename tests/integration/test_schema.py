@@ -111,7 +111,7 @@ VALUES: list[Any] = [
 ONLY_CHECK_SAYS = re.compile(
     "must be from|is an empty list|is missing|one that the platform allows|no capture|no mapping file"
     "|is a topic without|the topic|a capture is a|reply topic|`now` is a time"
-    "|the broker's URL|the endpoint|name of a group|needs both|no file fits|there is no file"
+    "|this is never one|never sent an empty|the broker's URL|the endpoint|name of a group|needs both|no file fits|there is no file"
 )
 ANSWER = {"status": 200, "body": {}}
 CODE, TOPIC = "device_offline", "home/lamp/set"

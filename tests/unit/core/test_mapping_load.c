@@ -44,7 +44,7 @@ static void values_out_of_range_are_errors(void **state)
     assert_error(HEAD "- {name: a, topic: x, " SET ", rate: 0/s}\n", 4, "rate");
     assert_error(HEAD "- {name: a, topic: x, " SET ", batch: {max: 101}}\n", 4, "max");
     assert_error(HEAD "- {name: a, topic: x, " SET ", batch: {max: 1}}\n", 4, "max");
-    assert_error(HEAD "- {name: a, topic: x, " SET ", batch: often}\n", 4, "keys are expected");
+    assert_error(HEAD "- {name: a, topic: x, " SET ", batch: often}\n", 4, "`batch` must be off or a map");
     assert_error(HEAD "- {name: a, topic: x, " SET ", reply: [a]}\n", 4, "`reply` must be none or a map");
 }
 
@@ -288,6 +288,77 @@ static void all_errors_of_all_files_are_told_in_one_go(void **state)
     problems_clear(&problems);
 }
 
+static void constant_parameters_that_would_reject_each_command_are_errors(void **state)
+{
+    (void)state;
+#define CALL "- {name: a, topic: x, call: {action: Pub, parameters: "
+    static const char *const empty[] = {"{A: }", "{A: ~}", "{A: \"\"}", "{A: []}"};
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        AUTO_FREE char *text = mem_printf(HEAD CALL "%s}}\n", empty[i]);
+        assert_error(text, 4, "never sent an empty parameter");
+    }
+    assert_error(HEAD CALL "{DeviceName: \"a b\"}}}\n", 4, "the device name \"a b\"");
+    assert_error(HEAD CALL "{DeviceName: [a, \"b c\"]}}}\n", 4, "the device name \"b c\"");
+    assert_error(HEAD CALL "{ProductKey: a-b}}}\n", 4, "the product key \"a-b\"");
+    mapping_destroy(load(HEAD CALL "{DeviceName: [a, b], Items: {}, Count: 0, Flag: false}}}\n"));
+}
+
+static void topics_that_are_hardly_meant_are_told(void **state)
+{
+    (void)state;
+    assert_warning(HEAD "- {name: a, topic: \"home/*/set\", " SET "}\n", 4, "write {name} or +");
+    assert_warning(HEAD "- {name: a, topic: \"home/x \", " SET "}\n", 4, "the space at the topic's end");
+    assert_error(HEAD "- {name: a, topic: \"home/${room}/set\", " SET "}\n", 4, "without $: {room}");
+    assert_error(HEAD "- {name: a, topic: \"$SYS/x\", " SET "}\n", 4, "topics that begin with $");
+    assert_error(HEAD "- {name: a, topic: \"homeassistant/{x}\", " SET "}\n", 4, "discovery topics");
+}
+
+static void a_typing_error_is_told_once(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "versio: 1\nrules: []\n",
+        HEAD "- {nam: a, topic: x, " SET "}\n",
+        HEAD "- {name: a, topci: x, " SET "}\n",
+        HEAD "- {name: a, topic: x, invok: {}}\n",
+        HEAD "- {name: a, topic: x, cal: {}}\n",
+        HEAD "- {name: a, topic: x, invoke: {identifer: Set, device: a}}\n",
+        HEAD "- {name: a, topic: x, invoke: {identifier: Set, devise: a}}\n",
+        HEAD "- {name: a, topic: x, call: {acton: Pub}}\n",
+        "version: 1\ndefaults: {product_kex: a}\nrules: [{name: a, topic: x, " SET "}]\n",
+        HEAD "- {name: a, topic: \"{room}\", where: {rom: x}, invoke: {identifier: Set, device: \"${room}\"}}\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct mapping_options options = default_options();
+        struct problems problems = {0};
+        assert_null(load_texts(&texts[i], 1, &options, &problems));
+        print_problems(&problems);
+        assert_int_equal(problems.count, 1);
+        problems_clear(&problems);
+    }
+}
+
+static void one_error_does_not_hide_the_others_of_its_rule(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t count;
+    } rows[] = {
+        {HEAD "- {name: a, topic: \"{x\", invoke: {identifier: \"a b\", device: \"${q | itn}\"}, expire: 5}\n", 4},
+        {HEAD "- {name: a, topic: x, invoke: {identifer: Set, device: \"a b\", args: {a: \"${q} ${r}\"}}}\n", 4},
+        {HEAD "- {name: a, topic: x, call: {acton: Pub, parameters: {\"a b\": 1, B: \"${q}\"}}}\n", 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct mapping_options options = default_options();
+        struct problems problems = {0};
+        assert_null(load_texts(&rows[i].text, 1, &options, &problems));
+        print_problems(&problems);
+        assert_int_equal(problems.errors, rows[i].count);
+        problems_clear(&problems);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +383,10 @@ int main(void)
         cmocka_unit_test(rules_are_left_alone_when_their_defaults_are_wrong_in_a_hundred_places),
         cmocka_unit_test(many_parameters_of_a_call_are_compared_like_few),
         cmocka_unit_test(all_errors_of_all_files_are_told_in_one_go),
+        cmocka_unit_test(constant_parameters_that_would_reject_each_command_are_errors),
+        cmocka_unit_test(topics_that_are_hardly_meant_are_told),
+        cmocka_unit_test(a_typing_error_is_told_once),
+        cmocka_unit_test(one_error_does_not_hide_the_others_of_its_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
