@@ -35,6 +35,7 @@ struct builder {
     size_t built;                       // nodes so far, aliases expanded
     yaml_mark_t opened[YAML_MAX_DEPTH]; // where the lists and maps begin that are not closed yet
     size_t depth;
+    size_t duplicates; // errors for keys that stand twice, with which the tree is whole all the same
 };
 
 static size_t byte_offset(const struct yaml_document *document, struct place *from, size_t index)
@@ -305,6 +306,7 @@ static void check_duplicates(struct builder *builder, const struct yaml_node *ma
     if (map->count < 2) {
         return;
     }
+    size_t errors = builder->problems->errors;
     AUTO_FREE struct yaml_node **sorted = mem_dup(map->keys, map->count * sizeof(struct yaml_node *));
     qsort(sorted, map->count, sizeof(struct yaml_node *), by_text);
     const struct yaml_node *first = sorted[0];
@@ -318,6 +320,7 @@ static void check_duplicates(struct builder *builder, const struct yaml_node *ma
             first = sorted[i];
         }
     }
+    builder->duplicates += builder->problems->errors - errors;
 }
 
 static enum err build_collection(struct builder *builder, const yaml_event_t *event, struct yaml_node **out)
@@ -435,9 +438,12 @@ static enum err build(struct yaml_document *document, struct problems *problems)
     }
     struct builder *builder = mem_alloc(sizeof *builder);
     *builder = (struct builder){.document = document, .problems = problems, .source = source};
+    size_t errors = problems->errors;
     err = build_stream(builder);
+    // A value that was cut or a key that was left out would only make follow-up errors.
+    bool whole = problems->errors - errors == builder->duplicates;
     free(builder);
-    return err;
+    return err == ERR_OK && !whole ? ERR_SYNTAX : err;
 }
 
 enum err yaml_read_text(const char *source, const char *data, size_t len, struct yaml_document **out,
@@ -454,7 +460,7 @@ enum err yaml_read_text(const char *source, const char *data, size_t len, struct
     lines_mark(document);
     enum err err = build(document, problems);
     if (err != ERR_OK) {
-        document->root = NULL; // what there is of it would only make follow-up errors
+        document->root = NULL;
     }
     *out = document;
     return err == ERR_OK && problems->errors > errors ? ERR_SYNTAX : err;

@@ -108,6 +108,19 @@ def test_an_error_behind_an_alias_is_told_once(tmp_path: Path):
     assert len(problems(tmp_path, text)) == 1
 
 
+@pytest.mark.parametrize(
+    "invoke",
+    [
+        "{<<: {identifier: Set}, device: lamp}",
+        "{identifier: !name Set, device: lamp}",
+        "\n      identifier: Set\n      device: lamp\n      args: {a: 1}\n    reply:\n      ack: ${topic | default( #",
+        "{identifier: Set, device: lamp, [a]: b}",
+    ],
+)
+def test_what_yaml_cannot_read_makes_no_further_errors(tmp_path: Path, invoke: str):
+    assert len(problems(tmp_path, f"{HEAD}  - name: a\n    topic: x\n    invoke: {invoke}\n")) == 1
+
+
 @pytest.mark.parametrize("groups", ["{a: [lamp}", "[a]", "{a: }", "{a: lamp}", "{a: ['no name']}"])
 def test_a_group_that_is_wrong_is_not_missing_too(tmp_path: Path, groups: str):
     (tmp_path / "groups.yaml").write_text(f"version: 1\ngroups: {groups}\n")

@@ -110,7 +110,7 @@ VALUES: list[Any] = [
 # Only `check` knows: what refers to something else, templates, topics, and the value of a text with a unit.
 ONLY_CHECK_SAYS = re.compile(
     "must be from|is an empty list|is missing|one that the platform allows|no capture|no mapping file"
-    "|is a topic without|the topic|a capture is a|reply topic|`now` is a time"
+    "|is a topic without|the topic|a capture is a|in a topic a capture|reply topic|`now` is a time"
     "|this is never one|never sent an empty|the broker's URL|the endpoint|name of a group|needs both|no file fits|there is no file"
 )
 ANSWER = {"status": 200, "body": {}}
