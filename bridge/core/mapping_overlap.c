@@ -33,7 +33,7 @@ struct look {
     struct filter_tree *earlier; // the rules before `late`
     size_t late;                 // the rule that may come too late
     const size_t *choice;
-    size_t taker;   // the first that takes all of the choice
+    size_t taker;   // one that takes all of the choice
     size_t crosser; // the first that takes some messages of the rule, and others
     char *example;  // a topic of such a message; owned
     size_t left;    // of MAX_COMPARISONS
@@ -273,6 +273,20 @@ static bool may_meet(struct look *look, const struct rule *a, const struct rule 
     return true;
 }
 
+static size_t cost_of(const struct rule *a, const struct rule *b)
+{
+    size_t cost = CLOSE_LOOK;
+    for (size_t i = 0; i < a->pattern->level_count && i < b->pattern->level_count; i++) {
+        cost += texts_at(a, i).count * texts_at(b, i).count;
+    }
+    return cost;
+}
+
+static void spend(struct look *look, size_t cost)
+{
+    look->left -= look->left < cost ? look->left : cost;
+}
+
 static void look_at(struct look *look, size_t index)
 {
     const struct rule *earlier = look->mapping->rules[index];
@@ -280,8 +294,8 @@ static void look_at(struct look *look, size_t index)
     if (!may_meet(look, earlier, late)) {
         return;
     }
-    look->left -= look->left < CLOSE_LOOK ? look->left : CLOSE_LOOK;
-    if (index < look->taker && covers(earlier, &(struct part){late, look->choice})) {
+    spend(look, cost_of(earlier, late));
+    if (covers(earlier, &(struct part){late, look->choice})) {
         look->taker = index;
     }
     // A special rule before a general one is how it is meant to be.
@@ -298,10 +312,10 @@ static void look_at(struct look *look, size_t index)
 static bool look_at_each(void *context, const size_t *values, size_t count)
 {
     struct look *look = context;
-    for (size_t i = 0; i < count && look->left > 0; i++) {
+    for (size_t i = 0; i < count && look->left > 0 && look->taker == SIZE_MAX; i++) {
         look_at(look, values[i]);
     }
-    return look->left > 0;
+    return look->left > 0 && look->taker == SIZE_MAX;
 }
 
 static void write_level(struct level_texts texts, struct buf *filter)
@@ -376,7 +390,7 @@ static bool next_choice(const struct rule *rule, size_t *choice)
     return false;
 }
 
-// The first rule that takes messages of this one, if there are such rules for all of them; else SIZE_MAX.
+// A rule that takes messages of this one, if there are such rules for all of them; else SIZE_MAX.
 static size_t find_takers(struct look *look)
 {
     const struct rule *rule = look->mapping->rules[look->late];
@@ -400,10 +414,11 @@ static void tell(const struct look *look, size_t taker, const struct rule_source
     const struct yaml_node *place = rule_place(&sources[other], "topic");
     struct shown name = show_text(look->mapping->rules[other]->keys.name);
     if (taker != SIZE_MAX) {
-        yaml_problem(problems, SEVERITY_WARNING, node,
-                     "no message reaches this rule, as rules before it take them all, first %s (%s:%d); put this one "
-                     "before it, or say with `where` which are meant",
-                     name.text, place->source, place->line);
+        yaml_problem(
+            problems, SEVERITY_WARNING, node,
+            "no message reaches this rule: rules before it take them all, one of them %s (%s:%d); put this one "
+            "before it, or say with `where` which are meant",
+            name.text, place->source, place->line);
     } else {
         yaml_problem(problems, SEVERITY_WARNING, node,
                      "a message on %s fits the rule %s (%s:%d) too, which comes first and takes it; say with `where` "
