@@ -159,7 +159,7 @@ static void warn_of_blanks(const struct yaml_node *node, const struct template *
 
 static bool is_switch_word(const char *text)
 {
-    static const char *const words[] = {"yes", "no", "on", "off", "y", "n"};
+    static const char *const words[] = {"yes", "no", "on", "off"};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         if (strcasecmp(text, words[i]) == 0) {
             return true;
