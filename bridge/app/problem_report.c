@@ -27,12 +27,28 @@ static const struct yaml_document *find_document(const char *source, const struc
     return NULL;
 }
 
-static void show_line(FILE *out, const struct problem *problem, const struct yaml_document *document)
+// The line that was looked for last: many problems can stand in one line, which can be as long as its file.
+struct seen_line {
+    const struct yaml_document *document;
+    int line;
+    const char *text; // NULL: it is not shown
+    size_t len;
+};
+
+static void show_line(FILE *out, const struct problem *problem, const struct yaml_document *document,
+                      struct seen_line *seen)
 {
-    const char *line = NULL;
-    size_t len = 0;
-    if (document != NULL && yaml_source_line(document, problem->line, &line, &len)) {
-        problem_line_print(out, line, len, problem->column);
+    if (document == NULL) {
+        return;
+    }
+    if (seen->document != document || seen->line != problem->line) {
+        *seen = (struct seen_line){.document = document, .line = problem->line};
+        if (!yaml_source_line(document, problem->line, &seen->text, &seen->len)) {
+            seen->text = NULL;
+        }
+    }
+    if (seen->text != NULL) {
+        problem_line_print(out, seen->text, seen->len, problem->column);
     }
 }
 
@@ -85,13 +101,14 @@ void problem_report(FILE *out, const struct problems *problems, const struct yam
                     const struct mapping_files *files)
 {
     bool colour = terminal_has_colour(out);
+    struct seen_line seen = {0};
     AUTO_FREE struct ranked *sorted = sort_problems(problems);
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *problem = sorted[i].problem;
         const char *start = !colour ? "" : problem->severity == SEVERITY_ERROR ? "\033[31m" : "\033[33m";
         show_place(out, problem);
         fprintf(out, "%s%s:%s %s\n", start, severity_name(problem->severity), colour ? "\033[0m" : "", problem->text);
-        show_line(out, problem, find_document(problem->source, document, files));
+        show_line(out, problem, find_document(problem->source, document, files), &seen);
     }
     if (problems->omitted > 0) {
         fprintf(out, "and %zu more\n", problems->omitted);

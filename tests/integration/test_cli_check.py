@@ -88,6 +88,13 @@ def test_two_thousand_errors_at_the_end_of_a_large_file_are_told(tmp_path: Path)
     assert "and 1000 more" in done.stdout and "2000 errors" in done.stderr
 
 
+def test_a_thousand_errors_in_one_line_of_many_megabytes_are_told(tmp_path: Path):
+    rules = ", ".join(f"{{name: a{i}, wrong{i}: 1}}" for i in range(1000))
+    done = check(tmp_path, f"version: 1\nrules: [{rules}] # {'x' * 14_000_000}\n")
+    assert done.returncode == 78
+    assert len(done.stdout) < 1_000_000
+
+
 # ---- all in one go, each once
 
 
