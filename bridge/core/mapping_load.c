@@ -9,6 +9,9 @@
 #include "core/mapping_test_internal.h"
 #include "core/show.h"
 
+// Each rule reads its file's defaults. Of a file whose defaults are wrong in more places the rules are left alone.
+#define MAX_DEFAULT_ERRORS 100
+
 struct file {
     const struct yaml_node *root;
     struct file_keys keys;
@@ -52,6 +55,20 @@ static void check_version(const struct load *load, const struct file *file)
     }
 }
 
+static void check_defaults(const struct load *load, struct file *file)
+{
+    struct problems *problems = load->loader.problems;
+    size_t errors = problems->errors;
+    if (!expect_map(file->keys.defaults, "defaults", problems)) {
+        file->keys.defaults = NULL;
+        return;
+    }
+    rule_check_defaults(file->keys.defaults, problems);
+    if (problems->errors - errors > MAX_DEFAULT_ERRORS) {
+        file->keys.rules = NULL;
+    }
+}
+
 static void read_file(struct load *load, const struct yaml_document *document)
 {
     struct file *file = &load->files[load->file_count];
@@ -66,11 +83,7 @@ static void read_file(struct load *load, const struct yaml_document *document)
         mapping_check_tests(file->keys.tests, load->loader.problems);
     }
     if (file->keys.defaults != NULL) {
-        if (expect_map(file->keys.defaults, "defaults", load->loader.problems)) {
-            rule_check_defaults(file->keys.defaults, load->loader.problems);
-        } else {
-            file->keys.defaults = NULL;
-        }
+        check_defaults(load, file);
     }
 }
 
@@ -89,7 +102,7 @@ static void read_member(const struct load *load, const struct yaml_node *node, s
     } else if (name_check(NAME_DEVICE, node->text, &diag) != ERR_OK) {
         problem(load, node, diag.text);
     } else {
-        group->members[group->count++] = mem_strdup(node->text);
+        json_add(group->members, json_new_text(node->text));
     }
 }
 
@@ -107,7 +120,7 @@ static void read_group(struct load *load, const struct yaml_node *key, const str
     }
     load->groups = mem_resize(load->groups, load->loader.group_count + 1, sizeof *load->groups);
     struct group *group = &load->groups[load->loader.group_count++];
-    *group = (struct group){.name = mem_strdup(key->text), .members = mem_alloc(list->count * sizeof(char *))};
+    *group = (struct group){.name = mem_strdup(key->text), .members = json_new_list()};
     for (size_t i = 0; i < list->count; i++) {
         read_member(load, list->items[i], group);
     }
@@ -239,10 +252,7 @@ static void read_all(struct load *load, struct yaml_document *const *documents, 
 static void load_free(struct load *load)
 {
     for (size_t i = 0; i < load->loader.group_count; i++) {
-        for (size_t k = 0; k < load->groups[i].count; k++) {
-            free(load->groups[i].members[k]);
-        }
-        free(load->groups[i].members);
+        json_free(load->groups[i].members);
         free(load->groups[i].name);
     }
     free(load->groups);

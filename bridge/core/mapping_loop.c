@@ -8,8 +8,14 @@
 #include "core/show.h"
 #include "core/template_internal.h"
 
-struct loop_search {
+struct loop_check {
     const struct mapping *mapping;
+    struct shape *shapes; // of the rules
+    struct problems *problems;
+};
+
+struct loop_search {
+    const struct loop_check *check;
     const struct shape *reply;
     size_t found; // the first rule that could take it
 };
@@ -18,19 +24,17 @@ static bool find_taker(void *context, const size_t *values, size_t count)
 {
     struct loop_search *search = context;
     for (size_t i = 0; i < count && values[i] < search->found; i++) {
-        struct shape command;
-        shape_of_rule(search->mapping->rules[values[i]], &command);
-        if (shape_overlaps(search->reply, &command)) {
+        if (shape_overlaps(search->reply, &search->check->shapes[values[i]])) {
             search->found = values[i];
         }
-        shape_free(&command);
     }
     return true;
 }
 
-static const struct rule *find_loop(const struct mapping *mapping, const struct shape *reply)
+static const struct rule *find_loop(const struct loop_check *check, const struct shape *reply)
 {
-    struct loop_search search = {mapping, reply, SIZE_MAX};
+    const struct mapping *mapping = check->mapping;
+    struct loop_search search = {check, reply, SIZE_MAX};
     struct text_list filters;
     shape_filters(reply, &filters);
     for (size_t i = 0; i < filters.count; i++) {
@@ -55,15 +59,16 @@ static const struct yaml_node *place_of_reply(const struct rule_source *source, 
     return node;
 }
 
-static void check_reply(const struct mapping *mapping, const struct rule *rule, const struct template *tmpl,
-                        const struct yaml_node *node, struct problems *problems)
+static void check_reply(const struct loop_check *check, const struct rule *rule, const struct template *tmpl,
+                        const struct yaml_node *node)
 {
+    const struct mapping *mapping = check->mapping;
     struct shape shape;
     if (tmpl == NULL) {
         return;
     }
     if (is_closed(mapping, tmpl)) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
+        yaml_problem(check->problems, SEVERITY_ERROR, node,
                      "the rule %s cannot reply to %s: topics that begin with $ or %s/bridge/, and Home Assistant's "
                      "discovery topics, are not for replies",
                      show_text(rule->keys.name).text, show_text(tmpl->text).text, mapping->base_topic);
@@ -72,10 +77,10 @@ static void check_reply(const struct mapping *mapping, const struct rule *rule, 
     if (!shape_of_reply(rule, tmpl, &shape)) {
         return;
     }
-    const struct rule *taker = find_loop(mapping, &shape);
+    const struct rule *taker = find_loop(check, &shape);
     shape_free(&shape);
     if (taker != NULL) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
+        yaml_problem(check->problems, SEVERITY_ERROR, node,
                      "the reply topic %s of the rule %s would be taken for a command by %s %s (topic %s); reply to a "
                      "topic that no rule takes, as reply: {ack: \"reply/${topic}\", result: \"reply/${topic}\"}, or "
                      "narrow that rule with `where`",
@@ -85,14 +90,27 @@ static void check_reply(const struct mapping *mapping, const struct rule *rule, 
     }
 }
 
+static void check_rule(const struct loop_check *check, const struct rule *rule, const struct rule_source *source)
+{
+    bool same = rule->ack != NULL && rule->result != NULL && strcmp(rule->ack->text, rule->result->text) == 0;
+    check_reply(check, rule, rule->result, place_of_reply(source, "result"));
+    if (!same) {
+        check_reply(check, rule, rule->ack, place_of_reply(source, "ack"));
+    }
+}
+
 void mapping_check_loops(const struct mapping *mapping, const struct rule_source *sources, struct problems *problems)
 {
+    // Made once, as each reply is compared with many of them.
+    AUTO_FREE struct shape *shapes = mem_alloc(mapping->count * sizeof *shapes);
+    struct loop_check check = {mapping, shapes, problems};
     for (size_t i = 0; i < mapping->count; i++) {
-        const struct rule *rule = mapping->rules[i];
-        bool same = rule->ack != NULL && rule->result != NULL && strcmp(rule->ack->text, rule->result->text) == 0;
-        check_reply(mapping, rule, rule->result, place_of_reply(&sources[i], "result"), problems);
-        if (!same) {
-            check_reply(mapping, rule, rule->ack, place_of_reply(&sources[i], "ack"), problems);
-        }
+        shape_of_rule(mapping->rules[i], &shapes[i]);
+    }
+    for (size_t i = 0; i < mapping->count; i++) {
+        check_rule(&check, mapping->rules[i], &sources[i]);
+    }
+    for (size_t i = 0; i < mapping->count; i++) {
+        shape_free(&shapes[i]);
     }
 }

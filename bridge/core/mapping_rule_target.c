@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "core/mapping_internal.h"
 #include "core/show.h"
@@ -147,30 +148,35 @@ static bool is_common_parameter(const char *name)
     return false;
 }
 
-// A list under Name becomes Name.1, Name.2 ...: so no other parameter may begin with "Name.".
-static bool clashes(const struct yaml_node *map, const char *name)
+// A list under Name becomes Name.1, Name.2 ...: so no other parameter may begin with "Name.". Gives all that stands
+// before a '.' in the names, each as a member.
+static struct json_object *names_before_dots(const struct yaml_node *map)
 {
-    size_t len = strlen(name);
+    struct json_object *prefixes = json_new_map();
     for (size_t i = 0; i < map->count; i++) {
-        const char *other = map->keys[i]->text;
-        if (strncmp(other, name, len) == 0 && other[len] == '.') {
-            return true;
+        struct diag ignored;
+        const char *name = map->keys[i]->text;
+        bool valid = name_check(NAME_PARAMETER, name, &ignored) == ERR_OK;
+        for (const char *dot = strchr(name, '.'); valid && dot != NULL; dot = strchr(dot + 1, '.')) {
+            AUTO_FREE char *prefix = mem_dup(name, (size_t)(dot - name));
+            json_put(prefixes, prefix, NULL);
         }
     }
-    return false;
+    return prefixes;
 }
 
-static enum err check_parameter_name(const struct target *target, const struct yaml_node *map, size_t index)
+static enum err check_parameter_name(const struct target *target, const struct yaml_node *key,
+                                     const struct json_object *before_dots)
 {
-    const struct yaml_node *key = map->keys[index];
     struct diag diag;
+    struct json_object *ignored;
     if (name_check(NAME_PARAMETER, key->text, &diag) != ERR_OK) {
         return refuse(target, key, diag.text);
     }
     if (is_common_parameter(key->text)) {
         return refuse(target, key, "this parameter is part of every request and cannot be set by a rule");
     }
-    if (clashes(map, key->text)) {
+    if (json_member(before_dots, key->text, &ignored)) {
         return refuse(target, key, "a parameter X and a parameter X.1 in one call could mean the same");
     }
     return ERR_OK;
@@ -195,11 +201,12 @@ static enum err load_parameters(const struct target *target, const struct yaml_n
     if (!expect_map(map, "parameters", target->loader->problems)) {
         return ERR_SYNTAX;
     }
+    AUTO_JSON struct json_object *before_dots = names_before_dots(map);
     rule->parameters = mem_alloc((map->count + 1) * sizeof *rule->parameters);
     enum err result = ERR_OK;
     for (size_t i = 0; i < map->count; i++) {
         struct template_tree *tree = NULL;
-        enum err err = check_parameter_name(target, map, i);
+        enum err err = check_parameter_name(target, map->keys[i], before_dots);
         if (err == ERR_OK) {
             err = template_tree_compile(map->items[i], target->scope, &tree, target->loader->problems);
         }

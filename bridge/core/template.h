@@ -20,8 +20,7 @@ struct template_tree; // JSON-like value whose texts are templates (args, parame
 
 struct group {
     char *name;
-    char **members;
-    size_t count;
+    struct json_object *members; // list of texts; templates share it
 };
 
 // What names mean while compiling: so that unknown captures and groups are errors with the nearest known name.

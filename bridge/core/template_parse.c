@@ -119,10 +119,7 @@ static enum err read_group(const char **at, const struct template_scope *scope, 
         if (!str_is(name, group->name)) {
             continue;
         }
-        expression->group = json_new_list();
-        for (size_t k = 0; k < group->count; k++) {
-            json_add(expression->group, json_new_text(group->members[k]));
-        }
+        expression->group = json_ref(group->members);
         return ERR_OK;
     }
     AUTO_FREE char *text = mem_dup(name.data, name.len);

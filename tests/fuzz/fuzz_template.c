@@ -10,8 +10,6 @@
 #define PATTERN "home/{room}/{path#}"
 #define TOPIC   "home/hall/lamp/1"
 
-static char *members[] = {(char *)"hall-lamp", (char *)"kitchen-lamp"};
-static const struct group groups[] = {{(char *)"downstairs", members, 2}};
 static const struct user_property properties[] = {{(char *)"site.name", (char *)"north"}, {(char *)"n", (char *)"7"}};
 
 static void must_give_text(const struct template *tmpl, const struct template_input *input, enum err value_err,
@@ -232,7 +230,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct template *tmpl = NULL;
     struct diag diag = {""};
     MUST(topic_pattern_compile(PATTERN, &pattern, &diag) == ERR_OK);
-    struct template_scope scope = {pattern, groups, COUNT_OF(groups)};
+    AUTO_JSON struct json_object *members = must_be_json("[\"hall-lamp\",\"kitchen-lamp\"]");
+    struct group group = {(char *)"downstairs", members};
+    struct template_scope scope = {pattern, &group, 1};
     if (!str_utf8_valid(text, strlen(text))) {
         // YAML lets no such text through.
     } else if (template_compile_text(text, &scope, &tmpl, &diag) != ERR_OK) {

@@ -19,6 +19,7 @@ struct fixture {
     struct topic_pattern *pattern;
     struct str captures[TOPIC_MAX_CAPTURES];
     struct json_object *payload;
+    struct group *group;
     struct template_scope scope;
     struct template_input input;
 };
@@ -29,14 +30,16 @@ struct fixture {
 
 static inline struct fixture fixture_create(const char *payload)
 {
-    static char *members[] = {(char *)"hall-lamp", (char *)"kitchen-lamp"};
-    static const struct group groups[] = {{(char *)"downstairs", members, 2}};
     static const struct user_property properties[] = {{(char *)"site.name", (char *)"north"}};
     struct fixture fixture = {0};
     struct diag diag;
     assert_int_equal(topic_pattern_compile("home/{room}/{n}", &fixture.pattern, &diag), ERR_OK);
     assert_true(topic_pattern_match(fixture.pattern, "home/hall/7", fixture.captures));
-    fixture.scope = (struct template_scope){fixture.pattern, groups, 1};
+    fixture.group = mem_alloc(sizeof *fixture.group);
+    *fixture.group = (struct group){(char *)"downstairs", json_new_list()};
+    json_add(fixture.group->members, json_new_text("hall-lamp"));
+    json_add(fixture.group->members, json_new_text("kitchen-lamp"));
+    fixture.scope = (struct template_scope){fixture.pattern, fixture.group, 1};
     fixture.input = (struct template_input){.pattern = fixture.pattern,
                                             .topic = "home/hall/7",
                                             .id = "42",
@@ -57,6 +60,8 @@ static inline void fixture_free(struct fixture *fixture)
 {
     topic_pattern_free(fixture->pattern);
     json_free(fixture->payload);
+    json_free(fixture->group->members);
+    free(fixture->group);
 }
 
 static inline struct template *compile(const struct fixture *fixture, const char *text)

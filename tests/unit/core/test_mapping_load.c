@@ -130,6 +130,10 @@ static void a_call_has_literal_names(void **state)
     assert_error(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {\"a b\": 1}}}\n", 4, "parameter name");
     assert_error(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {signature: x}}}\n", 4, "every request");
     assert_error(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {A: [x], A.1: y}}}\n", 4, "the same");
+    assert_error(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {A.1: y, A: x}}}\n", 4, "the same");
+    assert_error(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {A.b: x, A.b.1.c: y}}}\n", 4, "the same");
+    mapping_destroy(
+        load(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {A.1: x, A.2: y, A1: z, B: w}}}\n"));
 }
 
 static void templates_are_compiled_with_their_place(void **state)
@@ -230,6 +234,37 @@ static void names_that_anyone_can_choose_are_warned_about(void **state)
     mapping_destroy(load(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {Text: \"${payload.i}\"}}}\n"));
 }
 
+static void rules_are_left_alone_when_their_defaults_are_wrong_in_a_hundred_places(void **state)
+{
+    (void)state;
+    for (int wrong = 100; wrong <= 101; wrong++) {
+        AUTO_BUF struct buf text = {0};
+        buf_text(&text, "version: 1\ndefaults:\n");
+        for (int i = 0; i < wrong; i++) {
+            buf_printf(&text, "  k%d: 1\n", i);
+        }
+        buf_text(&text, "rules:\n- {topic: x}\n");
+        const char *texts[] = {text.data};
+        struct mapping_options options = default_options();
+        struct problems problems = {0};
+        assert_null(load_texts(texts, 1, &options, &problems));
+        assert_int_equal(problems.errors > (size_t)wrong, wrong == 100);
+        problems_clear(&problems);
+    }
+}
+
+static void many_parameters_of_a_call_are_compared_like_few(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = {0};
+    buf_text(&text, HEAD "- name: a\n  topic: x\n  call:\n    action: Pub\n    parameters:\n");
+    for (int i = 0; i < 20000; i++) {
+        buf_printf(&text, "      k%d: x\n", i);
+    }
+    buf_text(&text, "      k0.1: x\n");
+    assert_error(text.data, 9, "the same");
+}
+
 static void all_errors_of_all_files_are_told_in_one_go(void **state)
 {
     (void)state;
@@ -262,6 +297,8 @@ int main(void)
         cmocka_unit_test(entries_of_reply_allow_are_topic_filters),
         cmocka_unit_test(the_shape_of_tests_is_checked),
         cmocka_unit_test(names_that_anyone_can_choose_are_warned_about),
+        cmocka_unit_test(rules_are_left_alone_when_their_defaults_are_wrong_in_a_hundred_places),
+        cmocka_unit_test(many_parameters_of_a_call_are_compared_like_few),
         cmocka_unit_test(all_errors_of_all_files_are_told_in_one_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
