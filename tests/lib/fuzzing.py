@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
+from addresses import fixed_addresses
 from counting import Count
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,11 +72,13 @@ def seed_command(name: str) -> list[str]:
 
 def fuzz_command(name: str, seconds: int | None) -> list[str]:
     """Without seconds a short run, the same each time."""
-    effort = [f"-max_total_time={seconds}"]
+    before, effort = [], [f"-max_total_time={seconds}"]
     if seconds is None:
-        effort = [f"-runs={SHORT_RUNS[name]}", f"-max_total_time={SHORT_SECONDS}", "-seed=1"]
+        before = fixed_addresses()
+        effort = [f"-runs={SHORT_RUNS[name]}", f"-max_total_time={SHORT_SECONDS}", "-seed=1", "-reload=0"]
     more = ",".join(str(path) for path in seeds(name) if path.parent != SOURCES / "seeds" / name)
-    command = ["nice", "-n", "10", str(program(name)), *LIMITS, *effort, f"-max_len={MAX_LEN}", "-print_final_stats=1"]
+    command = [*before, "nice", "-n", "10", str(program(name)), *LIMITS, *effort]
+    command += [f"-max_len={MAX_LEN}", "-print_final_stats=1"]
     command += [f"-dict={SOURCES}/{name}.dict", f"-artifact_prefix={ARTIFACTS}/fuzz-{name}-"]
     command += [f"-seed_inputs={more}"] if more else []
     return [*command, str(corpus(name, seconds)), str(SOURCES / "seeds" / name)]

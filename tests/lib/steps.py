@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Callable, Iterable, Sequence
 
 import fuzzing
+from addresses import fixed_addresses
 from counting import Count, count_ctest, count_pytest, failed_outputs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,7 +129,7 @@ class Steps:
             command += ["--output-junit", str(result), "--no-tests=ignore"]
             command += ["--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000"]
             command += ["-R", self._options.filter] if self._options.filter else []
-            code = run_logged(log, *fixed_addresses(preset), *command)
+            code = run_logged(log, *addresses(preset), *command)
             append(log, failed_outputs(result))
             return count_ctest(result, code)
 
@@ -144,7 +145,7 @@ class Steps:
             command += [f"--junit-xml={result}", "-v", *arguments]
             command += ["-k", self._options.filter] if self._options.filter else []
             program = {"THINGBRIDGE_BINARY": str(ROOT / f"build/{preset}/thingbridge")}
-            return count_pytest(result, run_logged(log, *fixed_addresses(preset), *command, env=program, timeout_s=timeout_s))
+            return count_pytest(result, run_logged(log, *addresses(preset), *command, env=program, timeout_s=timeout_s))
 
         return Step(name, work, is_quick, is_filtered=True)
 
@@ -224,12 +225,9 @@ def shell_scripts() -> list[Path]:
     return found
 
 
-def fixed_addresses(preset: str) -> list[str]:
+def addresses(preset: str) -> list[str]:
     """gcc 12's ThreadSanitizer cannot live with the address randomisation of newer kernels."""
-    command = ["setarch", os.uname().machine, "-R"]
-    if preset == "tsan" and subprocess.run([*command, "true"], capture_output=True).returncode == 0:
-        return command
-    return []
+    return fixed_addresses() if preset == "tsan" else []
 
 
 def chosen(steps: Iterable[Step], options: argparse.Namespace) -> list[Step]:
