@@ -7,6 +7,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define LINE_SHOWN 160 // bytes of a line
+
+static bool is_inside_character(char c)
+{
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
 static const char *severity_name(enum severity severity)
 {
     return severity == SEVERITY_ERROR ? "error" : "warning";
@@ -31,17 +38,39 @@ static const struct yaml_document *find_document(const char *source, const struc
     return NULL;
 }
 
+// Of a long line what stands around the column (a 0-based byte, moved with it).
+static struct str part_around(struct str line, size_t *column)
+{
+    size_t start = *column > LINE_SHOWN / 2 ? *column - LINE_SHOWN / 2 : 0;
+    if (line.len <= LINE_SHOWN || start >= line.len) {
+        return line;
+    }
+    size_t end = line.len - start > LINE_SHOWN ? start + LINE_SHOWN : line.len;
+    while (is_inside_character(line.data[start])) {
+        start++;
+    }
+    while (end < line.len && is_inside_character(line.data[end])) {
+        end--;
+    }
+    *column -= start;
+    return (struct str){line.data + start, end - start};
+}
+
 // The line, and below it a caret; tabs of the line are kept so that the caret stands where it should.
 static void show_line(FILE *out, const struct problem *problem, const struct yaml_document *document)
 {
-    const char *line = NULL;
-    size_t len = 0;
-    if (document == NULL || !yaml_source_line(document, problem->line, &line, &len) || !str_utf8_valid(line, len)) {
+    struct str line;
+    if (document == NULL || !yaml_source_line(document, problem->line, &line.data, &line.len) ||
+        !str_utf8_valid(line.data, line.len)) {
         return;
     }
-    fprintf(out, "    %.*s\n    ", (int)len, line);
-    for (int i = 0; i + 1 < problem->column && (size_t)i < len; i++) {
-        fputc(line[i] == '\t' ? '\t' : ' ', out);
+    size_t column = problem->column > 0 ? (size_t)problem->column - 1 : 0;
+    line = part_around(line, &column);
+    fprintf(out, "    %.*s\n    ", STR_ARG(line));
+    for (size_t i = 0; i < column && i < line.len; i++) {
+        if (!is_inside_character(line.data[i])) {
+            fputc(line.data[i] == '\t' ? '\t' : ' ', out);
+        }
     }
     fputs("^\n", out);
 }

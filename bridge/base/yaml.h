@@ -46,9 +46,9 @@ enum err yaml_load_file(const char *path, struct yaml_document **out, struct pro
 void yaml_free(struct yaml_document *document);
 
 const struct yaml_node *yaml_root(const struct yaml_document *document);
-// Line `line` (1-based) of the source without its line end, for the caret display. False if there is none, or if it may
-// hold a secret written in line (the value of a key with "secret" or "password" in its name): such lines are never
-// shown.
+// Line `line` (1-based) of the source without its line end, for the caret display. False if there is none, if it has 64
+// KiB or more, or if it may hold a secret written in line (the value of a key with "secret" or "password" in its name):
+// such lines are never shown.
 bool yaml_source_line(const struct yaml_document *document, int line, const char **text, size_t *len);
 
 // Value of a map's key, or NULL.

@@ -6,7 +6,8 @@
 
 #include "base/mem.h"
 
-// Bytes from one mark to the next, so that finding a line never reads much more than that.
+// Bytes from one mark to the next, so that finding a line never reads much more than that. A longer line has a mark on
+// both sides, and is not shown.
 #define MARK_BYTES 65536
 
 // Length of the line break at the start of the text, 0 if there is none. As libyaml counts lines: LF, CR, CR LF, NEL,
@@ -171,18 +172,36 @@ static bool walk_on(struct line_walk *walk, const char *text, size_t len, struct
     return true;
 }
 
+static void add_mark(struct yaml_document *document, const struct line_walk *walk)
+{
+    document->marks[document->mark_count++] = *walk;
+}
+
 void lines_mark(struct yaml_document *document)
 {
     struct line_walk walk = {0};
+    struct line_walk before = walk;
     struct str line;
     bool hidden;
-    document->marks = mem_alloc((document->text_len / MARK_BYTES + 1) * sizeof *document->marks);
-    document->marks[document->mark_count++] = walk;
+    document->marks = mem_alloc((2 * (document->text_len / MARK_BYTES) + 1) * sizeof *document->marks);
+    add_mark(document, &walk);
     while (walk_on(&walk, document->text, document->text_len, &line, &hidden)) {
-        if (walk.offset - document->marks[document->mark_count - 1].offset >= MARK_BYTES) {
-            document->marks[document->mark_count++] = walk;
+        if (line.len >= MARK_BYTES) {
+            add_mark(document, &before);
         }
+        if (walk.offset - document->marks[document->mark_count - 1].offset >= MARK_BYTES) {
+            add_mark(document, &walk);
+        }
+        before = walk;
     }
+}
+
+// Does a line that is too long to be read again and again begin at the mark?
+static bool is_long(const struct yaml_document *document, size_t mark)
+{
+    const struct line_walk *here = &document->marks[mark];
+    return mark + 1 < document->mark_count && here[1].number == here->number + 1 &&
+           here[1].offset - here->offset >= MARK_BYTES;
 }
 
 bool yaml_source_line(const struct yaml_document *document, int line, const char **text, size_t *len)
@@ -191,7 +210,7 @@ bool yaml_source_line(const struct yaml_document *document, int line, const char
     while (mark > 0 && document->marks[mark - 1].number >= line) {
         mark--;
     }
-    if (mark == 0) {
+    if (mark == 0 || is_long(document, mark - 1)) {
         return false;
     }
     struct line_walk walk = document->marks[mark - 1];

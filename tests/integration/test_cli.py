@@ -116,6 +116,20 @@ def test_an_error_in_a_mapping_has_file_line_column_and_caret(
     assert shown[position:] == source[column - 1 :]
 
 
+def test_of_a_long_line_only_the_part_with_the_error_is_shown(tmp_path: Path):
+    good = ", ".join(f"{{name: é{i}, topic: t{i}, invoke: {{identifier: Set, device: d}}}}" for i in range(100))
+    done = check(tmp_path, GOOD_CONFIG, f"version: 1\ndefaults: {{product_key: k}}\nrules: [{good}, {{nam: x}}, {good}]\n")
+    shown, position = caret_line(done.stdout)
+    assert len(shown) < 200
+    assert shown[position:].startswith("nam: x}")
+
+
+def test_the_caret_stands_below_an_error_behind_other_letters(tmp_path: Path):
+    done = check(tmp_path, GOOD_CONFIG, GOOD_RULES.replace("    topic:", "    where: {room: [é, ü], rom: x}\n    topic:"))
+    shown, position = caret_line(done.stdout)
+    assert shown[position:].startswith("rom: x}")
+
+
 def test_all_errors_come_in_one_go(tmp_path: Path):
     done = check(tmp_path, GOOD_CONFIG.replace("endpoint", "endpont"), GOOD_RULES.replace("topic:", "topci:"))
     output = done.stdout + done.stderr

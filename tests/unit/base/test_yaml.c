@@ -295,6 +295,23 @@ static void a_line_far_down_is_found(void **state)
     assert_false(yaml_source_line(document, 100005, &line, &len));
 }
 
+static void a_very_long_line_is_not_shown(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = {0};
+    buf_text(&text, "a: 1\nb: ");
+    for (int i = 0; i < 65536; i++) {
+        buf_char(&text, 'x');
+    }
+    buf_text(&text, "\nc: 2\n");
+    AUTO_YAML struct yaml_document *document = loaded(text.data);
+    const char *line = NULL;
+    size_t len = 0;
+    line_is(document, 1, "a: 1");
+    assert_false(yaml_source_line(document, 2, &line, &len));
+    line_is(document, 3, "c: 2");
+}
+
 static enum err override(struct yaml_document **document, const char *path, const char *text, struct problems *problems)
 {
     AUTO_FREE char *copy = mem_strdup(path);
@@ -417,6 +434,7 @@ int main(void)
         cmocka_unit_test(lines_that_may_hold_a_secret_are_not_shown),
         cmocka_unit_test(lines_of_a_value_that_may_be_a_secret_are_not_shown),
         cmocka_unit_test(a_line_far_down_is_found),
+        cmocka_unit_test(a_very_long_line_is_not_shown),
         cmocka_unit_test(overrides_set_values_by_path),
         cmocka_unit_test(an_override_without_a_document_makes_one),
         cmocka_unit_test(an_override_does_not_show_through_aliases),
