@@ -12,9 +12,8 @@ NAMES = fuzzing.target_names()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_target_has_seeds_a_dictionary_and_a_number_of_runs(name: str):
+def test_a_target_has_seeds_and_a_number_of_runs(name: str):
     assert fuzzing.seeds(name)
-    assert (fuzzing.SOURCES / f"{name}.dict").is_file()
     assert fuzzing.SHORT_RUNS[name] > 0
 
 
@@ -22,7 +21,7 @@ def test_nothing_is_there_for_a_target_that_is_none():
     assert set(fuzzing.SHORT_RUNS) == set(NAMES)
     assert set(fuzzing.MORE_SEEDS) <= set(NAMES)
     assert {path.name for path in (fuzzing.SOURCES / "seeds").iterdir()} == set(NAMES)
-    assert {path.stem for path in fuzzing.SOURCES.glob("*.dict")} == set(NAMES)
+    assert {path.stem for path in fuzzing.SOURCES.glob("*.dict")} <= set(NAMES)
 
 
 def test_files_of_other_folders_are_seeds_too():
