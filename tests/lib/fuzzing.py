@@ -28,7 +28,7 @@ SHORT_SECONDS = 15  # of a short run at most, whatever its number of inputs
 SHORT_RUNS = {
     "api_answer": 20_000, "config": 15_000, "decimal": 200_000, "json": 300_000, "loop": 8_000, "mapping": 20_000,
     "model": 200_000, "stored": 200_000, "template": 100_000, "text": 60_000, "topic": 30_000,
-}  # fmt: skip
+}
 # Files that are seeds too, where they stand.
 MORE_SEEDS = {
     "config": ["tests/schema-corpus/config/*/*.yaml"],
@@ -104,7 +104,7 @@ def run_logged(command: Sequence[str]) -> tuple[bool, str]:
     done = subprocess.run(
         command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace",
-    )  # fmt: skip
+    )
     return done.returncode == 0, f"$ {shlex.join(command)}\n{done.stdout}"
 
 
