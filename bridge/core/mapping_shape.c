@@ -254,8 +254,19 @@ static bool rest_fits(const struct shape *shape, size_t first, const struct text
     return false;
 }
 
-static bool overlaps_from(const struct shape *a, size_t i, const struct shape *b, size_t k)
+// `failed` has what was found not to overlap: with several `multi` the same is asked again and again.
+struct comparison {
+    const struct shape *a;
+    const struct shape *b;
+    bool *failed;
+};
+
+static bool overlaps_from(const struct comparison *comparison, size_t i, size_t k);
+
+static bool overlaps_at(const struct comparison *comparison, size_t i, size_t k)
 {
+    const struct shape *a = comparison->a;
+    const struct shape *b = comparison->b;
     if (i == a->count && k == b->count) {
         return true;
     }
@@ -263,18 +274,35 @@ static bool overlaps_from(const struct shape *a, size_t i, const struct shape *b
         return rest_fits(a, i, &b->levels[k].globs);
     }
     if (i < a->count && a->levels[i].multi) {
-        return overlaps_from(a, i + 1, b, k) || (k < b->count && overlaps_from(a, i, b, k + 1));
+        return overlaps_from(comparison, i + 1, k) || (k < b->count && overlaps_from(comparison, i, k + 1));
     }
     if (k < b->count && b->levels[k].multi) {
-        return overlaps_from(a, i, b, k + 1) || (i < a->count && overlaps_from(a, i + 1, b, k));
+        return overlaps_from(comparison, i, k + 1) || (i < a->count && overlaps_from(comparison, i + 1, k));
     }
     return i < a->count && k < b->count && levels_meet(&a->levels[i], &b->levels[k]) &&
-           overlaps_from(a, i + 1, b, k + 1);
+           overlaps_from(comparison, i + 1, k + 1);
+}
+
+static bool overlaps_from(const struct comparison *comparison, size_t i, size_t k)
+{
+    bool *failed = &comparison->failed[i * (comparison->b->count + 1) + k];
+    if (!*failed) {
+        *failed = !overlaps_at(comparison, i, k);
+    }
+    return !*failed;
 }
 
 bool shape_overlaps(const struct shape *reply, const struct shape *command)
 {
-    return overlaps_from(reply, 0, command, 0);
+    bool few[64] = {false};
+    size_t size = (reply->count + 1) * (command->count + 1);
+    // No topic has so many levels.
+    if (reply->count > TOPIC_MAX_LEN + 1 + MAX_MULTI) {
+        return false;
+    }
+    AUTO_FREE bool *many = size > sizeof few ? mem_alloc(size) : NULL;
+    struct comparison comparison = {reply, command, many != NULL ? many : few};
+    return overlaps_from(&comparison, 0, 0);
 }
 
 // As the level of a filter; NULL if only '+' can stand for it. The caller frees it. *exact is cleared if it stands for

@@ -3,13 +3,12 @@
 // replies.
 #include "fuzz.h"
 
-#include "base/clock.h"
 #include "base/yaml.h"
 #include "core/explain.h"
-#include "core/mapping_internal.h"
 #include "core/mapping_test.h"
 #include "core/rehearse.h"
 #include "core/sign.h"
+#include "rules.h"
 
 #define UUID      "0192d3c1-0000-7000-8000-000000000001"
 #define NOON_MS   1795262400000LL
@@ -267,6 +266,8 @@ static void check_message(const struct mapping *mapping, const struct message *m
         must_keep_id(message, command);
         must_be_allowed(command);
         must_be_request(rule, command);
+        must_be_no_loop(mapping, rule, message, rule->ack);
+        must_be_no_loop(mapping, rule, message, rule->result);
         must_be_reply_topic(mapping, command->ack_topic);
         must_be_reply_topic(mapping, command->result_topic);
         must_be_reply_topic(mapping, command->response_topic);

@@ -271,7 +271,8 @@ static void check_filters(const struct lines *lines)
 
 static void check_glob(const char *glob, const char *text)
 {
-    if (strlen(glob) <= MAX_GLOB && strlen(text) <= MAX_GLOB && str_utf8_valid(text, strlen(text))) {
+    bool is_utf8 = str_utf8_valid(glob, strlen(glob)) && str_utf8_valid(text, strlen(text));
+    if (is_utf8 && strlen(glob) <= MAX_GLOB && strlen(text) <= MAX_GLOB) {
         MUST(str_glob(glob, text, strlen(text)) == plain_glob(glob, text));
     }
 }

@@ -26,9 +26,9 @@ MAX_LEN = 8192  # bytes of an input that is made; seeds may be longer
 SHORT_SECONDS = 15  # of a short run at most, whatever its number of inputs
 # Inputs of a short run: about eight seconds' worth each.
 SHORT_RUNS = {
-    "api_answer": 20_000, "config": 15_000, "decimal": 200_000, "json": 300_000, "mapping": 20_000,
+    "api_answer": 20_000, "config": 15_000, "decimal": 200_000, "json": 300_000, "loop": 8_000, "mapping": 20_000,
     "model": 200_000, "stored": 200_000, "template": 100_000, "text": 60_000, "topic": 30_000,
-}  # fmt: skip
+}
 # Files that are seeds too, where they stand.
 MORE_SEEDS = {
     "config": ["tests/schema-corpus/config/*/*.yaml"],
@@ -58,6 +58,10 @@ def seeds(name: str) -> list[Path]:
     return sorted(found)
 
 
+def dictionary(name: str) -> Path:
+    return SOURCES / f"{name}.dict"
+
+
 def artifacts(name: str) -> list[Path]:
     return sorted(ARTIFACTS.glob(f"fuzz-{name}-*-*"))
 
@@ -79,7 +83,8 @@ def fuzz_command(name: str, seconds: int | None) -> list[str]:
     more = ",".join(str(path) for path in seeds(name) if path.parent != SOURCES / "seeds" / name)
     command = [*before, "nice", "-n", "10", str(program(name)), *LIMITS, *effort]
     command += [f"-max_len={MAX_LEN}", "-print_final_stats=1"]
-    command += [f"-dict={SOURCES}/{name}.dict", f"-artifact_prefix={ARTIFACTS}/fuzz-{name}-"]
+    command += [f"-artifact_prefix={ARTIFACTS}/fuzz-{name}-"]
+    command += [f"-dict={dictionary(name)}"] if dictionary(name).exists() else []
     command += [f"-seed_inputs={more}"] if more else []
     return [*command, str(corpus(name, seconds)), str(SOURCES / "seeds" / name)]
 
@@ -99,7 +104,7 @@ def run_logged(command: Sequence[str]) -> tuple[bool, str]:
     done = subprocess.run(
         command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace",
-    )  # fmt: skip
+    )
     return done.returncode == 0, f"$ {shlex.join(command)}\n{done.stdout}"
 
 

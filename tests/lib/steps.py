@@ -34,13 +34,20 @@ class Step:
     is_filtered: bool = False  # it takes --filter itself; other steps are left out unless their name fits
 
 
+def seconds(text: str) -> int:
+    """At least one: none would be without end."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
 def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/run", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="debug build, format, unit and integration tests only")
     parser.add_argument("--filter", metavar="X", help="only steps, unit programs and tests whose name contains X")
     parser.add_argument("--bench", action="store_true", help="the whole benchmark in place of its short form")
     parser.add_argument("--crash-injections", metavar="N", type=int, help="in the crash test (default 200)")
-    parser.add_argument("--fuzz-seconds", metavar="N", type=int, help="for each fuzz target (default: a short run)")
+    parser.add_argument("--fuzz-seconds", metavar="N", type=seconds, help="for each fuzz target (default: a short run)")
     parser.add_argument("--jobs", metavar="N", type=int, default=os.cpu_count() or 2, help="at a time (default %(default)s)")
     parser.add_argument("--yes", action="store_true", help="do not ask before packages are installed")
     return parser.parse_args(arguments)

@@ -59,6 +59,26 @@ static void two_globs_that_cannot_both_fit_are_no_loop(void **state)
                  4, "by the rule \"b\"");
 }
 
+static void a_reply_of_several_rests_is_compared_with_many_levels(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"z", "e"};
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        AUTO_BUF struct buf text = {0};
+        buf_text(&text, HEAD "- {name: a, topic: \"{p#}\", where: {p: \"q/*\"}, " SET
+                             ", reply: {result: \"a/${p}/b/${p}/c/${p}/e\", ack: none}}\n- {name: b, topic: \"a/");
+        for (int k = 0; k < 480; k++) {
+            buf_text(&text, "+/");
+        }
+        buf_printf(&text, "%s\", " SET ", reply: none}\n", ends[i]);
+        if (i == 0) {
+            mapping_destroy(load(text.data));
+        } else {
+            assert_error(text.data, 4, "by the rule \"b\"");
+        }
+    }
+}
+
 static void reply_topics_that_are_never_allowed_are_errors(void **state)
 {
     (void)state;
@@ -92,6 +112,7 @@ int main(void)
         cmocka_unit_test(a_reply_that_some_rule_could_take_is_an_error),
         cmocka_unit_test(what_where_rules_out_is_no_loop),
         cmocka_unit_test(two_globs_that_cannot_both_fit_are_no_loop),
+        cmocka_unit_test(a_reply_of_several_rests_is_compared_with_many_levels),
         cmocka_unit_test(reply_topics_that_are_never_allowed_are_errors),
         cmocka_unit_test(what_only_the_message_tells_is_checked_for_each_message),
     };
