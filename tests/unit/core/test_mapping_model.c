@@ -162,7 +162,7 @@ static void a_model_that_cannot_be_read_is_told_once_at_its_place(void **state)
     } rows[] = {{"/nowhere/model.json", "No such file"},
                 {"/", "is a directory"},
                 {"/dev/null", "no regular file"},
-                {TEST_SOURCE_DIR "/mappings/README.md", "not valid JSON"}};
+                {TEST_SOURCE_DIR "/mappings/README.md", "it cannot be read: JSON, byte 1"}};
     struct mapping_options options = file_options();
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         AUTO_BUF struct buf text = {0};
