@@ -60,6 +60,18 @@ static void override_from(const char *variable, struct yaml_document **document,
     }
 }
 
+// Kubernetes sets variables in all pods for each Service, and one may be called thingbridge.
+static bool is_of_kubernetes(const char *variable)
+{
+    static const char *const beginnings[] = {ENV_PREFIX "PORT=", ENV_PREFIX "PORT_", ENV_PREFIX "SERVICE_"};
+    for (size_t i = 0; i < COUNT_OF(beginnings); i++) {
+        if (strncmp(variable, beginnings[i], strlen(beginnings[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_setting(const char *variable)
 {
 #ifdef THINGBRIDGE_FAULTS
@@ -67,7 +79,8 @@ static bool is_setting(const char *variable)
         return false;
     }
 #endif
-    return strncmp(variable, ENV_PREFIX, strlen(ENV_PREFIX)) == 0 && strchr(variable, '=') != NULL;
+    return strncmp(variable, ENV_PREFIX, strlen(ENV_PREFIX)) == 0 && strchr(variable, '=') != NULL &&
+           !is_of_kubernetes(variable);
 }
 
 static void read_environment(struct yaml_document **document, struct problems *problems)

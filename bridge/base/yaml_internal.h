@@ -23,7 +23,7 @@ struct yaml_document {
     struct yaml_node *root;
     char *text; // of the source, for yaml_source_line; NULL if it was made from nothing
     size_t text_len;
-    struct yaml_node **nodes;   // owned; aliases share nodes, so the tree itself owns none
+    struct yaml_node **nodes; // owned; aliases share nodes, so the tree itself owns none
     size_t node_count;
     char **sources; // owned
     size_t source_count;

@@ -96,6 +96,14 @@ static const struct topic_level *level_of_capture(const struct topic_pattern *pa
     return &pattern->levels[i];
 }
 
+// Any text: as it stands between slashes, it is one level or more.
+static void mark_levels(struct buf *out)
+{
+    buf_char(out, '*');
+    buf_char(out, '/');
+    buf_char(out, MULTI_MARK);
+}
+
 // False if the expression's text depends on the message's content.
 static bool mark_expression(const struct rule *rule, const struct expression *expression, struct buf *out)
 {
@@ -103,14 +111,16 @@ static bool mark_expression(const struct rule *rule, const struct expression *ex
     switch (expression->kind) {
     case EXPRESSION_TOPIC:
         if (filtered) {
-            buf_char(out, MULTI_MARK);
+            mark_levels(out);
         } else {
             mark_topic(rule->pattern, out);
         }
         return true;
     case EXPRESSION_CAPTURE: {
         const struct topic_level *level = level_of_capture(rule->pattern, expression->capture);
-        if (filtered && level->kind == LEVEL_ONE) {
+        if (level->kind == LEVEL_REST) {
+            mark_levels(out);
+        } else if (filtered) {
             buf_char(out, '*');
         } else {
             mark_level(level, out);

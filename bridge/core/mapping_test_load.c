@@ -8,6 +8,7 @@
 #include "core/code.h"
 #include "core/mapping_test_internal.h"
 #include "core/show.h"
+#include "core/template_internal.h"
 #include "core/topic.h"
 
 #define MAX_TESTS 10000
@@ -44,6 +45,17 @@ static void check_properties(const struct yaml_node *node, struct problems *prob
     }
 }
 
+// A map or list is sent as JSON, where a number can become another than was meant. Text is what senders send, `on` too.
+static void warn_values(const struct yaml_node *node, struct problems *problems)
+{
+    if (node->kind == YAML_SCALAR && yaml_type(node) != YAML_TEXT) {
+        template_warn_constant(node, problems);
+    }
+    for (size_t i = 0; i < node->count; i++) {
+        warn_values(node->items[i], problems);
+    }
+}
+
 static void check_message(const struct yaml_node *node, const struct test_keys *keys, struct problems *problems)
 {
     int64_t ignored;
@@ -60,6 +72,9 @@ static void check_message(const struct yaml_node *node, const struct test_keys *
     }
     if (keys->properties != NULL) {
         check_properties(keys->properties, problems);
+    }
+    if (keys->payload != NULL && keys->payload->kind != YAML_SCALAR) {
+        warn_values(keys->payload, problems);
     }
 }
 

@@ -171,6 +171,21 @@ static void variables_for_tests_pass_only_in_builds_for_tests(void **state)
     unsetenv("THINGBRIDGE_TEST_KILL");
 }
 
+static void variables_that_kubernetes_sets_for_a_service_are_no_settings(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"THINGBRIDGE_PORT", "THINGBRIDGE_PORT_10464_TCP", "THINGBRIDGE_SERVICE_HOST"};
+    struct fixture fixture;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        setenv(names[i], "tcp://10.0.0.1:10464", 1);
+    }
+    assert_int_equal(load(&fixture, SMALLEST), ERR_OK);
+    clear(&fixture);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        unsetenv(names[i]);
+    }
+}
+
 static void an_unknown_variable_is_an_error_that_names_it(void **state)
 {
     (void)state;
@@ -266,6 +281,7 @@ int main(void)
         cmocka_unit_test(json_is_read_as_well),
         cmocka_unit_test(the_environment_wins_over_the_file),
         cmocka_unit_test(variables_for_tests_pass_only_in_builds_for_tests),
+        cmocka_unit_test(variables_that_kubernetes_sets_for_a_service_are_no_settings),
         cmocka_unit_test(an_unknown_variable_is_an_error_that_names_it),
         cmocka_unit_test(what_is_missing_is_said),
         cmocka_unit_test(wrong_values_are_told_at_their_place),

@@ -230,6 +230,15 @@ static void the_shape_of_tests_is_checked(void **state)
     assert_error("version: 1\ntests: [a]\n", 2, "keys are expected");
 }
 
+static void values_of_a_test_s_payload_that_become_others_are_warned_about(void **state)
+{
+    (void)state;
+    assert_warning("version: 1\ntests:\n- topic: a\n  payload:\n    list: [1, {n: 18446744073709551616}]\n"
+                   "  expect: {no_rule: true}\n",
+                   5, "64 bits");
+    mapping_destroy(load("version: 1\ntests: [{topic: a, payload: 18446744073709551616, expect: {no_rule: true}}]\n"));
+}
+
 static void names_that_anyone_can_choose_are_warned_about(void **state)
 {
     (void)state;
@@ -379,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_platform_is_one_that_is_configured),
         cmocka_unit_test(entries_of_reply_allow_are_topic_filters),
         cmocka_unit_test(the_shape_of_tests_is_checked),
+        cmocka_unit_test(values_of_a_test_s_payload_that_become_others_are_warned_about),
         cmocka_unit_test(names_that_anyone_can_choose_are_warned_about),
         cmocka_unit_test(rules_are_left_alone_when_their_defaults_are_wrong_in_a_hundred_places),
         cmocka_unit_test(many_parameters_of_a_call_are_compared_like_few),

@@ -47,6 +47,19 @@ static void what_where_rules_out_is_no_loop(void **state)
                               "- {name: b, topic: \"s/+/set\", " SET "}\n"));
 }
 
+static void a_rest_that_is_empty_still_leaves_its_slash(void **state)
+{
+    (void)state;
+    mapping_destroy(load(HEAD "- {name: a, topic: \"x/{p#}\", " SET ", reply: {result: \"y/${p}\", ack: none}}\n"
+                              "- {name: b, topic: y, " SET ", reply: none}\n"));
+    assert_error(HEAD "- {name: a, topic: \"x/{p#}\", " SET ", reply: {result: \"y${p}\", ack: none}}\n"
+                      "- {name: b, topic: y, " SET ", reply: none}\n",
+                 4, "by the rule \"b\"");
+    assert_error(HEAD "- {name: a, topic: \"x/{p#}\", " SET ", reply: {result: \"y/${p}\", ack: none}}\n"
+                      "- {name: b, topic: \"y/+\", " SET ", reply: none}\n",
+                 4, "by the rule \"b\"");
+}
+
 static void two_globs_that_cannot_both_fit_are_no_loop(void **state)
 {
     (void)state;
@@ -111,6 +124,7 @@ int main(void)
         cmocka_unit_test(a_default_reply_under_a_rule_for_everything_below_is_an_error),
         cmocka_unit_test(a_reply_that_some_rule_could_take_is_an_error),
         cmocka_unit_test(what_where_rules_out_is_no_loop),
+        cmocka_unit_test(a_rest_that_is_empty_still_leaves_its_slash),
         cmocka_unit_test(two_globs_that_cannot_both_fit_are_no_loop),
         cmocka_unit_test(a_reply_of_several_rests_is_compared_with_many_levels),
         cmocka_unit_test(reply_topics_that_are_never_allowed_are_errors),
