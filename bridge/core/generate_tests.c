@@ -1,6 +1,10 @@
 // Tests for the rules that are written from a thing model: arguments that a service takes, and one that it does not.
+#include <string.h>
+
 #include "base/mem.h"
 #include "core/generate_internal.h"
+
+#define MAX_BYTES 100000 // of arguments or a result: well below what a message and a request may have
 
 static void begin_test(struct buf *out, const struct model_service *service, const char *what, const char *topic)
 {
@@ -31,6 +35,13 @@ static void write_refusal(struct buf *out, const struct model_service *service, 
     buf_text(out, "    expect: {rejected: argument_invalid}\n");
 }
 
+// A command has its limits.
+static bool is_small(const struct json_object *value)
+{
+    AUTO_FREE char *text = json_print(value);
+    return strlen(text) <= MAX_BYTES;
+}
+
 void generate_tests(const struct model_service *service, const char *product_key, const char *topic, const char *device,
                     struct buf *out)
 {
@@ -39,7 +50,7 @@ void generate_tests(const struct model_service *service, const char *product_key
     AUTO_JSON struct json_object *sent = NULL;
     struct failure failure;
     // Bounds that nothing fits, as an int from 0.5 to 0.7: nothing can be expected of such a service.
-    if (model_check_args(service, args, &sent, &failure) != ERR_OK) {
+    if (model_check_args(service, args, &sent, &failure) != ERR_OK || !is_small(args) || !is_small(result)) {
         return;
     }
     begin_test(out, service, service->input_count > 0 ? "takes its arguments" : "takes no arguments", topic);

@@ -1,4 +1,6 @@
 // Values that fit a model.
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -19,7 +21,8 @@ static struct json_object *sample_number(const struct model_data *data)
         return json_new_int(0);
     }
     AUTO_FREE char *text = decimal_print(&decimal, data->type != MODEL_INT);
-    return json_new_number(text);
+    // What is beyond double is no JSON.
+    return isinf(strtod(text, NULL)) ? json_new_int(0) : json_new_number(text);
 }
 
 static struct json_object *sample_text(const struct model_data *data)

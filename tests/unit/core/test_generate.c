@@ -195,6 +195,52 @@ static void two_models_have_one_product_and_each_service_once(void **state)
     model_free(lock);
 }
 
+// A service `identifier` with four arguments of this type.
+static void append_service(struct buf *out, const char *identifier, const char *data_type)
+{
+    buf_printf(out, "%s{\"identifier\":\"%s\",\"callType\":\"sync\",\"inputData\":[", out->len > 0 ? "," : "",
+               identifier);
+    for (int i = 0; i < 4; i++) {
+        buf_printf(out, "%s{\"identifier\":\"a%d\",\"dataType\":%s}", i > 0 ? "," : "", i, data_type);
+    }
+    buf_text(out, "]}");
+}
+
+static char *huge_struct(void)
+{
+    AUTO_BUF struct buf out = {0};
+    buf_text(&out, "{\"type\":\"struct\",\"specs\":[");
+    for (int i = 0; i < 1000; i++) {
+        buf_printf(&out, "%s{\"identifier\":\"m%060d\",\"dataType\":{\"type\":\"text\"}}", i > 0 ? "," : "", i);
+    }
+    buf_text(&out, "]}");
+    return buf_steal(&out);
+}
+
+static void a_service_whose_arguments_no_payload_can_hold_has_no_tests(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf services = {0};
+    AUTO_FREE char *huge = huge_struct();
+    append_service(&services, "Far", "{\"type\":\"double\",\"specs\":{\"min\":\"1e403\"}}");
+    append_service(&services, "Large", huge);
+    append_service(&services, "Good", "{\"type\":\"double\",\"specs\":{\"max\":\"1e403\"}}");
+    AUTO_FREE char *model_text = mem_printf("{\"profile\":{\"productKey\":\"p\"},\"services\":[%s]}", services.data);
+    struct model *model = model_of(model_text);
+    const struct model *models[] = {model};
+    const char *paths[] = {"m.json"};
+    const struct generate_options options = {
+        .topic = GENERATE_DEFAULT_TOPIC, .models = models, .paths = paths, .model_count = 1};
+    char *text = NULL;
+    struct diag diag = {""};
+    assert_int_equal(generate_mapping(&options, &text, &diag), ERR_OK);
+    assert_null(strstr(text, "Far takes"));
+    assert_null(strstr(text, "Large takes"));
+    assert_non_null(strstr(text, "Good takes"));
+    model_free(model);
+    free(text);
+}
+
 static void assert_generate_refused(const char *model_text, const char *topic, const char *product, enum err err,
                                     const char *words)
 {
@@ -236,6 +282,7 @@ int main(void)
         cmocka_unit_test(its_tests_pass_as_they_are),
         cmocka_unit_test(the_test_of_a_synchronous_service_has_its_reply),
         cmocka_unit_test(two_models_have_one_product_and_each_service_once),
+        cmocka_unit_test(a_service_whose_arguments_no_payload_can_hold_has_no_tests),
         cmocka_unit_test(what_cannot_be_generated_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
