@@ -205,6 +205,8 @@ struct shape {
 void shape_of_rule(const struct rule *rule, struct shape *out);
 // False if the topic depends on the message's content: nothing can be told about it before it is there.
 bool shape_of_reply(const struct rule *rule, const struct template *tmpl, struct shape *out);
+// It fits one text only.
+bool glob_is_fixed(const char *glob);
 // The texts to which `where` holds each capture, one per capture of the topic; NULL: others too.
 void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TOPIC_MAX_CAPTURES]);
 bool shape_overlaps(const struct shape *reply, const struct shape *command);

@@ -61,18 +61,13 @@ static struct level_texts texts_of_part(const struct part *part, size_t level)
     return texts;
 }
 
-static bool is_fixed(const char *glob)
-{
-    return strpbrk(glob, "*?") == NULL;
-}
-
 // Does the glob fit all that the other fits? A '?' of it could be taken for a '*' of the other, so then it is no.
 static bool glob_covers(const char *wide, bool wide_literal, const char *narrow, bool narrow_literal)
 {
     if (wide_literal) {
-        return (narrow_literal || is_fixed(narrow)) && strcmp(wide, narrow) == 0;
+        return (narrow_literal || glob_is_fixed(narrow)) && strcmp(wide, narrow) == 0;
     }
-    bool comparable = narrow_literal || is_fixed(narrow) || strchr(wide, '?') == NULL;
+    bool comparable = narrow_literal || glob_is_fixed(narrow) || strchr(wide, '?') == NULL;
     return strcmp(wide, narrow) == 0 || (comparable && str_glob(wide, narrow, strlen(narrow)));
 }
 

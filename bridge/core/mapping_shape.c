@@ -182,7 +182,7 @@ bool shape_of_reply(const struct rule *rule, const struct template *tmpl, struct
     return true;
 }
 
-static bool is_fixed(const char *glob)
+bool glob_is_fixed(const char *glob)
 {
     return strpbrk(glob, "*?") == NULL;
 }
@@ -193,7 +193,7 @@ void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TO
         const struct where *where = rule_find_where(rule, (int)i);
         bool fixed = where != NULL;
         for (size_t k = 0; fixed && k < where->globs.count; k++) {
-            fixed = is_fixed(where->globs.items[k]);
+            fixed = glob_is_fixed(where->globs.items[k]);
         }
         out[i] = fixed ? &where->globs : NULL;
     }
@@ -226,10 +226,10 @@ static bool ends_agree(const char *a, const char *b)
 
 bool globs_meet(const char *a, const char *b)
 {
-    if (is_fixed(a)) {
+    if (glob_is_fixed(a)) {
         return str_glob(b, a, strlen(a));
     }
-    return is_fixed(b) ? str_glob(a, b, strlen(b)) : ends_agree(a, b);
+    return glob_is_fixed(b) ? str_glob(a, b, strlen(b)) : ends_agree(a, b);
 }
 
 static bool levels_meet(const struct shape_level *a, const struct shape_level *b)
