@@ -51,6 +51,7 @@ struct edge {
 
 struct search {
     const struct filter_tree *tree;
+    bool by_name; // for a topic name, in which nothing is a wildcard
     filter_tree_visit *visit;
     void *context;
 };
@@ -295,6 +296,16 @@ static bool visit_level(const struct search *search, uint32_t at, struct str lev
     return visit_edge(search, edge_of(at, false, level, hash), rest);
 }
 
+static bool visit_children(const struct search *search, uint32_t at, struct str level, const char *rest, bool first,
+                           bool is_text)
+{
+    if (is_text) {
+        return visit_level(search, at, level, rest);
+    }
+    return level_is_one(level) ? visit_text_children(search, at, rest, first)
+                               : visit_beginning(search, at, (struct str){level.data, level.len - 1}, rest);
+}
+
 static bool visit_overlapping(const struct search *search, uint32_t at, const char *rest, bool first)
 {
     const struct node *node = &search->tree->nodes[at];
@@ -302,18 +313,11 @@ static bool visit_overlapping(const struct search *search, uint32_t at, const ch
     if (!level_next(&rest, &level)) {
         return emit(search, at) && emit(search, node->rest);
     }
-    if (level_is_rest(level)) {
+    bool is_text = search->by_name || (!level_is_wild(level) && !level_is_prefix(level));
+    if (!is_text && level_is_rest(level)) {
         return visit_all_below(search, at, first);
     }
-    if (level_is_one(level)) {
-        if (!visit_text_children(search, at, rest, first)) {
-            return false;
-        }
-    } else if (level_is_prefix(level)) {
-        if (!visit_beginning(search, at, (struct str){level.data, level.len - 1}, rest)) {
-            return false;
-        }
-    } else if (!visit_level(search, at, level, rest)) {
+    if (!visit_children(search, at, level, rest, first, is_text)) {
         return false;
     }
     if (first && level_is_dollar(level)) {
@@ -322,8 +326,14 @@ static bool visit_overlapping(const struct search *search, uint32_t at, const ch
     return emit(search, node->rest) && (node->one == 0 || visit_overlapping(search, node->one, rest, false));
 }
 
+void filter_tree_match(const struct filter_tree *tree, const char *name, filter_tree_visit *visit, void *context)
+{
+    struct search search = {tree, true, visit, context};
+    visit_overlapping(&search, 0, name, true);
+}
+
 void filter_tree_search(const struct filter_tree *tree, const char *filter, filter_tree_visit *visit, void *context)
 {
-    struct search search = {tree, visit, context};
+    struct search search = {tree, false, visit, context};
     visit_overlapping(&search, 0, filter, true);
 }

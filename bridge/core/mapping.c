@@ -122,6 +122,6 @@ const struct rule *mapping_match(const struct mapping *mapping, const char *topi
     if (mapping_is_own_topic(mapping, topic)) {
         return NULL;
     }
-    filter_tree_search(mapping->tree, topic, find_first, &match);
+    filter_tree_match(mapping->tree, topic, find_first, &match);
     return match.best == SIZE_MAX ? NULL : mapping->rules[match.best];
 }

@@ -201,7 +201,7 @@ uint32_t subscription_set_lowest(const struct subscription_set *set, const char 
 {
     size_t lowest = SIZE_MAX;
     if (set->tree != NULL) {
-        filter_tree_search(set->tree, name, keep_lowest, &lowest);
+        filter_tree_match(set->tree, name, keep_lowest, &lowest);
     }
     return lowest == SIZE_MAX ? 0 : set->items[lowest].id;
 }

@@ -175,6 +175,22 @@ static void the_index_gives_what_trying_all_rules_would_give(void **state)
     }
 }
 
+// What marks a beginning in the index comes in no topic of the rules, but anyone can send it.
+static void control_characters_in_a_topic_fit_nothing_but_captures(void **state)
+{
+    (void)state;
+    struct mapping *mapping =
+        load(HEAD "- {name: glob, topic: \"home/{room}/set\", where: {room: \"hall-*\"}, " SET "}\n"
+                  "- {name: text, topic: home/kitchen/set, " SET "}\n"
+                  "- {name: any, topic: \"garden/{place}/set\", " SET "}\n");
+    assert_match(mapping, "home/\1/set", NULL);
+    assert_match(mapping, "home/h\1/set", NULL);
+    assert_match(mapping, "home/kitchen\1/set", NULL);
+    assert_match(mapping, "home/hall-1/set", "glob");
+    assert_match(mapping, "garden/\1/set", "any");
+    mapping_destroy(mapping);
+}
+
 static void topics_of_the_bridge_itself_are_never_commands(void **state)
 {
     (void)state;
@@ -281,6 +297,7 @@ int main(void)
         cmocka_unit_test(where_holds_captures_to_globs_and_the_next_rule_is_tried),
         cmocka_unit_test(many_values_of_where_are_tried_like_few),
         cmocka_unit_test(the_index_gives_what_trying_all_rules_would_give),
+        cmocka_unit_test(control_characters_in_a_topic_fit_nothing_but_captures),
         cmocka_unit_test(topics_of_the_bridge_itself_are_never_commands),
         cmocka_unit_test(rules_of_several_files_follow_each_other_and_share_groups),
         cmocka_unit_test(filters_of_the_rules_are_told_for_subscribing),
