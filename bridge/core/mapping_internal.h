@@ -204,7 +204,9 @@ struct shape {
 };
 void shape_of_rule(const struct rule *rule, struct shape *out);
 // False if the topic depends on the message's content: nothing can be told about it before it is there.
-bool shape_of_reply(const struct rule *rule, const struct template *tmpl, struct shape *out);
+// `has_rest`: whether the command's topic has one, as "a/{rest#}" also takes "a".
+bool shape_of_reply(const struct rule *rule, const struct template *tmpl, bool has_rest, struct shape *out);
+bool shape_can_lack_rest(const struct rule *rule);
 // It fits one text only.
 bool glob_is_fixed(const char *glob);
 // The texts to which `where` holds each capture, one per capture of the topic; NULL: others too.
@@ -212,9 +214,9 @@ void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TO
 bool shape_overlaps(const struct shape *reply, const struct shape *command);
 // Is there a text that fits both? Yes also for some pairs without one.
 bool globs_meet(const char *a, const char *b);
-// Topic filters that together cover the shape: levels with few fixed values are written out; with_prefixes those with
-// few globs too, as the levels with FILTER_TREE_PREFIX. True if they match no other topic than the shape does.
-bool shape_filters(const struct shape *shape, bool with_prefixes, struct text_list *out);
+// Topic filters that together cover the shape: levels with few fixed values are written out,
+// those with few globs as levels with FILTER_TREE_PREFIX. True if they match no other topic than the shape does.
+bool shape_filters(const struct shape *shape, struct text_list *out);
 void shape_free(struct shape *shape);
 
 // Errors for reply topics that would be taken for commands. `sources` has one per rule.

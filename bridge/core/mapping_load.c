@@ -192,7 +192,7 @@ static void fill_tree(struct mapping *mapping)
         struct shape shape;
         struct text_list filters;
         shape_of_rule(mapping->rules[i], &shape);
-        mapping->filter_decides[i] = shape_filters(&shape, true, &filters);
+        mapping->filter_decides[i] = shape_filters(&shape, &filters);
         for (size_t k = 0; k < filters.count; k++) {
             filter_tree_add(mapping->tree, filters.items[k], i);
         }

@@ -53,12 +53,29 @@ static const struct rule *find_loop(const struct loop_check *check, const struct
 {
     struct loop_search search = {.check = check, .reply = reply, .found = SIZE_MAX};
     struct text_list filters;
-    (void)shape_filters(reply, false, &filters);
+    (void)shape_filters(reply, &filters);
     for (size_t i = 0; i < filters.count; i++) {
         search_filter(check, filters.items[i], &search);
     }
     text_list_free(&filters);
     return search.found != SIZE_MAX ? check->mapping->rules[search.found] : NULL;
+}
+
+// NULL if there is none, or if it depends on the message's content.
+static const struct rule *find_taker_of(const struct loop_check *check, const struct rule *rule,
+                                        const struct template *tmpl)
+{
+    const struct rule *taker = NULL;
+    size_t count = shape_can_lack_rest(rule) ? 2 : 1;
+    for (size_t i = 0; i < count && taker == NULL; i++) {
+        struct shape shape;
+        if (!shape_of_reply(rule, tmpl, i == 0, &shape)) {
+            return NULL;
+        }
+        taker = find_loop(check, &shape);
+        shape_free(&shape);
+    }
+    return taker;
 }
 
 static bool begins_with_topic(const struct template *tmpl)
@@ -95,7 +112,6 @@ static const struct yaml_node *place_of_reply(const struct rule_source *source, 
 static void check_reply(const struct loop_check *check, const struct rule *rule, const struct template *tmpl,
                         const struct yaml_node *node)
 {
-    struct shape shape;
     if (tmpl == NULL) {
         return;
     }
@@ -108,11 +124,7 @@ static void check_reply(const struct loop_check *check, const struct rule *rule,
             show_text(rule->keys.name).text, show_text(tmpl->text).text, check->mapping->base_topic);
         return;
     }
-    if (!shape_of_reply(rule, tmpl, &shape)) {
-        return;
-    }
-    const struct rule *taker = find_loop(check, &shape);
-    shape_free(&shape);
+    const struct rule *taker = find_taker_of(check, rule, tmpl);
     if (taker != NULL) {
         yaml_problem(check->problems, SEVERITY_ERROR, node,
                      "the reply topic %s of the rule %s would be taken for a command by %s %s (topic %s); reply to a "

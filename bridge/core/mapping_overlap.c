@@ -356,7 +356,7 @@ static void add_rule(struct look *look, size_t index)
     struct shape shape;
     struct text_list filters;
     shape_of_rule(look->mapping->rules[index], &shape);
-    shape_filters(&shape, true, &filters);
+    shape_filters(&shape, &filters);
     for (size_t i = 0; i < filters.count; i++) {
         filter_tree_add(look->earlier, filters.items[i], index);
     }

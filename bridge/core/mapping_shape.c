@@ -65,12 +65,22 @@ void shape_of_rule(const struct rule *rule, struct shape *out)
     }
 }
 
-static void mark_level(const struct topic_level *level, struct buf *out)
+// Any text: as it stands between slashes, it is one level or more.
+static void mark_levels(struct buf *out)
+{
+    buf_char(out, '*');
+    buf_char(out, '/');
+    buf_char(out, MULTI_MARK);
+}
+
+static void mark_level(const struct topic_level *level, bool has_rest, struct buf *out)
 {
     if (level->kind == LEVEL_TEXT) {
         buf_text(out, level->text);
     } else if (level->kind == LEVEL_REST) {
-        buf_char(out, MULTI_MARK);
+        if (has_rest) {
+            mark_levels(out);
+        }
     } else if (level->capture < 0) {
         buf_char(out, '*');
     } else {
@@ -79,11 +89,12 @@ static void mark_level(const struct topic_level *level, struct buf *out)
     }
 }
 
-static void mark_topic(const struct topic_pattern *pattern, struct buf *out)
+static void mark_topic(const struct topic_pattern *pattern, bool has_rest, struct buf *out)
 {
     for (size_t i = 0; i < pattern->level_count; i++) {
-        buf_text(out, i > 0 ? "/" : "");
-        mark_level(&pattern->levels[i], out);
+        bool left_out = !has_rest && pattern->levels[i].kind == LEVEL_REST; // with the '/' before it
+        buf_text(out, i > 0 && !left_out ? "/" : "");
+        mark_level(&pattern->levels[i], has_rest, out);
     }
 }
 
@@ -96,16 +107,9 @@ static const struct topic_level *level_of_capture(const struct topic_pattern *pa
     return &pattern->levels[i];
 }
 
-// Any text: as it stands between slashes, it is one level or more.
-static void mark_levels(struct buf *out)
-{
-    buf_char(out, '*');
-    buf_char(out, '/');
-    buf_char(out, MULTI_MARK);
-}
-
 // False if the expression's text depends on the message's content.
-static bool mark_expression(const struct rule *rule, const struct expression *expression, struct buf *out)
+static bool mark_expression(const struct rule *rule, const struct expression *expression, bool has_rest,
+                            struct buf *out)
 {
     bool filtered = expression->filter_count > 0;
     switch (expression->kind) {
@@ -113,17 +117,17 @@ static bool mark_expression(const struct rule *rule, const struct expression *ex
         if (filtered) {
             mark_levels(out);
         } else {
-            mark_topic(rule->pattern, out);
+            mark_topic(rule->pattern, has_rest, out);
         }
         return true;
     case EXPRESSION_CAPTURE: {
         const struct topic_level *level = level_of_capture(rule->pattern, expression->capture);
-        if (level->kind == LEVEL_REST) {
+        if (!filtered) {
+            mark_level(level, has_rest, out);
+        } else if (level->kind == LEVEL_REST) {
             mark_levels(out);
-        } else if (filtered) {
-            buf_char(out, '*');
         } else {
-            mark_level(level, out);
+            buf_char(out, '*');
         }
         return true;
     }
@@ -159,14 +163,27 @@ static void read_marked_level(const struct rule *rule, struct str text, struct s
     text_list_add(&level->globs, glob.len > 0 ? glob.data : "");
 }
 
-bool shape_of_reply(const struct rule *rule, const struct template *tmpl, struct shape *out)
+bool shape_can_lack_rest(const struct rule *rule)
+{
+    const struct topic_level *last = &rule->pattern->levels[rule->pattern->level_count - 1];
+    const struct where *where = last->capture >= 0 ? rule_find_where(rule, last->capture) : NULL;
+    // A topic that is nothing but a rest has one.
+    bool can_lack = last->kind == LEVEL_REST && rule->pattern->level_count > 1;
+    bool fits = where == NULL;
+    for (size_t i = 0; !fits && i < where->globs.count; i++) {
+        fits = str_glob(where->globs.items[i], "", 0);
+    }
+    return can_lack && fits;
+}
+
+bool shape_of_reply(const struct rule *rule, const struct template *tmpl, bool has_rest, struct shape *out)
 {
     AUTO_BUF struct buf marked = {0};
     for (size_t i = 0; i < tmpl->count; i++) {
         const struct template_part *part = &tmpl->parts[i];
         if (part->expression == NULL) {
             buf_text(&marked, part->text);
-        } else if (!mark_expression(rule, part->expression, &marked)) {
+        } else if (!mark_expression(rule, part->expression, has_rest, &marked)) {
             return false;
         }
     }
@@ -317,7 +334,7 @@ bool shape_overlaps(const struct shape *reply, const struct shape *command)
 
 // As the level of a filter; NULL if only '+' can stand for it. The caller frees it. *exact is cleared if it stands for
 // more than the glob.
-static char *write_glob(const char *glob, bool with_prefixes, bool *exact)
+static char *write_glob(const char *glob, bool *exact)
 {
     size_t fixed = strcspn(glob, "*?");
     if (strpbrk(glob, "/+#") != NULL) {
@@ -326,7 +343,7 @@ static char *write_glob(const char *glob, bool with_prefixes, bool *exact)
     if (glob[fixed] == '\0') {
         return mem_strdup(glob);
     }
-    if (fixed == 0 || !with_prefixes) {
+    if (fixed == 0) {
         return NULL;
     }
     bool is_cut = fixed > FILTER_TREE_MAX_PREFIX;
@@ -335,12 +352,11 @@ static char *write_glob(const char *glob, bool with_prefixes, bool *exact)
 }
 
 // The texts of a level; false if a wildcard has to stand for it.
-static bool write_level(const struct shape_level *level, size_t max, bool with_prefixes, struct text_list *out,
-                        bool *exact)
+static bool write_level(const struct shape_level *level, size_t max, struct text_list *out, bool *exact)
 {
     bool written = !level->multi && level->globs.count <= max;
     for (size_t i = 0; i < level->globs.count && written; i++) {
-        AUTO_FREE char *text = write_glob(level->globs.items[i], with_prefixes, exact);
+        AUTO_FREE char *text = write_glob(level->globs.items[i], exact);
         written = text != NULL;
         text_list_add(out, written ? text : "");
     }
@@ -348,12 +364,11 @@ static bool write_level(const struct shape_level *level, size_t max, bool with_p
 }
 
 // Each filter so far is continued with each value of the level, or with a wildcard if those are not fixed or too many.
-static void continue_filters(struct text_list *filters, bool first, const struct shape_level *level, bool with_prefixes,
-                             bool *exact)
+static void continue_filters(struct text_list *filters, bool first, const struct shape_level *level, bool *exact)
 {
     struct text_list longer = {0};
     struct text_list values = {0};
-    if (!write_level(level, MAX_FILTERS / filters->count, with_prefixes, &values, exact)) {
+    if (!write_level(level, MAX_FILTERS / filters->count, &values, exact)) {
         text_list_free(&values);
         text_list_add(&values, level->multi ? "#" : "+");
         *exact &= level->globs.count == 1 && strcmp(level->globs.items[0], "*") == 0;
@@ -389,13 +404,13 @@ static void drop_repeated(struct text_list *list)
     list->count = kept;
 }
 
-bool shape_filters(const struct shape *shape, bool with_prefixes, struct text_list *out)
+bool shape_filters(const struct shape *shape, struct text_list *out)
 {
     bool exact = true;
     *out = (struct text_list){0};
     text_list_add(out, "");
     for (size_t i = 0; i < shape->count; i++) {
-        continue_filters(out, i == 0, &shape->levels[i], with_prefixes, &exact);
+        continue_filters(out, i == 0, &shape->levels[i], &exact);
         if (shape->levels[i].multi) {
             exact &= i + 1 == shape->count;
             break;

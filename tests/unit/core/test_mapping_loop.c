@@ -32,11 +32,21 @@ static void a_reply_that_some_rule_could_take_is_an_error(void **state)
     assert_error(HEAD "- {name: a, topic: \"c/{p#}\", " SET ", reply: {result: \"t\", ack: \"x-${p}\"}}\n"
                       "- {name: b, topic: \"x-1/y\", " SET ", reply: none}\n",
                  4, "\"x-${p}\"");
+    // "b/#" takes the topic b too, which then stands next to what follows.
+    assert_error(HEAD "- {name: a, topic: \"b/#\", " SET ", reply: {result: \"a${topic}c\", ack: none}}\n"
+                      "- {name: b, topic: \"{x}\", where: {x: \"*c\"}, " SET ", reply: none}\n",
+                 4, "by the rule \"b\"");
+    assert_error(HEAD "- {name: a, topic: \"b/{p#}\", " SET ", reply: {result: \"${topic}${p}\", ack: none}}\n"
+                      "- {name: b, topic: c, " SET ", reply: none}\n",
+                 4, "by the rule itself");
 }
 
 static void what_where_rules_out_is_no_loop(void **state)
 {
     (void)state;
+    mapping_destroy(load(HEAD "- {name: a, topic: \"b/{p#}\", where: {p: \"*/set\"}, " SET
+                              ", reply: {result: \"a${topic}c\", ack: none}}\n"
+                              "- {name: b, topic: \"{x}\", where: {x: \"*c\"}, " SET "}\n"));
     mapping_destroy(load(HEAD "- {name: a, topic: \"{x}/{verb}\", where: {verb: [set, get]}, " SET "}\n"
                               "- {name: b, topic: \"+/+/{v}\", where: {v: \"s*\"}, " SET "}\n"
                               "- {name: c, topic: \"home/{p#}\", where: {p: [\"*/set\", \"*/get\"]}, " SET "}\n"));
