@@ -336,8 +336,9 @@ bool shape_overlaps(const struct shape *reply, const struct shape *command)
 // more than the glob.
 static char *write_glob(const char *glob, bool *exact)
 {
+    static const char special[] = {'/', '+', '#', FILTER_TREE_PREFIX, '\0'};
     size_t fixed = strcspn(glob, "*?");
-    if (strpbrk(glob, "/+#") != NULL) {
+    if (strpbrk(glob, special) != NULL) {
         return NULL;
     }
     if (glob[fixed] == '\0') {

@@ -189,6 +189,10 @@ static void control_characters_in_a_topic_fit_nothing_but_captures(void **state)
     assert_match(mapping, "home/hall-1/set", "glob");
     assert_match(mapping, "garden/\1/set", "any");
     mapping_destroy(mapping);
+    mapping = load(HEAD "- {name: odd, topic: \"home/{room}/set\", where: {room: \"hall\\x01\"}, " SET "}\n");
+    assert_match(mapping, "home/hall-1/set", NULL);
+    assert_match(mapping, "home/hall\1/set", "odd");
+    mapping_destroy(mapping);
 }
 
 static void topics_of_the_bridge_itself_are_never_commands(void **state)
