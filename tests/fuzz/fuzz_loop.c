@@ -75,7 +75,7 @@ static void write_rule(struct choices *choices, size_t number, struct buf *out)
 static void check_topic(const struct mapping *mapping, const char *topic)
 {
     struct message message = {.topic = (char *)topic, .qos = 1};
-    const struct rule *rule = topic_name_valid(topic, strlen(topic)) ? mapping_match(mapping, topic) : NULL;
+    const struct rule *rule = topic_name_valid(topic, strlen(topic)) ? must_match(mapping, topic) : NULL;
     if (rule != NULL) {
         must_be_no_loop(mapping, rule, &message, rule->result);
     }

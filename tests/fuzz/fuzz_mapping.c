@@ -253,15 +253,9 @@ static void must_be_allowed(const struct command *command)
 static void check_message(const struct mapping *mapping, const struct message *message)
 {
     struct moment arrived = {.boot_id = "boot", .boot_ms = 1000, .wall_ms = NOON_MS};
-    struct str captures[TOPIC_MAX_CAPTURES];
     struct command *command = NULL;
-    const struct rule *rule = mapping_match(mapping, message->topic);
-    for (size_t i = 0; i < mapping_rule_count(mapping) && mapping_rule_at(mapping, i) != rule; i++) {
-        MUST(mapping_is_own_topic(mapping, message->topic) ||
-             !rule_takes(mapping_rule_at(mapping, i), message->topic, captures));
-    }
+    const struct rule *rule = must_match(mapping, message->topic);
     if (rule != NULL) {
-        MUST(rule_takes(rule, message->topic, captures));
         command = mapping_command(mapping, rule, message, &arrived, UUID, NULL);
         must_keep_id(message, command);
         must_be_allowed(command);

@@ -7,6 +7,20 @@
 #include "core/mapping_internal.h"
 #include "core/template_internal.h"
 
+// The rule that is found by the index, compared with trying all of them.
+static inline const struct rule *must_match(const struct mapping *mapping, const char *topic)
+{
+    struct str captures[TOPIC_MAX_CAPTURES];
+    const struct rule *rule = mapping_match(mapping, topic);
+    size_t i = 0;
+    while (i < mapping_rule_count(mapping) &&
+           (mapping_is_own_topic(mapping, topic) || !rule_takes(mapping_rule_at(mapping, i), topic, captures))) {
+        i++;
+    }
+    MUST(rule == (i < mapping_rule_count(mapping) ? mapping_rule_at(mapping, i) : NULL));
+    return rule;
+}
+
 // Made of nothing but the command's topic.
 static inline bool is_known_at_load(const struct template *tmpl)
 {
