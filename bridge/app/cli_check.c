@@ -1,13 +1,10 @@
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sysexits.h>
 
 #include "app/cli.h"
+#include "app/cli_options.h"
 #include "app/config.h"
 #include "app/problem_report.h"
-#include "app/terminal.h"
-#include "base/mem.h"
 
 static const char help_text[] =
     "  thingbridge check\n"
@@ -55,43 +52,29 @@ static void report(const struct check *check, bool json)
 
 int cli_check(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    const char *path = NULL;
-    bool json = false;
-    for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            fputs(help_text, stdout);
-            return EX_OK;
-        }
-        if (option == '?') {
-            return EX_USAGE;
-        }
-        json = json || option == 'j';
-        path = option == 'c' ? optarg : path;
+    struct cli_options options;
+    int code = cli_read_options(argc, argv, help_text, &options);
+    if (code >= 0) {
+        return code;
     }
     struct check check = {0};
-    struct text_list given = {.items = argv + optind, .count = (size_t)(argc - optind)};
-    bool with_config = path != NULL || given.count == 0;
+    bool with_config = options.config != NULL || options.given.count == 0;
     if (!with_config) {
         config_defaults(&check.config);
     }
-    bool readable =
-        !with_config || config_load(path, &check.config, &check.problems) == ERR_OK || config_is_read(&check.config);
+    bool readable = !with_config || config_load(options.config, &check.config, &check.problems) == ERR_OK ||
+                    config_is_read(&check.config);
     if (with_config && readable) {
         config_check_files(&check.config, &check.problems);
     }
     if (readable) {
-        check_rules(&check, &given);
+        check_rules(&check, &options.given);
     }
-    report(&check, json);
-    bool written = terminal_flush("check");
-    int code = check.problems.errors > 0 ? EX_CONFIG : EX_OK;
+    report(&check, options.json);
+    code = check.problems.errors > 0 ? EX_CONFIG : EX_OK;
     mapping_destroy(check.mapping);
     mapping_files_clear(&check.files);
     problems_clear(&check.problems);
     config_clear(&check.config);
-    return written ? code : EX_IOERR;
+    return code;
 }

@@ -1,10 +1,10 @@
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "app/cli.h"
+#include "app/cli_options.h"
 #include "app/ruleset.h"
 #include "app/terminal.h"
 #include "base/json.h"
@@ -169,26 +169,13 @@ static int run_suite(struct suite *suite, const char *path, const struct text_li
 
 int cli_test(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    const char *path = NULL;
-    bool json = false;
-    for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-        if (option == 'h') {
-            fputs(help_text, stdout);
-            return EX_OK;
-        }
-        if (option == '?') {
-            return EX_USAGE;
-        }
-        json = json || option == 'j';
-        path = option == 'c' ? optarg : path;
+    struct cli_options options;
+    int code = cli_read_options(argc, argv, help_text, &options);
+    if (code >= 0) {
+        return code;
     }
-    struct suite suite = {.report = json ? json_new_list() : NULL};
-    struct text_list given = {.items = argv + optind, .count = (size_t)(argc - optind)};
-    int code = run_suite(&suite, path, &given);
+    struct suite suite = {.report = options.json ? json_new_list() : NULL};
+    code = run_suite(&suite, options.config, &options.given);
     json_free(suite.report);
     ruleset_clear(&suite.rules);
     return code;
