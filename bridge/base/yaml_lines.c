@@ -151,6 +151,10 @@ static bool is_in_shade(const struct line_shade *shade, struct str line, size_t 
 // May the line hold a secret? Changes the shade to what it is for the next line.
 static bool is_hidden(struct line_shade *shade, struct str line)
 {
+    // libyaml passes over byte order marks at the beginning of any line.
+    while (line.len >= 3 && memcmp(line.data, "\xEF\xBB\xBF", 3) == 0) {
+        line = (struct str){line.data + 3, line.len - 3};
+    }
     size_t indent = skip(line, 0, " \t");
     struct secrecy own = secrecy_of(line);
     if (indent == line.len || line.data[indent] == '#') {

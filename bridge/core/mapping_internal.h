@@ -196,6 +196,7 @@ const struct where *rule_find_where(const struct rule *rule, int capture);
 // Topic levels as sets of globs: to see whether a reply topic can be taken for a command.
 struct shape_level {
     bool multi;             // any number of levels, none too; the globs are for their whole text
+    bool literal;           // its one glob is a text: `*` and `?` are themselves
     struct text_list globs; // one of them fits
 };
 struct shape {

@@ -57,6 +57,7 @@ void shape_of_rule(const struct rule *rule, struct shape *out)
         const struct topic_level *from = &rule->pattern->levels[i];
         struct shape_level *level = add_level(out);
         level->multi = from->kind == LEVEL_REST;
+        level->literal = from->kind == LEVEL_TEXT;
         if (from->kind == LEVEL_TEXT) {
             text_list_add(&level->globs, from->text);
         } else {
@@ -357,7 +358,8 @@ static bool write_level(const struct shape_level *level, size_t max, struct text
 {
     bool written = !level->multi && level->globs.count <= max;
     for (size_t i = 0; i < level->globs.count && written; i++) {
-        AUTO_FREE char *text = write_glob(level->globs.items[i], exact);
+        const char *glob = level->globs.items[i];
+        AUTO_FREE char *text = level->literal ? mem_strdup(glob) : write_glob(glob, exact);
         written = text != NULL;
         text_list_add(out, written ? text : "");
     }

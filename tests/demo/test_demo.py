@@ -53,6 +53,7 @@ def test_the_demo_stays_up_until_it_is_told_to_end(tmp_path: Path, number: signa
     demo = subprocess.Popen(
         [str(ROOT / "deploy/demo"), "--yes"], cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
     )
     assert demo.stdout is not None
     pasted = next(line.split() for line in demo.stdout if line.strip().startswith("mosquitto_rr "))

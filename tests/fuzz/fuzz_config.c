@@ -66,9 +66,10 @@ static void must_hide_secret(const struct yaml_document *document, const struct 
     size_t left = first != NULL ? size - (size_t)(first + 1 - data) : 0;
     bool once =
         first != NULL && memchr(data, '&', size) == NULL && memmem(first + 1, left, SECRET, strlen(SECRET)) == NULL;
-    if (document == NULL || !once ||
-        !(is_secret(yaml_get(yaml_root(document), "platform"), "access_key_secret") ||
-          is_secret(yaml_get(yaml_root(document), "mqtt"), "password"))) {
+    const struct yaml_node *root = document != NULL ? yaml_root(document) : NULL; // NULL: YAML refused it
+    if (root == NULL || !once ||
+        !(is_secret(yaml_get(root, "platform"), "access_key_secret") ||
+          is_secret(yaml_get(root, "mqtt"), "password"))) {
         return;
     }
     MUST(problems->errors > 0);

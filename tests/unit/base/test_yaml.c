@@ -269,6 +269,7 @@ static void lines_of_a_value_that_may_be_a_secret_are_not_shown(void **state)
     lines_are("password: |\n  one\n\n  hunter2\nnext: 1\n", "+---+");
     lines_are("a:\n  password:\n\n    hunter2\n  b: 1\n", "++--+");
     lines_are("a:\n  password: # below\n    # here\n    hunter2\n  b: 1\n", "++--+");
+    lines_are("a:\n  password:\n\xEF\xBB\xBF# here\n   hunter2\n  b: 1\n", "++--+");
     lines_are("a:\n  password: !!str\n    hunter2\n  b: 1\n", "+--+");
     lines_are("a:\n  ? password\n  : hunter2\n  ? b\n  : 1\n", "+--++");
     lines_are("? password\n: |\n  hunter2\nb: 1\n", "---+");

@@ -79,7 +79,7 @@ static unsigned next_random(uint32_t *random, unsigned below)
 
 static void add_random_rule(struct buf *text, uint32_t *random, int number)
 {
-    static const char *const levels[] = {"a", "b", "", "+", "$a", "{x%d}", "{x%d}", "{x%d}"};
+    static const char *const levels[] = {"a", "b", "", "+", "$a", "*", "a?", "a*", "{x%d}", "{x%d}", "{x%d}", "{x%d}"};
     static const char *const globs[] = {"b",       "\"a*\"", "\"ab*\"", "[b, \"ab*\", \"a*\"]", "\"*b\"",
                                         "\"a?*\"", "\"$*\"", "\"a*b\"", "\"" LONG_LEVEL "b*\"", "[\"?\", \"a/*\"]",
                                         "\"\""};
@@ -148,7 +148,7 @@ static void assert_first_that_takes(const struct mapping *mapping, const char *t
 static void the_index_gives_what_trying_all_rules_would_give(void **state)
 {
     (void)state;
-    static const char *const names[] = {"a", "ab", "abb", "b", "", "$a", LONG_LEVEL "a", LONG_LEVEL "b"};
+    static const char *const names[] = {"a", "ab", "abb", "b", "", "$a", "*", "a*", LONG_LEVEL "a", LONG_LEVEL "b"};
     uint32_t random = 99;
     for (int round = 0; round < 60; round++) {
         AUTO_BUF struct buf text = {0};
