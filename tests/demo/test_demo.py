@@ -55,12 +55,15 @@ def test_the_demo_stays_up_until_it_is_told_to_end(tmp_path: Path, number: signa
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
     )
-    assert demo.stdout is not None
-    pasted = next(line.split() for line in demo.stdout if line.strip().startswith("mosquitto_rr "))
-    answer = subprocess.run([word.strip("'") for word in pasted], capture_output=True, text=True, timeout=20)
-    assert '"status":"ok"' in answer.stdout
-    demo.send_signal(number)
-    assert demo.wait(30) == 0
+    try:
+        assert demo.stdout is not None
+        pasted = next(line.split() for line in demo.stdout if line.strip().startswith("mosquitto_rr "))
+        answer = subprocess.run([word.strip("'") for word in pasted], capture_output=True, text=True, timeout=20)
+        assert '"status":"ok"' in answer.stdout
+        demo.send_signal(number)
+        assert demo.wait(30) == 0
+    finally:
+        demo.terminate()
     assert list(tmp_path.iterdir()) == []
     assert processes_that_name(str(tmp_path)) == []
 
