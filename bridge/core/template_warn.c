@@ -7,8 +7,6 @@
 #include "core/show.h"
 #include "core/template_internal.h"
 
-#define ALL_KINDS ((1U << (JSON_MAP + 1)) - 1)
-
 // One of the names that ${...} can begin with here.
 static bool is_name(const struct template_scope *scope, struct str name)
 {
@@ -130,7 +128,7 @@ static void warn_of_filters(const struct yaml_node *node, const struct expressio
                                                            : " that it takes");
             return;
         }
-        kinds = template_filter_kinds(filter, kinds) & ALL_KINDS;
+        kinds = template_filter_kinds(filter, kinds);
     }
 }
 
