@@ -69,6 +69,14 @@ def run_cli(
     )
 
 
+def memory_kib(pid: int, name: str = "VmRSS") -> int:
+    """VmRSS is resident now, VmHWM was the most."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise KeyError(name)
+
+
 class Bridge(Program):
     """`settings` is the configuration as DESIGN.md has it; it is written as JSON, which is YAML."""
 
@@ -135,8 +143,4 @@ class Bridge(Program):
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_kib(self, name: str = "VmRSS") -> int:
-        """VmRSS is resident now, VmHWM was the most."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1])
-        raise KeyError(name)
+        return memory_kib(self.pid, name)
