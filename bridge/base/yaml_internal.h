@@ -17,6 +17,7 @@ struct line_walk {
     size_t offset; // of the next line
     int number;    // of the last line
     struct line_shade shade;
+    bool hides_anchors; // a secret is an alias, so that any anchor's value may be one
 };
 
 struct yaml_document {

@@ -125,9 +125,10 @@ static bool holds_login(struct str line)
     return scheme != NULL && memchr(scheme, '@', line.len - (size_t)(scheme - line.data)) != NULL;
 }
 
-static struct secrecy secrecy_of(struct str line)
+static struct secrecy secrecy_of(struct str line, bool hides_anchors)
 {
-    struct secrecy all = {.here = holds_login(line)};
+    bool is_anchor = hides_anchors && memchr(line.data, '&', line.len) != NULL;
+    struct secrecy all = {.here = is_anchor || holds_login(line), .below = is_anchor};
     bool place_named = false;
     size_t end;
     for (size_t i = 0; i < line.len; i++) {
@@ -149,14 +150,15 @@ static bool is_in_shade(const struct line_shade *shade, struct str line, size_t 
 }
 
 // May the line hold a secret? Changes the shade to what it is for the next line.
-static bool is_hidden(struct line_shade *shade, struct str line)
+static bool is_hidden(struct line_walk *walk, struct str line)
 {
+    struct line_shade *shade = &walk->shade;
     // libyaml passes over byte order marks at the beginning of any line.
     while (line.len >= 3 && memcmp(line.data, "\xEF\xBB\xBF", 3) == 0) {
         line = (struct str){line.data + 3, line.len - 3};
     }
     size_t indent = skip(line, 0, " \t");
-    struct secrecy own = secrecy_of(line);
+    struct secrecy own = secrecy_of(line, walk->hides_anchors);
     if (indent == line.len || line.data[indent] == '#') {
         return shade->open || own.here;
     }
@@ -178,13 +180,26 @@ static bool walk_on(struct line_walk *walk, const char *text, size_t len, struct
         return false;
     }
     walk->number++;
-    *hidden = is_hidden(&walk->shade, *line);
+    *hidden = is_hidden(walk, *line);
     return true;
+}
+
+static bool has_secret_alias(const struct yaml_document *document)
+{
+    struct line_walk walk = {0};
+    struct str line;
+    bool hidden;
+    while (walk_on(&walk, document->text, document->text_len, &line, &hidden)) {
+        if (hidden && memchr(line.data, '*', line.len) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void lines_mark(struct yaml_document *document)
 {
-    struct line_walk walk = {0};
+    struct line_walk walk = {.hides_anchors = has_secret_alias(document)};
     struct str line;
     bool hidden;
     document->marks = mem_alloc((document->text_len / MARK_BYTES + 1) * sizeof *document->marks);

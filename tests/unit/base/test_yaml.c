@@ -279,6 +279,16 @@ static void lines_of_a_value_that_may_be_a_secret_are_not_shown(void **state)
     lines_are("password: {file: a}\nb: 1\n", "++");
 }
 
+static void lines_that_an_alias_may_lead_a_secret_to_are_not_shown(void **state)
+{
+    (void)state;
+    lines_are("a: &a hunter2\nb: 1\npassword: *a\n", "-+-");
+    lines_are("a: &a\n  hunter2\nb: 1\npassword:\n  *a\n", "--++-");
+    lines_are("a: &a |\n  one\n  hunter2\nb: 1\npassword: *a\n", "---+-");
+    lines_are("- &a hunter2\n- {b: 1, password: *a}\n", "--");
+    lines_are("a: &a\n  b: 1\nc: *a\npassword: {file: b}\n", "++++");
+}
+
 static void a_line_far_down_is_found(void **state)
 {
     (void)state;
@@ -419,6 +429,7 @@ int main(void)
         cmocka_unit_test(source_lines_can_be_shown),
         cmocka_unit_test(lines_that_may_hold_a_secret_are_not_shown),
         cmocka_unit_test(lines_of_a_value_that_may_be_a_secret_are_not_shown),
+        cmocka_unit_test(lines_that_an_alias_may_lead_a_secret_to_are_not_shown),
         cmocka_unit_test(a_line_far_down_is_found),
         cmocka_unit_test(overrides_set_values_by_path),
         cmocka_unit_test(an_override_without_a_document_makes_one),
