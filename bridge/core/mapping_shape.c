@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "core/filter_tree.h"
 #include "core/level.h"
@@ -108,6 +109,21 @@ static const struct topic_level *level_of_capture(const struct topic_pattern *pa
     return &pattern->levels[i];
 }
 
+// A capture {name} is one level, and only what a filter gives in its place can be more.
+static bool gives_levels(const struct expression *expression)
+{
+    for (size_t i = 0; i < expression->filter_count; i++) {
+        const struct filter *filter = &expression->filters[i];
+        for (size_t k = 0; k < filter->count; k++) {
+            AUTO_FREE char *text = json_scalar_text(filter->args[k]);
+            if (text != NULL && strchr(text, '/') != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 // False if the expression's text depends on the message's content.
 static bool mark_expression(const struct rule *rule, const struct expression *expression, bool has_rest,
                             struct buf *out)
@@ -125,7 +141,7 @@ static bool mark_expression(const struct rule *rule, const struct expression *ex
         const struct topic_level *level = level_of_capture(rule->pattern, expression->capture);
         if (!filtered) {
             mark_level(level, has_rest, out);
-        } else if (level->kind == LEVEL_REST) {
+        } else if (level->kind == LEVEL_REST || gives_levels(expression)) {
             mark_levels(out);
         } else {
             buf_char(out, '*');

@@ -41,6 +41,22 @@ static void a_reply_that_some_rule_could_take_is_an_error(void **state)
                  4, "by the rule itself");
 }
 
+static void a_filter_that_gives_several_levels_is_seen(void **state)
+{
+    (void)state;
+    static const char *const filters[] = {"map(1=\\\"x/y\\\")", "map(1=\\\"x\\\") | default(\\\"x/y\\\")"};
+    for (size_t i = 0; i < COUNT_OF(filters); i++) {
+        AUTO_FREE char *text = mem_printf(HEAD "- {name: a, topic: \"in/{p}\", " SET
+                                               ", reply: {result: \"out/${p | %s}/r\", ack: none}}\n"
+                                               "- {name: b, topic: \"out/x/+/r\", " SET ", reply: none}\n",
+                                          filters[i]);
+        assert_error(text, 4, "by the rule \"b\"");
+    }
+    mapping_destroy(load(HEAD "- {name: a, topic: \"in/{p}\", " SET
+                              ", reply: {result: \"out/${p | map(1=\\\"x\\\")}/r\", ack: none}}\n"
+                              "- {name: b, topic: \"out/x/+/r\", " SET ", reply: none}\n"));
+}
+
 static void what_where_rules_out_is_no_loop(void **state)
 {
     (void)state;
@@ -133,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_default_reply_under_a_rule_for_everything_below_is_an_error),
         cmocka_unit_test(a_reply_that_some_rule_could_take_is_an_error),
+        cmocka_unit_test(a_filter_that_gives_several_levels_is_seen),
         cmocka_unit_test(what_where_rules_out_is_no_loop),
         cmocka_unit_test(a_rest_that_is_empty_still_leaves_its_slash),
         cmocka_unit_test(two_globs_that_cannot_both_fit_are_no_loop),
