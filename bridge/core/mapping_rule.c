@@ -310,6 +310,36 @@ static void read_keys(const struct loader *loader, const struct rule_source *sou
     (void)err; // told in the problems
 }
 
+static bool call_names_device(const struct rule *rule)
+{
+    enum name_kind kind;
+    for (size_t i = 0; i < rule->parameter_count; i++) {
+        if (name_kind_of_parameter(rule->parameters[i].name, &kind) && (kind == NAME_DEVICE || kind == NAME_IOT_ID)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// In the defaults these keys are for the file's other rules.
+static void warn_of_useless_keys(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
+{
+    const struct yaml_node *latest_only = yaml_get(source->rule, "latest_only");
+    const struct yaml_node *batch = yaml_get(source->rule, "batch");
+    bool is_call = rule->target == TARGET_CALL;
+    if (batch != NULL && rule->batch.window_ms > 0 && (is_call || rule->target == TARGET_IOT_ID)) {
+        yaml_problem(loader->problems, SEVERITY_WARNING, batch,
+                     "`batch` folds what `invoke` asks of a `device`; of %s nothing is folded",
+                     is_call ? "a `call`" : "an `iot_id`");
+    }
+    if (latest_only != NULL && rule->keys.latest_only && is_call && !call_names_device(rule)) {
+        yaml_problem(
+            loader->problems, SEVERITY_WARNING, latest_only,
+            "the call names no device (DeviceName or IotId), so each newer command of the rule takes the place "
+            "of one that waits, whatever it is for");
+    }
+}
+
 static void drop_nodes(struct rule_keys *keys)
 {
     keys->where = keys->invoke = keys->call = keys->reply = NULL;
@@ -338,6 +368,7 @@ struct rule *rule_load(const struct loader *loader, const struct rule_source *so
     load_platform(loader, source, rule);
     load_product(loader, source, rule);
     rule_check_models(loader, source, rule);
+    warn_of_useless_keys(loader, source, rule);
     drop_nodes(&rule->keys);
     if (loader->problems->errors > errors) {
         rule_free(rule);

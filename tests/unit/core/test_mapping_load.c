@@ -254,6 +254,22 @@ static void names_that_anyone_can_choose_are_warned_about(void **state)
     mapping_destroy(load(HEAD "- {name: a, topic: x, call: {action: Pub, parameters: {Text: \"${payload.i}\"}}}\n"));
 }
 
+static void keys_that_do_nothing_for_the_rule_s_target_are_warned_about(void **state)
+{
+    (void)state;
+    assert_warning(HEAD "- {name: a, topic: x, call: {action: Pub}, batch: {window: 50ms}}\n", 4, "`batch` folds");
+    assert_warning(HEAD "- {name: a, topic: x, invoke: {identifier: Set, iot_id: a1}, batch: {window: 50ms}}\n", 4,
+                   "`batch` folds");
+    assert_warning(HEAD "- {name: a, topic: x, call: {action: Pub}, latest_only: true}\n", 4, "names no device");
+    mapping_destroy(
+        load("version: 1\ndefaults: {batch: {window: 50ms}, latest_only: true}\nrules:\n"
+             "- {name: a, topic: x, call: {action: Pub}}\n"
+             "- {name: b, topic: y, invoke: {identifier: Set, iot_id: a1}, batch: off}\n"
+             "- {name: c, topic: z, call: {action: P, parameters: {IotId: a}}, latest_only: true}\n"
+             "- {name: d, topic: u, call: {action: P, parameters: {DeviceName: [a, b]}}, latest_only: true}\n"
+             "- {name: e, topic: v, call: {action: P}, latest_only: false}\n"));
+}
+
 static void rules_are_left_alone_when_their_defaults_are_wrong_in_a_hundred_places(void **state)
 {
     (void)state;
@@ -390,6 +406,7 @@ int main(void)
         cmocka_unit_test(the_shape_of_tests_is_checked),
         cmocka_unit_test(values_of_a_test_s_payload_that_become_others_are_warned_about),
         cmocka_unit_test(names_that_anyone_can_choose_are_warned_about),
+        cmocka_unit_test(keys_that_do_nothing_for_the_rule_s_target_are_warned_about),
         cmocka_unit_test(rules_are_left_alone_when_their_defaults_are_wrong_in_a_hundred_places),
         cmocka_unit_test(many_parameters_of_a_call_are_compared_like_few),
         cmocka_unit_test(all_errors_of_all_files_are_told_in_one_go),
