@@ -24,6 +24,13 @@ static bool is_name(const struct template_scope *scope, struct str name)
     return false;
 }
 
+// What follows a name inside braces, up to their end: nothing, or a path.
+static bool is_end(const char *rest, bool is_double)
+{
+    bool is_path = *rest == '.' && (is_double || rest[strcspn(rest, "\" :,{}")] == '}');
+    return is_path || rest[strspn(rest, " ")] == '}';
+}
+
 // {room}, $room and {{ room }} are how others write what is ${room} here.
 static bool find_lookalike(const struct template_scope *scope, const char *text, struct str *name)
 {
@@ -38,8 +45,7 @@ static bool find_lookalike(const struct template_scope *scope, const char *text,
             end++;
         }
         *name = (struct str){start, (size_t)(end - start)};
-        bool is_closed = at[0] != '{' || end[strspn(end, " ")] == '}' || (at[1] == '{' && *end == '.');
-        if (name->len > 0 && is_closed && is_name(scope, *name)) {
+        if (name->len > 0 && (at[0] != '{' || is_end(end, at[1] == '{')) && is_name(scope, *name)) {
             return true;
         }
     }

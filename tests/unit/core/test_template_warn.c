@@ -62,9 +62,11 @@ static void text_that_looks_like_a_template_is_told(void **state)
     warned("\"{room}\"", "a value is written ${room}");
     warned("\"$room\"", "a value is written ${room}");
     warned("\"{{ payload.level }}\"", "a value is written ${payload}");
+    warned("\"{payload.level}\"", "a value is written ${payload}");
     warned("\"{payload} ${room}\"", "a value is written ${payload}");
-    static const char *const fine[] = {"\"{other}\"",           "\"$5\"",   "\"$${room}\"", "\"${room}\"",
-                                       "\"{\\\"room\\\": 1}\"", "\"room\"", "\"{}\"",       "\"${payload.x}{y}\""};
+    static const char *const fine[] = {
+        "\"{other}\"", "\"$5\"", "\"$${room}\"",       "\"${room}\"", "\"{\\\"room\\\": 1}\"", "\"{topic. See below}\"",
+        "\"room\"",    "\"{}\"", "\"${payload.x}{y}\""};
     for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
         not_warned(fine[i]);
     }
