@@ -11,7 +11,7 @@ from harness.client import publish_properties
 from harness.home import PRODUCT, Home, rule
 from simulator.client import Entry
 
-BATCH = {"window": "300ms", "max": 10}
+BATCH = {"window": "1s", "max": 10}
 N = {"n": "${payload.n}"}
 RULES = [
     rule("fold", "fold/{device}/any", "Any", args=N, batch=BATCH),
@@ -19,6 +19,7 @@ RULES = [
     rule("fold-again", "again/{device}/any", "Any", args=N, batch=BATCH, idempotent=True),
     rule("also", "also/{device}/any", "Any", args=N, batch=BATCH),
     rule("three", "three/{device}/any", "Any", args=N, batch={"window": "1s", "max": 3}),
+    rule("three-slow", "three-slow/{device}/any", "Any", args=N, batch={"window": "10s", "max": 3}),
     rule("hundred", "hundred/{device}/any", "Any", args={"text": "${payload.text}"}, batch={"window": "1s", "max": 100}),
     rule("sync", "fold/{device}/echo", "Echo", args=N, batch=BATCH),
     rule("single", "single/{device}/any", "Any", args=N),
@@ -94,8 +95,8 @@ def test_every_sender_gets_its_own_correlation_data(folding: Home):
 
 
 def test_a_full_call_leaves_before_its_window_ends(ample: Home):
-    send(ample, lamps(1, 6), "three/{}/any")
-    assert all(reply["duration_ms"] < 800 for reply in replies(ample, lamps(1, 6)))
+    send(ample, lamps(1, 6), "three-slow/{}/any")
+    assert all(reply["duration_ms"] < 9000 for reply in replies(ample, lamps(1, 6)))
     assert [len(call["device_names"]) for call in folded(ample)] == [3, 3]
 
 
@@ -145,7 +146,7 @@ def test_two_commands_for_one_device_are_two_calls_in_order(folding: Home):
 
 
 def test_a_command_that_is_not_first_for_its_device_is_not_folded_past_it(folding: Home):
-    folding.platform.device(lamp(1), delay_s=1)
+    folding.platform.device(lamp(1), delay_s=4)
     folding.client.publish(f"fold/{lamp(1)}/echo", {"$id": "slow", "n": 0})
     folding.platform.wait_calls(device_names=[lamp(1)])
     send(folding, lamps(1, 3))
@@ -211,8 +212,8 @@ def test_each_keeps_its_own_deadline_in_the_window(folding: Home):
 
 
 def test_each_keeps_its_own_deadline_over_a_retry(folding: Home):
-    folding.platform.fault("status_503", count=1, retry_after=2)
-    send(folding, lamps(1, 2), **{"$expire": "1s"})
+    folding.platform.fault("status_503", count=1, retry_after=3)
+    send(folding, lamps(1, 2), **{"$expire": "3s"})
     send(folding, lamps(3, 4), **{"$expire": "20s"})
     assert statuses(folding, lamps(1, 4)) == ["expired", "expired", "accepted", "accepted"]
     assert [folding.platform.executed(device) for device in lamps(1, 4)] == [0, 0, 1, 1]

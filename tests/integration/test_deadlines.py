@@ -39,10 +39,13 @@ def make_busy(home: Home, **options: Any) -> None:
     home.platform.fault("status_503", match={"device": LAMP}, **options)
 
 
-def check_expired(home: Home, reply: dict[str, Any], began: float, after_s: float, slack_s: float = 1.0) -> None:
+def check_expired(home: Home, reply: dict[str, Any], began: float, after_s: float) -> None:
+    """The limits that must not decide are 10 s and more."""
     assert reply["status"] == "expired"
-    assert after_s - 0.1 <= time.time() - began < after_s + slack_s
-    assert all(call["time"] < began + after_s + 0.1 for call in home.platform.calls(device_names=[LAMP]))
+    assert after_s - 0.1 <= time.time() - began < after_s + 6
+    calls = home.platform.calls(device_names=[LAMP])
+    home.settle()
+    assert home.platform.calls(device_names=[LAMP]) == calls, "nothing leaves later"
     assert home.platform.executed(LAMP) == 0
 
 
@@ -58,8 +61,8 @@ def check_expired(home: Home, reply: dict[str, Any], began: float, after_s: floa
         ("brief", {"$expire": "3s"}, None, 3),
         ("long", {}, 1, 1),
         ("brief", {}, 60, 2),
-        ("long", {"$expire": "3s"}, 1, 1),
-        ("long", {"$expire": "1s"}, 3, 1),
+        ("long", {"$expire": "30s"}, 1, 1),
+        ("long", {"$expire": "1s"}, 30, 1),
     ],
 )
 def test_the_earliest_limit_decides(
@@ -78,9 +81,9 @@ def test_the_time_of_sending_counts_and_not_that_of_arrival(empty_home: Home, fo
     home = empty_home.start(rules=BRIEF)
     make_busy(home)
     began = time.time()
-    sent = began - 1
-    payload = {"$sent_at": iso(sent) if form == "text" else int(sent * 1000)}
-    check_expired(home, home.client.command(f"brief/{LAMP}/any", payload), began, 1)
+    sent = began - 9
+    payload = {"$expire": "11s", "$sent_at": iso(sent) if form == "text" else int(sent * 1000)}
+    check_expired(home, home.client.command(f"long/{LAMP}/any", payload), began, 2)
 
 
 def test_the_time_of_sending_can_come_from_a_property(empty_home: Home):
@@ -111,13 +114,12 @@ def test_a_time_of_sending_in_the_future_gives_no_longer_life(empty_home: Home):
 
 def test_it_expires_while_it_waits_for_its_device(empty_home: Home):
     home = empty_home.start(rules=BRIEF)
-    home.platform.device(LAMP, delay_s=3)
+    home.platform.device(LAMP, delay_s=7)
     home.client.publish(f"long/{LAMP}/toggle", {"$id": "first"})
     home.platform.wait_calls(device_names=[LAMP])
-    began = time.time()
     reply = home.client.command(f"long/{LAMP}/any", {"$expire": "1s"})
     assert (reply["status"], reply["error"]["code"]) == ("expired", "deadline_passed")
-    assert time.time() - began < 2, "at its deadline, and not when the first has ended"
+    assert home.client.final_replies("first") == [], "at its deadline, and not when the first has ended"
     assert home.client.wait_reply("first")["status"] == "ok"
     home.settle()
     assert home.platform.executed(LAMP) == 1
@@ -125,12 +127,12 @@ def test_it_expires_while_it_waits_for_its_device(empty_home: Home):
 
 def test_one_that_expired_in_the_queue_holds_up_nobody(empty_home: Home):
     home = empty_home.start(rules=BRIEF)
-    home.platform.device(LAMP, delay_s=2)
+    home.platform.device(LAMP, delay_s=7)
     home.client.publish(f"long/{LAMP}/toggle", {"$id": "first"})
     home.platform.wait_calls(device_names=[LAMP])
     home.client.publish("long/many", {"$id": "both", "devices": [LAMP, "hall-lamp-2"], "$expire": "500ms"})
-    reply = home.client.command("long/hall-lamp-2/any", {}, timeout_s=1.5)
-    assert reply["status"] == "accepted"
+    assert home.client.command("long/hall-lamp-2/any", {})["status"] == "accepted"
+    assert home.client.final_replies("first") == []
     assert home.client.wait_reply("both")["status"] == "expired"
     assert home.client.wait_reply("first")["status"] == "ok"
 
@@ -141,7 +143,7 @@ def test_it_expires_while_it_waits_for_the_quota(empty_home: Home):
         home.client.publish_soon(f"brief/lamp-{number:04}/any", {"$id": f"c{number}"})
     replies = [home.client.wait_reply(f"c{number}") for number in range(1, 6)]
     statuses = [reply["status"] for reply in replies]
-    assert statuses.count("expired") in (2, 3), statuses
+    assert 2 <= statuses.count("expired") < 5, statuses
     expired = [reply["target"]["device_name"] for reply in replies if reply["status"] == "expired"]
     assert all(home.platform.executed(device) == 0 for device in expired)
 
@@ -150,9 +152,7 @@ def test_it_expires_while_the_platform_is_away(empty_home: Home):
     with TcpProxy(empty_home.platform.port) as proxy:
         home = empty_home.start({"platform": {"endpoint": f"https://localhost:{proxy.port}/"}}, BRIEF)
         proxy.refuse()
-        began = time.time()
-        reply = home.client.command(f"brief/{LAMP}/any", {})
-        check_expired(home, reply, began, 2)
+        assert home.client.command(f"brief/{LAMP}/any", {})["status"] == "expired"
         proxy.accept()
         assert home.client.command(f"long/{LAMP}/any", {}, timeout_s=20)["status"] == "accepted"
         assert home.platform.executed(LAMP) == 1

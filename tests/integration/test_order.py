@@ -123,12 +123,12 @@ def test_a_rule_can_be_one_lane_for_all_its_devices(ordered: Home):
 
 
 def test_a_rule_without_order_lets_calls_of_one_device_run_together(ordered: Home):
-    ordered.platform.device(LAMP, delay_s=1)
-    began = time.monotonic()
+    ordered.platform.device(LAMP, delay_s=5)
     for number in range(1, 4):
         send(ordered, f"free/{LAMP}/echo", number)
+    ordered.platform.wait_calls(3)
+    assert not any(ordered.client.final_replies(f"c{number}") for number in range(1, 4))
     assert statuses(ordered, 3) == ["ok"] * 3
-    assert time.monotonic() - began < 2
 
 
 def test_order_is_kept_over_a_crash(empty_home: Home):
@@ -168,15 +168,14 @@ def test_order_is_kept_among_faults(ordered: Home, seed: int):
 
 
 def test_a_slow_device_does_not_slow_the_others(ordered: Home):
-    ordered.platform.device(LAMP, delay_s=5)
+    ordered.platform.device(LAMP, delay_s=7)
     for number in range(1, 21):
         send(ordered, f"home/{LAMP}/echo", number)
-    began = time.monotonic()
     for number in range(100, 300):
         ordered.client.publish_soon(f"home/lamp-{number:04}/any", {"$id": f"c{number}", "n": number})
     for number in range(100, 300):
         assert ordered.client.wait_reply(f"c{number}", 5)["status"] == "accepted"
-    assert time.monotonic() - began < 4
+    assert ordered.client.final_replies("c1") == []
     assert len(ordered.platform.calls(device_names=[LAMP])) == 1
     ordered.platform.device(LAMP, delay_s=0)
 

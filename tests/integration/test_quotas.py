@@ -9,12 +9,13 @@ from harness.broker import Broker
 from harness.home import Home, rule
 from simulator.client import Entry
 
+SLOW_FOLD = {"window": "1s", "max": 4}
 RULES = [
     rule("flood", "flood/{device}/any", "Any", args={}, expire="2m"),
     rule("calm", "calm/{device}/any", "Any", args={}, expire="2m"),
     rule("many", "homes/any", "Any", devices="${payload.devices}", args={}, expire="2m"),
     rule("rated", "rated/{device}/any", "Any", args={}, expire="2m", rate="5/s"),
-    rule("rated-fold", "rated-fold/{device}/any", "Any", args={}, rate="5/s", batch={"window": "20ms", "max": 4}),
+    rule("rated-fold", "rated-fold/{device}/any", "Any", args={}, rate="1/m", batch=SLOW_FOLD),
 ]
 
 
@@ -41,9 +42,14 @@ def throttled(calls: list[Entry]) -> list[Entry]:
     return [call for call in calls if call["code"] and call["code"].startswith("Throttling")]
 
 
-def busiest_second(calls: list[Entry]) -> int:
-    times = sorted(call["time"] for call in calls)
-    return max(sum(1 for other in times if time <= other < time + 1) for time in times)
+def check_rate(calls: list[Entry], began: float, per_second: float) -> None:
+    """No call came before its turn. Later ones say nothing: the machine may have held them up."""
+    times = sorted(call["time"] - began for call in calls)
+    assert all(time_s >= number / per_second - 0.1 for number, time_s in enumerate(times)), times
+
+
+def answered(home: Home, rule_name: str) -> int:
+    return sum(1 for message in home.client.messages() if message.topic.startswith(f"{rule_name}/") and message.as_reply())
 
 
 def test_a_burst_at_the_platforms_own_quotas_meets_no_throttling(empty_home: Home):
@@ -62,63 +68,58 @@ def test_a_burst_at_the_platforms_own_quotas_meets_no_throttling(empty_home: Hom
 def test_a_configured_limit_is_kept_and_used(empty_home: Home):
     home = empty_home.start(limits(InvokeThingService=50), RULES)
     home.platform.quota(InvokeThingService=50)
+    began = time.time()
     flood(home, 200)
     wait_all(home, 200)
     calls = home.platform.calls()
     assert len(throttled(calls)) <= 0.02 * len(calls)
-    assert busiest_second(calls) <= 60, "without the limit it would be all 200"
+    check_rate(calls, began, 50)
 
 
 def test_each_action_has_its_own_quota(empty_home: Home):
     home = empty_home.start(limits(InvokeThingService=2, InvokeThingsService=50), RULES)
-    flood(home, 10)
-    began = time.monotonic()
+    flood(home, 20)
     for number in range(5):
         devices = [lamp(100 + 2 * number), lamp(101 + 2 * number)]
         assert home.client.command("homes/any", {"devices": devices})["status"] == "accepted"
-    assert time.monotonic() - began < 2
-    wait_all(home, 10)
+    assert answered(home, "flood") < 20, "the other action's quota is used up"
+    wait_all(home, 20)
 
 
 def test_a_rule_keeps_its_own_rate(empty_home: Home):
     home = empty_home.start(rules=RULES)
+    began = time.time()
     flood(home, 12, "rated")
     wait_all(home, 12, "rated")
-    calls = home.platform.calls()
-    assert busiest_second(calls) <= 6, "five in any second, as far as the way there keeps their distance"
-    assert calls[-1]["time"] - calls[0]["time"] >= 2
+    check_rate(home.platform.calls(), began, 5)
 
 
 def test_the_rate_of_a_rule_holds_up_no_other(empty_home: Home):
     home = empty_home.start(rules=RULES)
-    flood(home, 20, "rated")
-    began = time.monotonic()
+    flood(home, 40, "rated")
     flood(home, 50, "calm", 100)
     wait_all(home, 50, "calm", 100)
-    assert time.monotonic() - began < 2
-    wait_all(home, 20, "rated")
+    assert answered(home, "rated") < 40
+    wait_all(home, 40, "rated")
 
 
 def test_a_folded_call_counts_once_for_its_rules_rate(empty_home: Home):
     home = empty_home.start(rules=RULES)
-    began = time.monotonic()
-    flood(home, 16, "rated-fold")
-    wait_all(home, 16, "rated-fold")
-    assert time.monotonic() - began < 2.5
+    flood(home, 4, "rated-fold")
+    wait_all(home, 4, "rated-fold", timeout_s=20)
+    (call,) = home.platform.calls()
+    assert len(call["device_names"]) == 4, "one by one they would take three minutes"
 
 
 def test_a_flooding_rule_does_not_starve_another(empty_home: Home):
     home = empty_home.start(limits(InvokeThingService=40), RULES)
     home.platform.quota(InvokeThingService=40)
-    flood(home, 200)
+    flood(home, 300)
     home.platform.wait_calls(10)
-    began = time.monotonic()
     flood(home, 10, "calm", 500)
     wait_all(home, 10, "calm", 500)
-    assert time.monotonic() - began < 1.5, "both rules take turns"
-    answered = [message for message in home.client.messages() if message.topic.startswith("flood/") and message.as_reply()]
-    assert len(answered) < 150
-    wait_all(home, 200)
+    assert answered(home, "flood") < 150, "both rules take turns"
+    wait_all(home, 300)
 
 
 def test_a_quota_that_is_smaller_than_configured_is_found(empty_home: Home):
