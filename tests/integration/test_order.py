@@ -183,7 +183,7 @@ def test_a_slow_device_does_not_slow_the_others(ordered: Home):
 # latest_only
 
 
-def make_slow(home: Home, seconds: float = 1) -> None:
+def make_slow(home: Home, seconds: float = 3) -> None:
     home.platform.device(LAMP, delay_s=seconds)
     send(home, f"home/{LAMP}/echo", 1)
     home.platform.wait_calls(device_names=[LAMP])
@@ -200,10 +200,11 @@ def test_a_newer_command_replaces_those_that_wait(ordered: Home):
 
 
 def test_a_replaced_command_is_told_at_once(ordered: Home):
-    make_slow(ordered, 3)
+    make_slow(ordered, 7)
     send(ordered, f"latest/{LAMP}/any", 2)
     send(ordered, f"latest/{LAMP}/any", 3)
-    assert ordered.client.wait_reply("c2", 1)["status"] == "superseded"
+    assert ordered.client.wait_reply("c2")["status"] == "superseded"
+    assert ordered.client.final_replies("c1") == []
 
 
 def test_one_that_is_under_way_is_not_replaced(ordered: Home):
