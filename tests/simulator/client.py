@@ -14,6 +14,7 @@ from __future__ import annotations
 import http.client
 import json
 import secrets
+import select
 import ssl
 import subprocess
 import sys
@@ -96,6 +97,11 @@ def connect(url: str, context: ssl.SSLContext | None, timeout_s: float) -> http.
     if parts.scheme == "https":
         return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
     return http.client.HTTPConnection(host, port, timeout=timeout_s)
+
+
+def has_been_closed(idle: http.client.HTTPConnection) -> bool:
+    """A server has nothing to say on an idle connection but that it is closed."""
+    return idle.sock is None or bool(select.select([idle.sock], [], [], 0)[0])
 
 
 def exchange(
@@ -189,9 +195,7 @@ class SimulatorProcess:
         self._process.stdin.close()
         code = self._process.wait(STOP_TIMEOUT_S)
         self._process = None
-        if self._control:
-            self._control.close()
-            self._control = None
+        self._close_control()
         return code
 
     def stop(self) -> int:
@@ -249,6 +253,8 @@ class SimulatorProcess:
 
     def control(self, method: str, name: str, body: Mapping[str, Any] | None = None) -> Any:
         """One control request; SimulatorError with the simulator's words if it is refused."""
+        if self._control and has_been_closed(self._control):
+            self._close_control()
         if self._control is None:
             self._control = connect(self.url, tls_context(None, self._client_certificate), START_TIMEOUT_S)
         data = None if body is None else json.dumps(body).encode()
@@ -256,12 +262,16 @@ class SimulatorProcess:
         try:
             reply = exchange(self._control, method, f"/_control/{name}", data, headers)
         except (http.client.HTTPException, OSError):
-            self._control.close()
-            self._control = None
+            self._close_control()
             raise
         if reply.status != 200:
             raise SimulatorError(f"{method} /_control/{name}: {reply.fields['error']}")
         return reply.fields
+
+    def _close_control(self) -> None:
+        if self._control:
+            self._control.close()
+            self._control = None
 
     def fault(self, kind: str, **options: Any) -> Entry:
         """Sets a fault: match={"action","device","identifier"}, count, probability, seed, seconds, ..."""

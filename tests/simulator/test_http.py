@@ -133,6 +133,14 @@ def test_idle_connection_is_closed() -> None:
         assert stream.recv(1) == b""
 
 
+def test_control_goes_on_after_its_idle_connection_was_closed() -> None:
+    with SimulatorProcess(plain=True, options=["--keep-alive", "0.1"]) as simulator:
+        simulator.stats()
+        for _ in range(2):  # the second is closed later than that of the control path, and not in the same round
+            assert socket.create_connection(("127.0.0.1", simulator.port), timeout=10).recv(1) == b""
+        assert simulator.stats()["connections"] == 4
+
+
 def test_waiting_call_is_not_idle() -> None:
     with SimulatorProcess(plain=True, sync_timeout_s=0.5, options=["--keep-alive", "0.1"]) as simulator:
         reply: Reply = simulator.call("InvokeThingService", {**TOGGLE, "DeviceName": "slow-lamp"})
