@@ -13,11 +13,14 @@
 // LS and PS.
 static size_t break_len(const char *text, size_t len)
 {
-    if (len >= 2 && memcmp(text, "\r\n", 2) == 0) {
+    if (len >= 2 && text[0] == '\r' && text[1] == '\n') {
         return 2;
     }
     if (len >= 1 && (*text == '\n' || *text == '\r')) {
         return 1;
+    }
+    if (len == 0 || (*text & 0x80) == 0) {
+        return 0;
     }
     if (len >= 2 && memcmp(text, "\xC2\x85", 2) == 0) {
         return 2;
@@ -69,8 +72,12 @@ static size_t skip(struct str line, size_t at, const char *bytes)
     return at;
 }
 
+// `word` is in small letters. Most bytes are no first letter of one, and files are large.
 static bool starts_with(struct str line, size_t at, const char *word)
 {
+    if (at == line.len || (line.data[at] | 0x20) != word[0]) {
+        return false;
+    }
     size_t len = strlen(word);
     return line.len - at >= len && strncasecmp(line.data + at, word, len) == 0;
 }
@@ -189,7 +196,8 @@ static bool has_secret_alias(const struct yaml_document *document)
     struct line_walk walk = {0};
     struct str line;
     bool hidden;
-    while (walk_on(&walk, document->text, document->text_len, &line, &hidden)) {
+    bool has_anchors = memchr(document->text, '&', document->text_len) != NULL;
+    while (has_anchors && walk_on(&walk, document->text, document->text_len, &line, &hidden)) {
         if (hidden && memchr(line.data, '*', line.len) != NULL) {
             return true;
         }
