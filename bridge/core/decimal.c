@@ -1,5 +1,7 @@
-#include "core/decimal.h"
+#include "core/decimal_internal.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +55,7 @@ static bool take_exponent(const char **at, long *exponent)
     return true;
 }
 
-static void trim_zeros(struct decimal *decimal)
+void decimal_trim_zeros(struct decimal *decimal)
 {
     size_t leading = strspn(decimal->digits, "0");
     decimal->count -= leading;
@@ -87,15 +89,16 @@ bool decimal_parse(const char *text, struct decimal *out)
     }
     size_t count = digits.len;
     *out = (struct decimal){negative, buf_steal(&digits), count, (long)whole + exponent};
-    trim_zeros(out);
+    decimal_trim_zeros(out);
     return true;
 }
 
 void decimal_from_double(double value, struct decimal *out)
 {
     char text[40];
-    // Up to 15 digits a decimal survives the way through a double, so shorter ones show as zeros at the end.
-    for (int digits = 15; digits <= 17; digits++) {
+    // Up to 15 digits a decimal survives the way through a double, so shorter ones show as zeros at the end. Subnormal
+    // doubles hold fewer.
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*e", digits - 1, value);
         if (strtod(text, NULL) == value) {
             break;
@@ -118,7 +121,7 @@ static void keep_digits(struct decimal *decimal, long keep)
         decimal->count = keep > 0 ? (size_t)keep : 0;
         decimal->digits[decimal->count] = '\0';
     }
-    trim_zeros(decimal);
+    decimal_trim_zeros(decimal);
 }
 
 void decimal_cut(struct decimal *decimal)
@@ -156,7 +159,7 @@ void decimal_round(struct decimal *decimal, int places)
     if (up) {
         add_one(decimal, decimal->count);
     }
-    trim_zeros(decimal);
+    decimal_trim_zeros(decimal);
 }
 
 bool decimal_fits_integer(const struct decimal *decimal)

@@ -30,6 +30,13 @@ bool decimal_fits_integer(const struct decimal *decimal);
 // Less than, equal to or greater than 0, as the numbers' order is.
 int decimal_compare(const struct decimal *a, const struct decimal *b);
 
+// Exact, however many digits it takes; the caller frees *out.
+void decimal_add(const struct decimal *a, const struct decimal *b, struct decimal *out);
+void decimal_subtract(const struct decimal *a, const struct decimal *b, struct decimal *out);
+void decimal_multiply(const struct decimal *a, const struct decimal *b, struct decimal *out);
+// To so many digits that the nearest double is that of the exact quotient. `b` is not zero.
+void decimal_divide(const struct decimal *a, const struct decimal *b, struct decimal *out);
+
 // JSON number text, the caller frees it: without an exponent for ordinary magnitudes; `point` forces a decimal point.
 char *decimal_print(const struct decimal *decimal, bool point);
 

@@ -92,24 +92,64 @@ struct json_object *number_float(const struct filter *filter, const struct json_
     return is_finite(&decimal) ? new_number(&decimal, true) : NULL;
 }
 
+// `to + (value - from) * to_span / span` with one division, at the end. In doubles, 0.29 of 1 would
+// be 28.999999999999996 of 100.
+static double scaled(const struct decimal *value, const struct decimal range[4])
+{
+    const struct decimal *from = &range[0];
+    const struct decimal *to = &range[2];
+    AUTO_DECIMAL struct decimal span = {0};
+    AUTO_DECIMAL struct decimal to_span = {0};
+    AUTO_DECIMAL struct decimal way = {0};
+    AUTO_DECIMAL struct decimal way_scaled = {0};
+    AUTO_DECIMAL struct decimal start = {0};
+    AUTO_DECIMAL struct decimal sum = {0};
+    AUTO_DECIMAL struct decimal result = {0};
+    decimal_subtract(&range[1], from, &span);
+    decimal_subtract(&range[3], to, &to_span);
+    decimal_subtract(value, from, &way);
+    decimal_multiply(&way, &to_span, &way_scaled);
+    decimal_multiply(to, &span, &start);
+    decimal_add(&start, &way_scaled, &sum);
+    decimal_divide(&sum, &span, &result);
+    AUTO_FREE char *text = decimal_print(&result, true);
+    return strtod(text, NULL);
+}
+
+// As a double holds them, so that what is computed with has an end.
 struct json_object *number_scale(const struct filter *filter, const struct json_object *value, const char **wants)
 {
     *wants = "wants a number (of text, `float |` before it makes one)";
     if (!is_number(value)) {
         return NULL;
     }
-    long double from = json_real(filter->args[0]);
-    long double span = json_real(filter->args[1]) - from;
-    long double to = json_real(filter->args[2]);
-    long double to_span = json_real(filter->args[3]) - to;
-    double result = (double)((json_real(value) - from) * to_span / span + to);
+    struct decimal range[4];
+    AUTO_DECIMAL struct decimal number = {0};
+    AUTO_DECIMAL struct decimal decimal = {0};
+    decimal_from_double(json_real(value), &number);
+    for (size_t i = 0; i < COUNT_OF(range); i++) {
+        decimal_from_double(json_real(filter->args[i]), &range[i]);
+    }
+    double result = scaled(&number, range);
+    for (size_t i = 0; i < COUNT_OF(range); i++) {
+        decimal_free(&range[i]);
+    }
+    *wants = "wants a number of ordinary size";
     if (!isfinite(result)) {
-        *wants = "wants a number of ordinary size";
         return NULL;
     }
-    AUTO_DECIMAL struct decimal decimal = {0};
     decimal_from_double(result, &decimal);
     return new_number(&decimal, false);
+}
+
+static int compare_numbers(const struct json_object *a, const struct json_object *b)
+{
+    const char *ignored;
+    AUTO_DECIMAL struct decimal first = {0};
+    AUTO_DECIMAL struct decimal second = {0};
+    (void)read_decimal(a, &first, &ignored);
+    (void)read_decimal(b, &second, &ignored);
+    return decimal_compare(&first, &second);
 }
 
 struct json_object *number_clamp(const struct filter *filter, const struct json_object *value, const char **wants)
@@ -118,10 +158,10 @@ struct json_object *number_clamp(const struct filter *filter, const struct json_
     if (!is_number(value)) {
         return NULL;
     }
-    if (json_real(value) < json_real(filter->args[0])) {
+    if (compare_numbers(value, filter->args[0]) < 0) {
         return json_copy(filter->args[0]);
     }
-    if (json_real(value) > json_real(filter->args[1])) {
+    if (compare_numbers(value, filter->args[1]) > 0) {
         return json_copy(filter->args[1]);
     }
     return json_copy(value);
@@ -161,7 +201,7 @@ enum err number_check_scale(const struct filter *filter, struct diag *diag)
 enum err number_check_clamp(const struct filter *filter, struct diag *diag)
 {
     enum err err = check_numbers(filter, diag);
-    if (err == ERR_OK && json_real(filter->args[0]) > json_real(filter->args[1])) {
+    if (err == ERR_OK && compare_numbers(filter->args[0], filter->args[1]) > 0) {
         return diag_set(diag, ERR_REFUSED, "its first argument is greater than its second");
     }
     return err;

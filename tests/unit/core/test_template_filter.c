@@ -85,9 +85,25 @@ static void scale_is_linear_does_not_clamp_and_writes_the_shortest_text(void **s
     assert_filtered("5", "scale(0,1,0,1e20)", "500000000000000000000.0");
     assert_filtered("5", "scale(0,1,0,1e22)", "5.0e22");
     assert_filtered("-5", "scale(0,10,0,-0.0)", "0");
+    assert_filtered("9007199254740993", "scale(0,1,0,1)", "9007199254740992");
     assert_filtered("1e300", "scale(0,1,0,1e300)", "filter_failed");
     assert_filtered("\"128\"", "scale(0,255,0,100)", "filter_failed");
     assert_filtered("\"128\"", "float | scale(0,255,0,100) | int", "50");
+}
+
+static void scale_computes_in_decimals(void **state)
+{
+    (void)state;
+    assert_filtered("0.29", "scale(0,1,0,100)", "29");
+    assert_filtered("0.57", "scale(0,1,0,100) | int", "57");
+    assert_filtered("0.1", "scale(-10,10,-1.5,1.5)", "0.015");
+    assert_filtered("0.5001", "scale(0,1,-100,100)", "0.02");
+    assert_filtered("100", "scale(0,1,0,1e-9)", "0.0000001");
+    assert_filtered("1", "scale(0,3,0,1)", "0.3333333333333333");
+    assert_filtered("2", "scale(0,-3,0,1)", "-0.6666666666666666");
+    assert_filtered("1e-320", "scale(-10,10,-1.5,1.5)", "1.5e-321");
+    assert_filtered("1e300", "scale(-1e-300,1e300,1e-300,1)", "1");
+    assert_filtered("1e-400", "scale(0,1,5,6)", "5");
 }
 
 static void clamp_keeps_a_number_within_its_bounds(void **state)
@@ -96,6 +112,9 @@ static void clamp_keeps_a_number_within_its_bounds(void **state)
     assert_filtered("150", "clamp(0,100)", "100");
     assert_filtered("-1", "clamp(0.50,100)", "0.50");
     assert_filtered("10.0", "clamp(0,100)", "10.0");
+    // The same double as the bound.
+    assert_filtered("9007199254740993", "clamp(0,9007199254740992)", "9007199254740992");
+    assert_filtered("0.99999999999999999999", "clamp(1,2)", "1");
     assert_filtered("\"5\"", "clamp(0,100)", "filter_failed");
 }
 
@@ -229,6 +248,7 @@ int main(void)
         cmocka_unit_test(float_always_writes_a_decimal_point),
         cmocka_unit_test(round_goes_half_away_from_zero),
         cmocka_unit_test(scale_is_linear_does_not_clamp_and_writes_the_shortest_text),
+        cmocka_unit_test(scale_computes_in_decimals),
         cmocka_unit_test(clamp_keeps_a_number_within_its_bounds),
         cmocka_unit_test(bool_takes_the_usual_words_in_any_case),
         cmocka_unit_test(string_and_json_make_text),
