@@ -18,6 +18,8 @@ struct target {
     bool checked[TOPIC_MAX_CAPTURES]; // captures that `where` holds to something
 };
 
+static const char one_device[] = "this is one device; a list stands under `devices`";
+
 static enum err refuse(const struct target *target, const struct yaml_node *node, const char *text)
 {
     yaml_problem(target->loader->problems, SEVERITY_ERROR, node, "%s", text);
@@ -51,6 +53,16 @@ static void warn_unchecked(const struct target *target, const struct yaml_node *
     }
 }
 
+// True if it gives lists alone, or a list among the values that it can give.
+static bool gives_list(const struct template_forecast *forecast)
+{
+    bool found = !forecast->is_complete && forecast->kinds == JSON_KIND_BIT(JSON_LIST);
+    for (size_t i = 0; i < forecast->count; i++) {
+        found |= json_kind(forecast->values[i]) == JSON_LIST;
+    }
+    return found;
+}
+
 // The names that it can give, whatever message comes. Those of a group were checked with it.
 static enum err check_names(const struct target *target, const struct yaml_node *node, enum name_kind kind,
                             const struct template *tmpl)
@@ -59,7 +71,12 @@ static enum err check_names(const struct target *target, const struct yaml_node 
     struct template_forecast forecast;
     rule_fixed_captures(target->rule, captures);
     template_forecast(tmpl, captures, &forecast);
+    enum target_kind takes = target->rule->target;
+    bool is_one_device = kind != NAME_IDENTIFIER && (takes == TARGET_DEVICE || takes == TARGET_IOT_ID);
     enum err err = ERR_OK;
+    if (is_one_device && gives_list(&forecast)) {
+        err = refuse(target, node, one_device);
+    }
     for (size_t i = 0; i < forecast.count && err == ERR_OK; i++) {
         AUTO_FREE char *text = json_scalar_text(forecast.values[i]);
         struct diag diag;
@@ -124,7 +141,7 @@ static enum err load_device_key(const struct target *target, const struct invoke
                                                            : keys->iot_id;
     rule->target = keys->device != NULL ? TARGET_DEVICE : keys->devices != NULL ? TARGET_DEVICES : TARGET_IOT_ID;
     if (rule->target != TARGET_DEVICES && node->kind == YAML_LIST) {
-        return refuse(target, node, "this is one device; a list stands under `devices`");
+        return refuse(target, node, one_device);
     }
     return load_devices(target, node);
 }

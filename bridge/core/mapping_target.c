@@ -135,7 +135,9 @@ static enum err add_devices_of(struct request *request, struct name_set *set, co
                     show_plain(template_text(tmpl)).text, value.why);
         return ERR_MISSING;
     }
-    err = add_device_list(request, set, value.json);
+    // `device` is one, whatever the message brings.
+    bool takes_list = request->rule->target == TARGET_DEVICES;
+    err = (takes_list ? add_device_list : add_device_value)(request, set, value.json);
     json_free(value.json);
     return err;
 }

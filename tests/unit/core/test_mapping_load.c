@@ -162,6 +162,21 @@ static void templates_are_compiled_with_their_place(void **state)
     assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {result: \"${x}/a\"}}\n", 4, "no capture");
 }
 
+static void a_device_that_is_always_a_list_is_told(void **state)
+{
+    (void)state;
+    static const char *const groups = "version: 1\ndefaults: {product_key: p}\ngroups: {g: [a, b]}\nrules:\n";
+    static const char *const keys[] = {"device: \"${group.g}\"", "iot_id: \"${group.g}\"",
+                                       "device: '${payload | map(one=\"a\",all=[\"a\",\"b\"])}'"};
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        AUTO_FREE char *text = mem_printf("%s- {name: a, topic: x, invoke: {identifier: Set, %s}}\n", groups, keys[i]);
+        assert_error(text, 5, "a list stands under `devices`");
+    }
+    AUTO_FREE char *several =
+        mem_printf("%s- {name: a, topic: x, invoke: {identifier: Set, devices: \"${group.g}\"}}\n", groups);
+    mapping_destroy(load(several));
+}
+
 static void errors_of_defaults_are_told_once(void **state)
 {
     (void)state;
@@ -399,6 +414,7 @@ int main(void)
         cmocka_unit_test(names_that_a_message_chooses_from_known_ones_are_checked_at_load),
         cmocka_unit_test(a_call_has_literal_names),
         cmocka_unit_test(templates_are_compiled_with_their_place),
+        cmocka_unit_test(a_device_that_is_always_a_list_is_told),
         cmocka_unit_test(errors_of_defaults_are_told_once),
         cmocka_unit_test(groups_are_lists_of_device_names_with_names_of_their_own),
         cmocka_unit_test(a_platform_is_one_that_is_configured),

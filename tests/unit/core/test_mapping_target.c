@@ -106,6 +106,17 @@ static void one_device_in_a_list_is_invoke_thing_service_too(void **state)
     }
 }
 
+static void a_list_is_no_device(void **state)
+{
+    (void)state;
+    static const char *const payloads[] = {"{\"d\":[\"lamp\",\"pump\"]}", "{\"d\":[\"lamp\"]}", "{\"d\":[]}"};
+    for (size_t i = 0; i < COUNT_OF(payloads); i++) {
+        AUTO_COMMAND struct command *command =
+            map_by("invoke: {identifier: Set, device: \"${payload.d}\"}", payloads[i]);
+        assert_refused(command, "name_invalid", "a device's name is text, not a list");
+    }
+}
+
 static char *list_of_devices(int count)
 {
     AUTO_BUF struct buf text = {0};
@@ -271,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_device_by_iot_id_needs_no_product),
         cmocka_unit_test(several_devices_are_invoke_things_service),
         cmocka_unit_test(one_device_in_a_list_is_invoke_thing_service_too),
+        cmocka_unit_test(a_list_is_no_device),
         cmocka_unit_test(more_than_100_devices_are_split_into_calls_of_100),
         cmocka_unit_test(a_list_without_devices_or_with_something_else_is_refused),
         cmocka_unit_test(names_are_held_to_the_platform_s_characters),
