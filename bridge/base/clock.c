@@ -75,11 +75,14 @@ void clock_iso_ms(int64_t wall_ms, char out[CLOCK_ISO_LEN])
     }
 }
 
-// Does the text begin with this form, where 'd' stands for a digit? strptime and sscanf let spaces and signs pass.
+// Does the text begin with this form, where 'd' stands for a digit and 'T' for itself in either case? strptime and
+// sscanf let spaces and signs pass.
 static bool has_form(const char *text, const char *form)
 {
     for (; *form != '\0'; form++, text++) {
-        bool fits = *form == 'd' ? *text >= '0' && *text <= '9' : *text == *form;
+        bool fits = *form == 'd'   ? *text >= '0' && *text <= '9'
+                    : *form == 'T' ? *text == 'T' || *text == 't'
+                                   : *text == *form;
         if (!fits) {
             return false;
         }
@@ -141,7 +144,8 @@ bool clock_parse_iso(const char *text, int64_t *wall_ms)
         return false;
     }
     struct tm utc = {0};
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+    const char *day_end = strptime(text, "%Y-%m-%d", &utc);
+    const char *rest = day_end != NULL ? strptime(day_end + 1, "%H:%M:%S", &utc) : NULL;
     int ms = 0;
     int offset_s = 0;
     int64_t whole = 0;
