@@ -15,6 +15,10 @@ LOG_LINES = 150
 _homes = pytest.StashKey[list[Home]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--language-seed", type=int, default=None, help="seed of test_language.py, to show a failure again")
+
+
 @pytest.fixture(scope="session")
 def shared_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
     with SimulatorProcess(tmp_path_factory.mktemp("simulator")) as simulator:
