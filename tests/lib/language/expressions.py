@@ -39,8 +39,8 @@ TAKEN_BY = {
 # Other sources than the members that a payload surely has, and their kinds.
 SOURCES = {
     "x": "numeric", "y": "text", "topic": "text", "id": "any", "property.p": "word", "property.q q": "any",
-    "group.g": "any", "now": "text", "payload": "any", "payload.o.a": "any", "payload.l.0": "any", "payload.l.1.a": "any",
-    "payload.l.2": "any", "payload:/l/01": "any", "payload:/l/-": "any", "payload:/o/": "any", "payload:/o/a~1b": "any",
+    "group.g": "any", "now": "text", "payload": "any", "payload.o.a": "any", "payload.l.0": "any",
+    "payload.l.1.a": "any", "payload.l.2": "any", "payload:/l/01": "any", "payload:/l/-": "any", "payload:/o/": "any", "payload:/o/a~1b": "any",
     "payload:/o/~01": "any", "payload:/o/m~0n": "any",
 }
 MAP_NAMES = pools.WORDS + pools.TEXTS[:24] + ["0.5", "1e2"]

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Mapping
 
-from .templates import Scope, evaluate, is_one_expression
 from .filters import plain_text
+from .templates import Scope, evaluate, is_one_expression
 from .times import read_duration, read_time, write_time
 from .topics import fits_where, match_topic
 from .values import MISSING, Number, Rejected, Value, fits_64_bits, read_payload, write_json
