@@ -34,7 +34,7 @@ int decimal_compare(const struct decimal *a, const struct decimal *b);
 void decimal_add(const struct decimal *a, const struct decimal *b, struct decimal *out);
 void decimal_subtract(const struct decimal *a, const struct decimal *b, struct decimal *out);
 void decimal_multiply(const struct decimal *a, const struct decimal *b, struct decimal *out);
-// To so many digits that the nearest double is that of the exact quotient. `b` is not zero.
+// Cut, after many more digits than a double holds. `b` is not zero.
 void decimal_divide(const struct decimal *a, const struct decimal *b, struct decimal *out);
 
 // JSON number text, the caller frees it: without an exponent for ordinary magnitudes; `point` forces a decimal point.

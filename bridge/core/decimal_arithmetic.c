@@ -4,8 +4,9 @@
 #include "base/mem.h"
 #include "core/decimal_internal.h"
 
-// A double has at most 17 digits, and half a unit of the last one more.
-#define QUOTIENT_DIGITS 20
+// Of a quotient, beside the digits of both numbers. A quotient can lie very near to the middle between two doubles: it
+// takes 17 digits and those of the divisor to see on which side.
+#define EXTRA_DIGITS 40
 
 // The digit that counts ten to the power of `power`.
 static int digit_at(const struct decimal *decimal, long power)
@@ -95,19 +96,16 @@ static int take_off(char *rest, const char *amount, size_t count)
 void decimal_divide(const struct decimal *a, const struct decimal *b, struct decimal *out)
 {
     size_t width = b->count + 1;
-    size_t count = b->count + QUOTIENT_DIGITS;
+    size_t count = a->count + 2 * b->count + EXTRA_DIGITS;
     AUTO_FREE char *divisor = mem_printf("0%s", b->digits);
     AUTO_FREE char *rest = mem_printf("%0*d", (int)width, 0);
-    *out = (struct decimal){a->negative != b->negative, mem_alloc(count + 2), count + 1,
-                            a->point - b->point + (long)b->count};
-    for (size_t i = 0; i < count; i++) {
+    long point = a->point - b->point + (long)b->count;
+    *out = (struct decimal){a->negative != b->negative, mem_alloc(count + 1), count, point};
+    memset(out->digits, '0', count);
+    for (size_t i = 0; i < count && (i < a->count || strspn(rest, "0") < width); i++) {
         memmove(rest, rest + 1, width - 1);
         rest[width - 1] = i < a->count ? a->digits[i] : '0';
         out->digits[i] = (char)('0' + take_off(rest, divisor, width));
     }
-    // What is left over matters only to a double in the middle between two.
-    bool is_exact = a->count <= count && strspn(rest, "0") == width;
-    out->digits[count] = is_exact ? '0' : '1';
-    out->digits[count + 1] = '\0';
     decimal_trim_zeros(out);
 }

@@ -1,5 +1,5 @@
-// Decimal numbers: a whole number of up to 64 bits and a power of ten, cut and rounded as __int128 computes it; and any
-// text that is a number, printed and read again.
+// Decimal numbers: a whole number of up to 64 bits and a power of ten, cut and rounded as __int128 computes it; two
+// whole numbers, computed with as __int128 and double do; and any text that is a number, printed and read again.
 #include "fuzz.h"
 
 #include <math.h>
@@ -91,6 +91,44 @@ static void check_round(const char *text, struct number number, int places)
     must_equal(&decimal, ((__int128)number.digits + half) / unit, -places);
 }
 
+static void check_arithmetic(int64_t a, int64_t b)
+{
+    AUTO_FREE char *text_a = print_scaled(a, 0);
+    AUTO_FREE char *text_b = print_scaled(b, 0);
+    AUTO_DECIMAL struct decimal decimal_a = must_parse(text_a);
+    AUTO_DECIMAL struct decimal decimal_b = must_parse(text_b);
+    AUTO_DECIMAL struct decimal sum = {0};
+    AUTO_DECIMAL struct decimal difference = {0};
+    AUTO_DECIMAL struct decimal product = {0};
+    AUTO_DECIMAL struct decimal quotient = {0};
+    decimal_add(&decimal_a, &decimal_b, &sum);
+    decimal_subtract(&decimal_a, &decimal_b, &difference);
+    decimal_multiply(&decimal_a, &decimal_b, &product);
+    must_equal(&sum, (__int128)a + b, 0);
+    must_equal(&difference, (__int128)a - b, 0);
+    must_equal(&product, (__int128)a * b, 0);
+    if (b != 0) {
+        decimal_divide(&product, &decimal_b, &quotient);
+        must_equal(&quotient, a, 0);
+    }
+}
+
+// To the nearest double, as the machine divides; up to 2^53 the operands are exact.
+static void check_quotient(int64_t a, int64_t b)
+{
+    if (b == 0) {
+        return;
+    }
+    AUTO_FREE char *text_a = print_scaled(a, 0);
+    AUTO_FREE char *text_b = print_scaled(b, 0);
+    AUTO_DECIMAL struct decimal decimal_a = must_parse(text_a);
+    AUTO_DECIMAL struct decimal decimal_b = must_parse(text_b);
+    AUTO_DECIMAL struct decimal quotient = {0};
+    decimal_divide(&decimal_a, &decimal_b, &quotient);
+    AUTO_FREE char *text = decimal_print(&quotient, true);
+    MUST(strtod(text, NULL) == (double)a / (double)b);
+}
+
 static void check_double(double value)
 {
     AUTO_DECIMAL struct decimal decimal = {0};
@@ -122,6 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO_FREE char *given = mem_dup(data, size);
     check_text(given);
     struct number number = {0};
+    int64_t other = 0;
     double real = 0;
     if (size < sizeof number.digits + 2) {
         return 0;
@@ -133,5 +172,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_cut(text, number);
     check_round(text, number, data[9] % 3);
     check_double(real);
+    memcpy(&other, data + 2, sizeof other);
+    other >>= data[9] % 53;
+    check_arithmetic(number.digits, other);
+    check_quotient(number.digits >> 11, other >> 11);
     return 0;
 }

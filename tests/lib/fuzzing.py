@@ -26,7 +26,7 @@ MAX_LEN = 8192  # bytes of an input that is made; seeds may be longer
 SHORT_SECONDS = 15  # of a short run at most, whatever its number of inputs
 # Inputs of a short run: about eight seconds' worth each.
 SHORT_RUNS = {
-    "api_answer": 20_000, "config": 15_000, "decimal": 200_000, "json": 300_000, "loop": 8_000, "mapping": 20_000,
+    "api_answer": 20_000, "config": 15_000, "decimal": 100_000, "json": 300_000, "loop": 8_000, "mapping": 20_000,
     "model": 200_000, "stored": 200_000, "template": 100_000, "text": 60_000, "topic": 30_000,
 }
 # Files that are seeds too, where they stand.
