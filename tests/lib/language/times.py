@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
-from fractions import Fraction
 
 from .values import Number, Rejected, Value
 
@@ -35,12 +34,12 @@ def read_duration(value: Value) -> int:
     return ms
 
 
-def read_time(value: Value) -> Fraction:
-    """Since 1970. What comes from a property is text, so milliseconds may be text."""
+def read_time(value: Value) -> int:
+    """Since 1970; what is less than a millisecond does not count. What comes from a property is text, so milliseconds may be text."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = Number(value)
     if isinstance(value, Number):
-        return Fraction(whole_ms(value))
+        return whole_ms(value)
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if not match:
         raise refused()
@@ -55,9 +54,9 @@ def read_time(value: Value) -> Fraction:
     if since.days < 0:
         raise refused()
     seconds = since.days * 86_400 + since.seconds - offset * 60
-    return Fraction(seconds * 1000) + Fraction(f"0.{fraction or 0}") * 1000
+    return seconds * 1000 + int(f"{fraction or 0:0<3}"[:3])
 
 
-def write_time(ms: Fraction) -> str:
-    moment = datetime.fromtimestamp(int(ms) // 1000, timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{int(ms) % 1000:03}Z"
+def write_time(ms: int) -> str:
+    moment = datetime.fromtimestamp(ms // 1000, timezone.utc)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03}Z"
