@@ -104,6 +104,8 @@ static void scale_computes_in_decimals(void **state)
     assert_filtered("1e-320", "scale(-10,10,-1.5,1.5)", "1.5e-321");
     assert_filtered("1e300", "scale(-1e-300,1e300,1e-300,1)", "1");
     assert_filtered("1e-400", "scale(0,1,5,6)", "5");
+    // In the middle between two doubles, but for what only the 21st digit tells.
+    assert_filtered("67", "scale(279.042E+7,5200.1453,-96.3,509.56)", "509.56111451796045");
 }
 
 static void clamp_keeps_a_number_within_its_bounds(void **state)
