@@ -51,8 +51,8 @@ void yaml_free(struct yaml_document *document);
 const struct yaml_node *yaml_root(const struct yaml_document *document); // see yaml_load_file for NULL
 const char *yaml_source_name(const struct yaml_document *document);
 // Line `line` (1-based) of the source without its line end, for the caret display. False if there is none, or if it may
-// hold a secret written in line (the value of a key with "secret" or "password" in its name, also where that is an alias,
-// or a URL with a login): such lines are never shown.
+// hold a secret written in line (the value of a key with "secret" or "password" in its name, also where that is an
+// alias, or a URL with a login): such lines are never shown.
 bool yaml_source_line(const struct yaml_document *document, int line, const char **text, size_t *len);
 
 // Value of a map's key, or NULL.

@@ -46,10 +46,10 @@ static void a_filter_that_gives_several_levels_is_seen(void **state)
     (void)state;
     static const char *const filters[] = {"map(1=\\\"x/y\\\")", "map(1=\\\"x\\\") | default(\\\"x/y\\\")"};
     for (size_t i = 0; i < COUNT_OF(filters); i++) {
-        AUTO_FREE char *text = mem_printf(HEAD "- {name: a, topic: \"in/{p}\", " SET
-                                               ", reply: {result: \"out/${p | %s}/r\", ack: none}}\n"
-                                               "- {name: b, topic: \"out/x/+/r\", " SET ", reply: none}\n",
-                                          filters[i]);
+        AUTO_FREE char *text =
+            mem_printf(HEAD "- {name: a, topic: \"in/{p}\", " SET ", reply: {result: \"out/${p | %s}/r\", ack: none}}\n"
+                            "- {name: b, topic: \"out/x/+/r\", " SET ", reply: none}\n",
+                       filters[i]);
         assert_error(text, 4, "by the rule \"b\"");
     }
     mapping_destroy(load(HEAD "- {name: a, topic: \"in/{p}\", " SET
