@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "core/filter_tree.h"
+#include "core/mapping_example.h"
 #include "core/mapping_internal.h"
 #include "core/show.h"
 
@@ -14,13 +15,6 @@
 #define CLOSE_LOOK      50
 // A rule with more choices among the values of its `where` is compared as a whole.
 #define MAX_CHOICES 64
-
-// What can stand in one level: one text, or something that fits one of the globs.
-struct level_texts {
-    char *const *items;
-    size_t count;
-    bool literal;
-};
 
 // A rule, or the part of it with one value of `where` per level.
 struct part {
@@ -39,21 +33,9 @@ struct look {
     size_t left;    // of MAX_COMPARISONS
 };
 
-static struct level_texts texts_at(const struct rule *rule, size_t level)
-{
-    static char *const any[] = {(char *)"*"};
-    const struct topic_level *at = &rule->pattern->levels[level];
-    if (at->kind == LEVEL_TEXT) {
-        return (struct level_texts){&at->text, 1, true};
-    }
-    const struct where *where = at->capture >= 0 ? rule_find_where(rule, at->capture) : NULL;
-    return where != NULL ? (struct level_texts){where->globs.items, where->globs.count, false}
-                         : (struct level_texts){any, 1, false};
-}
-
 static struct level_texts texts_of_part(const struct part *part, size_t level)
 {
-    struct level_texts texts = texts_at(part->rule, level);
+    struct level_texts texts = rule_texts_at(part->rule, level);
     if (part->choice != NULL) {
         texts.items += part->choice[level];
         texts.count = 1;
@@ -101,7 +83,7 @@ static char *write_rest(const struct part *part, size_t first)
 
 static bool rest_covers(const struct rule *wide, const struct part *narrow, size_t level)
 {
-    struct level_texts texts = texts_at(wide, level);
+    struct level_texts texts = rule_texts_at(wide, level);
     if (narrow->rule->pattern->level_count == level + 1) {
         return texts_cover(texts, texts_of_part(narrow, level));
     }
@@ -135,110 +117,11 @@ static bool covers(const struct rule *wide, const struct part *narrow)
             return i <= other->level_count && rest_covers(wide, narrow, i);
         }
         if (!other_goes_on || other->levels[i].kind == LEVEL_REST ||
-            !texts_cover(texts_at(wide, i), texts_of_part(narrow, i))) {
+            !texts_cover(rule_texts_at(wide, i), texts_of_part(narrow, i))) {
             return false;
         }
     }
     return pattern->level_count == other->level_count;
-}
-
-// Some text that fits the glob.
-static char *example_of(const char *glob)
-{
-    AUTO_BUF struct buf text = {0};
-    for (; *glob != '\0'; glob++) {
-        if (*glob != '*') {
-            buf_char(&text, *glob == '?' ? 'x' : *glob);
-        }
-    }
-    return text.len > 0 ? buf_steal(&text) : mem_strdup("x");
-}
-
-static size_t tail_of(const char *glob)
-{
-    size_t len = strlen(glob);
-    size_t tail = 0;
-    while (tail < len && strchr("*?", glob[len - tail - 1]) == NULL) {
-        tail++;
-    }
-    return tail;
-}
-
-// The longer beginning and the longer end of both.
-static char *join_ends(const char *a, const char *b)
-{
-    const char *start = strcspn(a, "*?") > strcspn(b, "*?") ? a : b;
-    const char *end = tail_of(a) > tail_of(b) ? a : b;
-    return mem_printf("%.*s%s", (int)strcspn(start, "*?"), start, end + strlen(end) - tail_of(end));
-}
-
-static bool text_fits(const char *glob, bool literal, const char *text)
-{
-    return literal ? strcmp(glob, text) == 0 : str_glob(glob, text, strlen(text));
-}
-
-// A text that fits both globs, or NULL if none is found.
-static char *common_text(const char *a, bool a_literal, const char *b, bool b_literal)
-{
-    char *tries[] = {a_literal ? mem_strdup(a) : example_of(a), b_literal ? mem_strdup(b) : example_of(b),
-                     join_ends(a, b)};
-    char *found = NULL;
-    for (size_t i = 0; i < COUNT_OF(tries); i++) {
-        if (found == NULL && text_fits(a, a_literal, tries[i]) && text_fits(b, b_literal, tries[i])) {
-            found = tries[i];
-        } else {
-            free(tries[i]);
-        }
-    }
-    return found;
-}
-
-static char *common_of_levels(struct level_texts a, struct level_texts b)
-{
-    for (size_t i = 0; i < a.count; i++) {
-        for (size_t k = 0; k < b.count; k++) {
-            char *text = common_text(a.items[i], a.literal, b.items[k], b.literal);
-            if (text != NULL) {
-                return text;
-            }
-        }
-    }
-    return NULL;
-}
-
-static void append_level(struct buf *topic, bool first, const char *text)
-{
-    buf_text(topic, first ? "" : "/");
-    buf_text(topic, text);
-}
-
-// A topic that both rules take, or NULL if none is found.
-static char *common_topic(const struct rule *a, const struct rule *b)
-{
-    AUTO_BUF struct buf topic = {0};
-    struct str captures[TOPIC_MAX_CAPTURES];
-    size_t a_count = a->pattern->level_count;
-    size_t b_count = b->pattern->level_count;
-    bool a_rest = false;
-    bool b_rest = false;
-    for (size_t i = 0; i < a_count || i < b_count; i++) {
-        a_rest |= i < a_count && a->pattern->levels[i].kind == LEVEL_REST;
-        b_rest |= i < b_count && b->pattern->levels[i].kind == LEVEL_REST;
-        if (i >= a_count || i >= b_count) {
-            const struct rule *longer = i < a_count ? a : b;
-            AUTO_FREE char *text = example_of(texts_at(longer, i).items[0]);
-            append_level(&topic, i == 0, text);
-            continue;
-        }
-        AUTO_FREE char *text = common_of_levels(texts_at(a, i), texts_at(b, i));
-        if (text == NULL) {
-            return NULL;
-        }
-        append_level(&topic, i == 0, text);
-    }
-    bool fits = (a_rest || b_rest || a_count == b_count) && topic_name_valid(topic.data, topic.len) &&
-                rule_takes(a, topic.data, captures) && rule_takes(b, topic.data, captures);
-    return fits ? buf_steal(&topic) : NULL;
 }
 
 static bool levels_may_meet(struct look *look, struct level_texts a, struct level_texts b)
@@ -261,7 +144,7 @@ static bool may_meet(struct look *look, const struct rule *a, const struct rule 
         if (a->pattern->levels[i].kind == LEVEL_REST || b->pattern->levels[i].kind == LEVEL_REST) {
             return true;
         }
-        if (!levels_may_meet(look, texts_at(a, i), texts_at(b, i))) {
+        if (!levels_may_meet(look, rule_texts_at(a, i), rule_texts_at(b, i))) {
             return false;
         }
     }
@@ -272,7 +155,7 @@ static size_t cost_of(const struct rule *a, const struct rule *b)
 {
     size_t cost = CLOSE_LOOK;
     for (size_t i = 0; i < a->pattern->level_count && i < b->pattern->level_count; i++) {
-        cost += texts_at(a, i).count * texts_at(b, i).count;
+        cost += rule_texts_at(a, i).count * rule_texts_at(b, i).count;
     }
     return cost;
 }
@@ -280,6 +163,21 @@ static size_t cost_of(const struct rule *a, const struct rule *b)
 static void spend(struct look *look, size_t cost)
 {
     look->left -= look->left < cost ? look->left : cost;
+}
+
+static void look_for_example(struct look *look, size_t index)
+{
+    const struct rule *earlier = look->mapping->rules[index];
+    const struct rule *late = look->mapping->rules[look->late];
+    char *example = example_of_both(earlier, late);
+    // Another rule may come before both and take it, as is meant.
+    if (example != NULL && mapping_match(look->mapping, example) == earlier && rule_takes_others(earlier, late)) {
+        look->crosser = index;
+        free(look->example);
+        look->example = example;
+    } else {
+        free(example);
+    }
 }
 
 static void look_at(struct look *look, size_t index)
@@ -295,12 +193,7 @@ static void look_at(struct look *look, size_t index)
     }
     // A special rule before a general one is how it is meant to be.
     if (index < look->crosser && !covers(late, &(struct part){earlier, NULL})) {
-        char *example = common_topic(earlier, late);
-        if (example != NULL) {
-            look->crosser = index;
-            free(look->example);
-            look->example = example;
-        }
+        look_for_example(look, index);
     }
 }
 
@@ -368,7 +261,7 @@ static size_t count_choices(const struct rule *rule)
 {
     size_t count = 1;
     for (size_t i = 0; i < rule->pattern->level_count && count <= MAX_CHOICES; i++) {
-        count *= texts_at(rule, i).count;
+        count *= rule_texts_at(rule, i).count;
     }
     return count;
 }
@@ -377,7 +270,7 @@ static size_t count_choices(const struct rule *rule)
 static bool next_choice(const struct rule *rule, size_t *choice)
 {
     for (size_t i = 0; i < rule->pattern->level_count; i++) {
-        if (++choice[i] < texts_at(rule, i).count) {
+        if (++choice[i] < rule_texts_at(rule, i).count) {
             return true;
         }
         choice[i] = 0;

@@ -56,6 +56,8 @@ static void rules_that_take_from_each_other_are_told_with_an_example(void **stat
         {HEAD RULE_WHERE("a", "home/{x}", "{x: \"lamp-*\"}") RULE_WHERE("b", "home/{x}", "{x: \"*-hall\"}"),
          "\"home/lamp--hall\""},
         {HEAD RULE("a", "home/{x}/set") RULE("b", "home/hall/{p#}"), "\"home/hall/set\""},
+        {HEAD RULE("a", "home/{p#}") RULE("b", "{x}"), "\"home\""},
+        {HEAD RULE_WHERE("a", "home/{x}/#", "{x: hall}") RULE("b", "{x}/hall"), "\"home/hall\""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_warning(rows[i].text, 5, rows[i].words);
@@ -74,10 +76,19 @@ static void rules_that_stand_well_beside_each_other_are_not_told(void **state)
         HEAD RULE("a", "#") RULE("b", "$SYS/x"),
         HEAD RULE("a", "home/{x}") RULE("b", "home/{x}/set"),
         HEAD RULE("a", "home/x*") RULE("b", "home/{x}"),
+        HEAD RULE_WHERE("a", "home/{p#}", "{p: hall}") RULE("b", "{y}/{x}"),
+        HEAD RULE_WHERE("a", "home/{p#}", "{p: \"lamp-*\"}") RULE_WHERE("b", "home/{x}/#", "{x: [\"l*\", \"door-*\"]}"),
+        HEAD RULE_WHERE("a", "home/{x}", "{x: [\"lamp-??\"]}") RULE_WHERE("b", "home/{x}", "{x: [\"*-?\", \"?*\"]}"),
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         mapping_destroy(load(texts[i]));
     }
+}
+
+static void what_a_special_rule_takes_before_both_is_not_told_of_a_general_one(void **state)
+{
+    (void)state;
+    mapping_destroy(load(HEAD RULE("special", "home/hall") RULE("a", "home/{x}") RULE("b", "{y}/hall")));
 }
 
 static void the_rules_of_all_files_are_compared(void **state)
@@ -100,6 +111,7 @@ int main(void)
         cmocka_unit_test(rules_that_together_take_all_are_told),
         cmocka_unit_test(rules_that_take_from_each_other_are_told_with_an_example),
         cmocka_unit_test(rules_that_stand_well_beside_each_other_are_not_told),
+        cmocka_unit_test(what_a_special_rule_takes_before_both_is_not_told_of_a_general_one),
         cmocka_unit_test(the_rules_of_all_files_are_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
