@@ -208,6 +208,9 @@ void shape_of_rule(const struct rule *rule, struct shape *out);
 // `has_rest`: whether the command's topic has one, as "a/{rest#}" also takes "a".
 bool shape_of_reply(const struct rule *rule, const struct template *tmpl, bool has_rest, struct shape *out);
 bool shape_can_lack_rest(const struct rule *rule);
+// Can it be more than one level?
+struct expression;
+bool expression_gives_levels(const struct rule *rule, const struct expression *expression);
 // It fits one text only.
 bool glob_is_fixed(const char *glob);
 // The texts to which `where` holds each capture, one per capture of the topic; NULL: others too.

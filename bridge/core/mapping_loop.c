@@ -7,29 +7,48 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "core/mapping_internal.h"
+#include "core/mapping_texts.h"
 #include "core/show.h"
 #include "core/template_internal.h"
+
+// Pairs of characters, for all rules together, until only shapes are compared.
+#define MAX_COMPARISONS 50000000
 
 struct loop_check {
     const struct mapping *mapping;
     struct shape *shapes;      // of the rules
     struct json_object *clear; // filters that no rule's overlaps: many rules reply to topics that look alike
+    size_t *left;              // of MAX_COMPARISONS
     struct problems *problems;
 };
 
 struct loop_search {
     const struct loop_check *check;
     const struct shape *reply;
-    size_t found; // the first rule that could take it
-    bool met;     // some rule was looked at
+    const struct text_list *texts; // of the reply
+    size_t found;                  // the first rule that could take it
+    bool met;                      // some rule was looked at
 };
+
+static bool can_take(const struct loop_search *search, size_t index)
+{
+    const struct loop_check *check = search->check;
+    struct text_list texts;
+    if (!shape_overlaps(search->reply, &check->shapes[index])) {
+        return false;
+    }
+    texts_of_rule(check->mapping->rules[index], &texts);
+    bool meets = texts_meet(search->texts, &texts, check->left);
+    text_list_free(&texts);
+    return meets;
+}
 
 static bool find_taker(void *context, const size_t *values, size_t count)
 {
     struct loop_search *search = context;
     search->met = true;
     for (size_t i = 0; i < count && values[i] < search->found; i++) {
-        if (shape_overlaps(search->reply, &search->check->shapes[values[i]])) {
+        if (can_take(search, values[i])) {
             search->found = values[i];
         }
     }
@@ -49,9 +68,10 @@ static void search_filter(const struct loop_check *check, const char *filter, st
     }
 }
 
-static const struct rule *find_loop(const struct loop_check *check, const struct shape *reply)
+static const struct rule *find_loop(const struct loop_check *check, const struct shape *reply,
+                                    const struct text_list *texts)
 {
-    struct loop_search search = {.check = check, .reply = reply, .found = SIZE_MAX};
+    struct loop_search search = {.check = check, .reply = reply, .texts = texts, .found = SIZE_MAX};
     struct text_list filters;
     (void)shape_filters(reply, &filters);
     for (size_t i = 0; i < filters.count; i++) {
@@ -66,15 +86,18 @@ static const struct rule *find_taker_of(const struct loop_check *check, const st
                                         const struct template *tmpl)
 {
     const struct rule *taker = NULL;
+    struct text_list texts;
     size_t count = shape_can_lack_rest(rule) ? 2 : 1;
+    texts_of_reply(rule, tmpl, &texts);
     for (size_t i = 0; i < count && taker == NULL; i++) {
         struct shape shape;
         if (!shape_of_reply(rule, tmpl, i == 0, &shape)) {
-            return NULL;
+            break;
         }
-        taker = find_loop(check, &shape);
+        taker = find_loop(check, &shape, &texts);
         shape_free(&shape);
     }
+    text_list_free(&texts);
     return taker;
 }
 
@@ -149,7 +172,8 @@ void mapping_check_loops(const struct mapping *mapping, const struct rule_source
 {
     // Made once, as each reply is compared with many of them.
     AUTO_FREE struct shape *shapes = mem_alloc(mapping->count * sizeof *shapes);
-    struct loop_check check = {mapping, shapes, json_new_map(), problems};
+    size_t left = MAX_COMPARISONS;
+    struct loop_check check = {mapping, shapes, json_new_map(), &left, problems};
     for (size_t i = 0; i < mapping->count; i++) {
         shape_of_rule(mapping->rules[i], &shapes[i]);
     }

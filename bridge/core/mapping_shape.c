@@ -109,19 +109,31 @@ static const struct topic_level *level_of_capture(const struct topic_pattern *pa
     return &pattern->levels[i];
 }
 
-// A capture {name} is one level, and only what a filter gives in its place can be more.
-static bool gives_levels(const struct expression *expression)
+static bool gives_slash(const struct filter *filter)
 {
-    for (size_t i = 0; i < expression->filter_count; i++) {
-        const struct filter *filter = &expression->filters[i];
-        for (size_t k = 0; k < filter->count; k++) {
-            AUTO_FREE char *text = json_scalar_text(filter->args[k]);
-            if (text != NULL && strchr(text, '/') != NULL) {
-                return true;
-            }
+    for (size_t i = 0; i < filter->count; i++) {
+        AUTO_FREE char *text = json_print(filter->args[i]);
+        if (strchr(text, '/') != NULL) {
+            return true;
         }
     }
     return false;
+}
+
+bool expression_gives_levels(const struct rule *rule, const struct expression *expression)
+{
+    if (expression->kind == EXPRESSION_TOPIC) {
+        return true;
+    }
+    if (expression->kind != EXPRESSION_CAPTURE) {
+        return false;
+    }
+    // A capture {name} is one level, and only what a filter gives in its place can be more.
+    bool several = level_of_capture(rule->pattern, expression->capture)->kind == LEVEL_REST;
+    for (size_t i = 0; i < expression->filter_count; i++) {
+        several |= gives_slash(&expression->filters[i]);
+    }
+    return several;
 }
 
 // False if the expression's text depends on the message's content.
@@ -131,33 +143,25 @@ static bool mark_expression(const struct rule *rule, const struct expression *ex
     bool filtered = expression->filter_count > 0;
     switch (expression->kind) {
     case EXPRESSION_TOPIC:
-        if (filtered) {
-            mark_levels(out);
-        } else {
-            mark_topic(rule->pattern, has_rest, out);
-        }
-        return true;
-    case EXPRESSION_CAPTURE: {
-        const struct topic_level *level = level_of_capture(rule->pattern, expression->capture);
-        if (!filtered) {
-            mark_level(level, has_rest, out);
-        } else if (level->kind == LEVEL_REST || gives_levels(expression)) {
-            mark_levels(out);
-        } else {
-            buf_char(out, '*');
-        }
-        return true;
-    }
+    case EXPRESSION_CAPTURE:
     case EXPRESSION_ID:
     case EXPRESSION_NOW:
-        buf_char(out, '*');
-        return true;
+        break;
     case EXPRESSION_PAYLOAD:
     case EXPRESSION_PROPERTY:
     case EXPRESSION_GROUP:
-        break;
+        return false;
     }
-    return false;
+    if (!filtered && expression->kind == EXPRESSION_TOPIC) {
+        mark_topic(rule->pattern, has_rest, out);
+    } else if (!filtered && expression->kind == EXPRESSION_CAPTURE) {
+        mark_level(level_of_capture(rule->pattern, expression->capture), has_rest, out);
+    } else if (expression_gives_levels(rule, expression)) {
+        mark_levels(out);
+    } else {
+        buf_char(out, '*');
+    }
+    return true;
 }
 
 static void read_marked_level(const struct rule *rule, struct str text, struct shape_level *level)

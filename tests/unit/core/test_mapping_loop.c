@@ -52,6 +52,10 @@ static void a_filter_that_gives_several_levels_is_seen(void **state)
                        filters[i]);
         assert_error(text, 4, "by the rule \"b\"");
     }
+    assert_error(HEAD "- {name: a, topic: \"in/{p}\", " SET
+                      ", reply: {result: \"out/${p | map(1=[\\\"x/y\\\"]) | json}/r\", ack: none}}\n"
+                      "- {name: b, topic: \"out/+/+/r\", " SET ", reply: none}\n",
+                 4, "by the rule \"b\"");
     mapping_destroy(load(HEAD "- {name: a, topic: \"in/{p}\", " SET
                               ", reply: {result: \"out/${p | map(1=\\\"x\\\")}/r\", ack: none}}\n"
                               "- {name: b, topic: \"out/x/+/r\", " SET ", reply: none}\n"));
@@ -71,6 +75,24 @@ static void what_where_rules_out_is_no_loop(void **state)
                               "- {name: b, topic: \"out/{z}\", where: {z: [garden, \"*-set\"]}, " SET "}\n"));
     mapping_destroy(load(HEAD "- {name: a, topic: \"c/{p#}\", " SET ", reply: {result: \"s/${p}/r\", ack: none}}\n"
                               "- {name: b, topic: \"s/+/set\", " SET "}\n"));
+}
+
+static void what_where_says_of_a_rest_or_of_part_of_a_level_counts_too(void **state)
+{
+    (void)state;
+    mapping_destroy(load(HEAD "- {name: a, topic: \"home/{p#}\", where: {p: [lamp, \"door/?\"]}, " SET "}\n"));
+    mapping_destroy(load(HEAD "- {name: a, topic: \"home/{p#}\", where: {p: \"*/set\"}, " SET "}\n"));
+    mapping_destroy(load(HEAD "- {name: a, topic: \"in/{x}\", where: {x: [\"1\", \"2\"]}, " SET
+                              ", reply: {result: \"out/r-${x}\", ack: none}}\n"
+                              "- {name: b, topic: \"out/r-3\", " SET ", reply: none}\n"));
+    mapping_destroy(load(HEAD "- {name: a, topic: \"{x}/in\", where: {x: [\"1\", \"2\"]}, " SET
+                              ", reply: {result: \"${x}/${x}\", ack: none}}\n"
+                              "- {name: b, topic: \"1/2\", " SET ", reply: none}\n"));
+    assert_error(HEAD "- {name: a, topic: \"home/{p#}\", where: {p: [lamp, \"*y\"]}, " SET "}\n", 4, "the rule itself");
+    assert_error(HEAD "- {name: a, topic: \"home/{p#}\", where: {p: [\"\"]}, " SET "}\n"
+                      "- {name: b, topic: \"home/{y}\", where: {y: \"rÃ©ply?\"}, " SET
+                      ", reply: {result: \"home/${y}\", ack: none}}\n",
+                 5, "by the rule itself");
 }
 
 static void a_rest_that_is_empty_still_leaves_its_slash(void **state)
@@ -151,6 +173,7 @@ int main(void)
         cmocka_unit_test(a_reply_that_some_rule_could_take_is_an_error),
         cmocka_unit_test(a_filter_that_gives_several_levels_is_seen),
         cmocka_unit_test(what_where_rules_out_is_no_loop),
+        cmocka_unit_test(what_where_says_of_a_rest_or_of_part_of_a_level_counts_too),
         cmocka_unit_test(a_rest_that_is_empty_still_leaves_its_slash),
         cmocka_unit_test(two_globs_that_cannot_both_fit_are_no_loop),
         cmocka_unit_test(a_reply_of_several_rests_is_compared_with_many_levels),

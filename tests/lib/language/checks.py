@@ -1,0 +1,169 @@
+"""What `check` says of a set of rules, and what trying every topic says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import Any, Callable, Sequence
+
+from .compare import RunCli, one_a_line
+from .family_reach import DEFAULTS
+from .files import Document
+from .reach import MOST_TOPICS, Loops, Pair, Reach, levels_of, samples_of, topics_of
+from .replies import is_closed, templates_of
+from .values import write_yaml
+
+MOST_TOPICS_OF_A_SECOND_LOOK = 60_000
+MORE_LEVELS = ["zzz", "aa", "ba", "bb", "za", "az", "aab", "bza", "A", "AB"]
+_UNREACHED = re.compile(r'no message reaches this rule: rules before it take them all, one of them "(\w+)"')
+_CROSSES = re.compile(r'a message on "(.*)" fits the rule "(\w+)" \(.*\) too, which comes first and takes it;')
+_LOOPS = re.compile(r'the reply topic (".*") of the rule "(\w+)" would be taken for a command by [^"]*"(\w+)"')
+_CLOSED = re.compile(r'the rule "(\w+)" cannot reply to (".*"): topics that begin')
+
+
+@dataclass
+class Told:
+    """What `check` says of the rules, by their names."""
+
+    unreached: dict[str, str] = field(default_factory=dict)
+    crossed: dict[str, Pair] = field(default_factory=dict)  # by the later rule: the topic, and the earlier rule
+    loops: dict[Pair, str] = field(default_factory=dict)
+    closed: set[Pair] = field(default_factory=set)
+    others: list[str] = field(default_factory=list)
+
+
+def run_check(run_cli: RunCli, folder: Path, documents: Sequence[Document], random: Random) -> Told:
+    names = [folder / f"rules-{number}.yaml" for number in range(len(documents))]
+    for name, document in zip(names, documents):
+        name.write_text(one_a_line({**document, "tests": []}))
+    done = run_cli("check", "--json", *random.sample(names, len(names)))
+    assert done.returncode in (0, 78), done.stderr
+    told = Told()
+    for problem in json.loads(done.stdout)["problems"]:
+        # Line 1 holds what is not a rule, line 2 begins the list.
+        place = int(re.search(r"rules-(\d+)", problem["file"])[1])
+        note(told, problem["text"], documents[place]["rules"][problem["line"] - 3])
+    return told
+
+
+def note(told: Told, text: str, rule: Document) -> None:
+    name = rule["name"]
+    if match := _UNREACHED.match(text):
+        told.unreached[name] = match[1]
+    elif match := _CROSSES.match(text):
+        told.crossed[name] = (match[1], match[2])
+    elif match := _LOOPS.match(text):
+        told.loops[match[2], template_shown(rule, match[1])] = match[3]
+    elif match := _CLOSED.match(text):
+        told.closed.add((match[1], template_shown(rule, match[2])))
+    elif not text.startswith(("`device`", "`identifier`")):
+        told.others.append(f"{name}: {text}")
+
+
+def template_shown(rule: Document, shown: str) -> str:
+    """`check` cuts what is long."""
+    start = shown[1:-1].removesuffix("...")
+    texts = [text for text in templates_of({**DEFAULTS, **rule}) if text is not None and text.startswith(start)]
+    return start if start in texts else texts[0]
+
+
+class Verdict:
+    """Compares. `wrong` are false words of `check` and loops that it does not see; `untold` what it may leave out."""
+
+    def __init__(self, random: Random, documents: Sequence[Document], told: Told) -> None:
+        self._told = told
+        self._rules = [{**part["defaults"], **rule} for part in documents for rule in part["rules"]]
+        self._names = [rule["name"] for rule in self._rules]
+        self.counts: Counter[str] = Counter()
+        self.wrong: list[str] = list(told.others)
+        self.untold: list[str] = []
+        self._reach = self._look(random, levels_of(self._rules), MOST_TOPICS)
+        self._judge_unreached()
+        self._judge_crossed()
+        self._judge_replies()
+
+    def _judge_unreached(self) -> None:
+        unreached = self._reach.unreached()
+        for name, by in self._told.unreached.items():
+            self.counts["unreached"] += 1
+            taken = self._reach.taken[self._names.index(name)]
+            if taken:
+                self.wrong.append(f"{name} is said to be unreached, but takes {self._reach.topic_in(taken)!r}")
+            early = self._names.index(by)
+            if not self._reach.fitting[early] & self._reach.fitting[self._names.index(name)]:
+                self.wrong.append(f"{name} is said to be unreached because of {by}, which fits none of its messages")
+        for name in unreached - self._told.unreached.keys():
+            if self._is_still_unreached(name):
+                self.untold.append(f"{name} is unreached")
+
+    def _look(self, random: Random, levels: list[str], most: int) -> Reach:
+        topics = topics_of(levels, most) + [topic for topic, _ in self._told.crossed.values()]
+        return Reach(self._rules, sorted(samples_of(random, self._rules, levels) | set(topics)))
+
+    @cached_property
+    def _second_look(self) -> Reach:
+        """With more topics."""
+        levels = set(levels_of(self._rules) + MORE_LEVELS)
+        return self._look(Random(1), sorted(levels), MOST_TOPICS_OF_A_SECOND_LOOK)
+
+    def _is_still_unreached(self, name: str) -> bool:
+        return name in self._second_look.unreached()
+
+    def _judge_crossed(self) -> None:
+        for late, (topic, early) in self._told.crossed.items():
+            self.counts["crossed"] += 1
+            only = Reach(self._rules, [topic])
+            fits = [self._names[index] for index, fitting in enumerate(only.fitting) if fitting]
+            if not {late, early} <= set(fits):
+                self.wrong.append(f"{topic!r} is told as an example for {late} and {early}, and fits only {fits}")
+            elif fits[0] != early:
+                self.wrong.append(f"{topic!r} is said to be taken by {early}, and is by {fits[0]} ({late})")
+            elif late in self._told.unreached:
+                self.wrong.append(f"{late} is said to be unreached and crossed")
+        crossings = self._reach.crossings()
+        quiet = self._told.crossed.keys() | self._told.unreached.keys()
+        for late in {late for late, _ in crossings} - quiet:
+            self.untold.append(f"{late} is crossed by {[early for name, early in crossings if name == late]}")
+        for late, (topic, early) in self._told.crossed.items():
+            if (late, early) not in crossings and (late, early) not in self._second_look.crossings():
+                self._judge_no_crossing(late, early)
+
+    def _judge_no_crossing(self, late: str, early: str) -> None:
+        of_late, of_early = (self._second_look.fitting[self._names.index(name)] for name in (late, early))
+        if not of_late & ~of_early:
+            self.untold.append(f"{late} is unreached, and only said to be crossed by {early}")
+        else:
+            self.wrong.append(f"{late} and {early} do not fit messages of each other")
+
+    def _judge_replies(self) -> None:
+        loops = Loops(self._reach)
+        for index, template in loops.templates():
+            key = (self._names[index], template)
+            is_loop = loops.looping(index, template, self._reach.taken[index])
+            may_loop = is_loop or loops.looping(index, template, self._reach.fitting[index])
+            if key in self._told.closed:
+                self.counts["closed"] += 1
+                if not all(map(is_closed, loops.replies(index, template, self._reach.fitting[index]))):
+                    self.wrong.append(f"the reply {key} is said to be closed")
+                continue
+            if key in self._told.loops:
+                self.counts["loops" if is_loop else "loops of messages taken before"] += 1
+                if not may_loop and not self._may_loop_at_second_look(index, template):
+                    self.untold.append(f"the reply {key} is refused, and no topic shows that it loops")
+                continue
+            self.counts["no loop"] += 1
+            if is_loop:
+                self.wrong.append(f"the reply {key} loops, and is not refused")
+            elif may_loop:
+                self.untold.append(f"the reply {key} loops only with messages that rules before take")
+        for name, template in self._told.loops.keys() - {(self._names[i], text) for i, text in loops.templates()}:
+            self.wrong.append(f"the reply {name}, {template} is refused, but depends on the message")
+
+    def _may_loop_at_second_look(self, index: int, template: str) -> bool:
+        reach = self._second_look
+        return Loops(reach).looping(index, template, reach.fitting[index])
