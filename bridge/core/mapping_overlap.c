@@ -13,6 +13,9 @@
 // Comparisons of two texts, for all rules together; a close look at two rules costs as much as some of them.
 #define MAX_COMPARISONS 10000000
 #define CLOSE_LOOK      50
+// Of one comparison of two globs.
+#define MAX_STEPS      1000
+#define SOME_CHARACTER '\1'
 // A rule with more choices among the values of its `where` is compared as a whole.
 #define MAX_CHOICES 64
 
@@ -43,14 +46,77 @@ static struct level_texts texts_of_part(const struct part *part, size_t level)
     return texts;
 }
 
-// Does the glob fit all that the other fits? A '?' of it could be taken for a '*' of the other, so then it is no.
+// Places of a glob, as bits: what can stand next. A '*' can be passed over.
+static uint64_t pass_stars(const char *glob, uint64_t places)
+{
+    for (size_t i = 0; glob[i] != '\0'; i++) {
+        places |= glob[i] == '*' ? (places >> i & 1) << (i + 1) : 0;
+    }
+    return places;
+}
+
+// Behind one more character; SOME_CHARACTER is one that the glob does not have.
+static uint64_t pass_character(const char *glob, uint64_t places, char c)
+{
+    uint64_t behind = 0;
+    for (size_t i = 0; glob[i] != '\0'; i++) {
+        bool stands = places >> i & 1;
+        behind |= stands && glob[i] == '*' ? 1ULL << i : 0;
+        behind |= stands && (glob[i] == '?' || glob[i] == c) ? 1ULL << (i + 1) : 0;
+    }
+    return pass_stars(glob, behind);
+}
+
+// Does the glob, from these places on, fit whatever the other fits?
+static bool covers_from(const char *wide, uint64_t places, const char *narrow, size_t *left)
+{
+    if (places == 0 || *left == 0) {
+        return false;
+    }
+    (*left)--;
+    if (*narrow == '\0') {
+        return places >> strlen(wide) & 1;
+    }
+    if (*narrow != '*') {
+        uint64_t behind = pass_character(wide, places, *narrow == '?' ? SOME_CHARACTER : *narrow);
+        return covers_from(wide, behind, narrow + 1, left);
+    }
+    uint64_t before = 0;
+    for (bool first = true; first || places != before; first = false) {
+        if (!covers_from(wide, places, narrow + 1, left)) {
+            return false;
+        }
+        before = places;
+        places = pass_character(wide, places, SOME_CHARACTER);
+    }
+    return true;
+}
+
+static bool is_ascii(const char *text)
+{
+    while (*text > 0) {
+        text++;
+    }
+    return *text == '\0';
+}
+
+static bool globs_cover(const char *wide, const char *narrow)
+{
+    if (strchr(wide, '?') == NULL) {
+        return str_glob(wide, narrow, strlen(narrow));
+    }
+    size_t left = MAX_STEPS;
+    return strlen(wide) < 64 && is_ascii(narrow) && covers_from(wide, pass_stars(wide, 1), narrow, &left);
+}
+
+// Does the glob fit all that the other fits? No also for some that do.
 static bool glob_covers(const char *wide, bool wide_literal, const char *narrow, bool narrow_literal)
 {
+    bool narrow_fixed = narrow_literal || glob_is_fixed(narrow);
     if (wide_literal) {
-        return (narrow_literal || glob_is_fixed(narrow)) && strcmp(wide, narrow) == 0;
+        return narrow_fixed && strcmp(wide, narrow) == 0;
     }
-    bool comparable = narrow_literal || glob_is_fixed(narrow) || strchr(wide, '?') == NULL;
-    return strcmp(wide, narrow) == 0 || (comparable && str_glob(wide, narrow, strlen(narrow)));
+    return narrow_fixed ? str_glob(wide, narrow, strlen(narrow)) : globs_cover(wide, narrow);
 }
 
 static bool texts_cover(struct level_texts wide, struct level_texts narrow)

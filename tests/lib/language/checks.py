@@ -72,6 +72,11 @@ def template_shown(rule: Document, shown: str) -> str:
     return start if start in texts else texts[0]
 
 
+def is_plain(template: str) -> bool:
+    """What filters give, and ids, count as any text."""
+    return "|" not in template and "${id" not in template and "${now" not in template
+
+
 class Verdict:
     """Compares. `wrong` are false words of `check` and loops that it does not see; `untold` what it may leave out."""
 
@@ -95,7 +100,9 @@ class Verdict:
             if taken:
                 self.wrong.append(f"{name} is said to be unreached, but takes {self._reach.topic_in(taken)!r}")
             early = self._names.index(by)
-            if not self._reach.fitting[early] & self._reach.fitting[self._names.index(name)]:
+            of_late = self._reach.fitting[self._names.index(name)]
+            # The empty topic, which nobody can publish to, counts as one that the rule takes.
+            if of_late and not self._reach.fitting[early] & of_late:
                 self.wrong.append(f"{name} is said to be unreached because of {by}, which fits none of its messages")
         for name in unreached - self._told.unreached.keys():
             if self._is_still_unreached(name):
@@ -153,7 +160,7 @@ class Verdict:
                 continue
             if key in self._told.loops:
                 self.counts["loops" if is_loop else "loops of messages taken before"] += 1
-                if not may_loop and not self._may_loop_at_second_look(index, template):
+                if not may_loop and is_plain(template) and not self._may_loop_at_second_look(index, template):
                     self.untold.append(f"the reply {key} is refused, and no topic shows that it loops")
                 continue
             self.counts["no loop"] += 1

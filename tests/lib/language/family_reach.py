@@ -19,7 +19,7 @@ REPLY_PIECES = [
     "a", "b", "/", "/", "/", "ab", "z", "-", "${x}", "${y}", "${p}", "${x}", "${y}", "${p}", "${topic}",
     "${x | lower}", "${y | upper}", "${p | lower}", "${topic | upper}", "${x | trim}", "${x | string}", "${p | json}",
     '${x | map(a="b",ab="a/b")}', '${y | map(a="z",b=1,z="ab") | default("a")}', '${x | map(a="b") | default("z/z")}',
-    "${x | map(A=true,a=false)}", '${p | map("a/b"="b/a",a="b")}', "${payload.t}", "${id}",
+    '${x | map(a=["b/a"]) | json}', "${now}", "${x | map(A=true,a=false)}", '${p | map("a/b"="b/a",a="b")}', "${payload.t}", "${id}",
     "${x | lower | upper}", '${topic | map(a="b/a","a/b"="b")}',
 ]
 
