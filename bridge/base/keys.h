@@ -25,7 +25,7 @@ enum key_type {
 };
 
 struct text_list {
-    char **items;
+    char **items; // NULL if nothing was given; not for a list that is empty
     size_t count;
 };
 

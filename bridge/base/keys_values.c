@@ -268,6 +268,7 @@ static bool read_text_list(const struct reading *reading)
     if (node->kind == YAML_MAP || is_null(node)) {
         return values_wrong(reading);
     }
+    list.items = mem_alloc(sizeof *list.items);
     for (size_t i = 0; node->kind == YAML_LIST && i < node->count; i++) {
         item.node = node->items[i];
         if (item.node->kind != YAML_SCALAR || is_null(item.node)) {

@@ -207,6 +207,19 @@ static void what_is_missing_is_said(void **state)
     expect_problem("platform: {endpoint: \"https://p/\", access_key_id: k}\n", 1, "access_key_secret");
 }
 
+static void an_empty_list_is_not_one_that_was_left_out(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {SMALLEST, SMALLEST "reply: {allow: []}\n"};
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture fixture;
+        assert_int_equal(load(&fixture, texts[i]), ERR_OK);
+        assert_int_equal(fixture.config.reply.allow.count, 0);
+        assert_int_equal(fixture.config.reply.allow.items != NULL, i == 1);
+        clear(&fixture);
+    }
+}
+
 static void wrong_values_are_told_at_their_place(void **state)
 {
     (void)state;
@@ -284,6 +297,7 @@ int main(void)
         cmocka_unit_test(variables_that_kubernetes_sets_for_a_service_are_no_settings),
         cmocka_unit_test(an_unknown_variable_is_an_error_that_names_it),
         cmocka_unit_test(what_is_missing_is_said),
+        cmocka_unit_test(an_empty_list_is_not_one_that_was_left_out),
         cmocka_unit_test(wrong_values_are_told_at_their_place),
         cmocka_unit_test(platform_parameters_and_limits_are_checked),
         cmocka_unit_test(a_secret_in_line_is_refused_and_not_repeated),
