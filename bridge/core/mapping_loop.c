@@ -110,16 +110,18 @@ static bool begins_with_topic(const struct template *tmpl)
 // What the reply topic surely begins with is enough to see that nobody may reply there.
 static bool is_closed(const struct mapping *mapping, const struct rule *rule, const struct template *tmpl)
 {
+    AUTO_BUF struct buf beginning = {0};
+    buf_text(&beginning, "");
     if (begins_with_topic(tmpl)) {
         const struct topic_pattern *pattern = rule->pattern;
-        AUTO_BUF struct buf beginning = {0};
-        buf_text(&beginning, "");
         for (size_t i = 0; i < pattern->level_count && pattern->levels[i].kind == LEVEL_TEXT; i++) {
             buf_printf(&beginning, "%s/", pattern->levels[i].text);
         }
-        return mapping_is_closed_topic(mapping, beginning.data);
+    } else if (tmpl->count > 0 && tmpl->parts[0].text != NULL) {
+        // Something stands behind it, unless it is the whole.
+        buf_printf(&beginning, "%s%s", tmpl->parts[0].text, tmpl->count > 1 ? "x" : "");
     }
-    return tmpl->count > 0 && tmpl->parts[0].text != NULL && mapping_is_closed_topic(mapping, tmpl->parts[0].text);
+    return mapping_is_closed_topic(mapping, beginning.data);
 }
 
 static const struct yaml_node *place_of_reply(const struct rule_source *source, const char *key)

@@ -147,6 +147,7 @@ static void reply_topics_that_are_never_allowed_are_errors(void **state)
                  "cannot reply");
     assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {ack: \"$SYS/x\"}}\n", 4, "cannot reply");
     assert_error(HEAD "- {name: a, topic: x, " SET ", reply: {ack: \"homeassistant/${id}\"}}\n", 4, "cannot reply");
+    mapping_destroy(load(HEAD "- {name: a, topic: x, " SET ", reply: {ack: \"homeassistant${payload.a}\"}}\n"));
 }
 
 static void what_only_the_message_tells_is_checked_for_each_message(void **state)
