@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +12,26 @@ from random import Random, SystemRandom
 import pytest
 
 from harness.bridge import run_cli
-from language.compare import Disagreement, compare, disagreements
+from language.checks import Verdict, run_check
+from language.compare import Disagreement, compare, disagreements, one_a_line, told_refusals
+from language.family_replies import ALLOWS
+from language.family_reach import rule_set
 from language.generator import FAMILIES
 from language.rules import Outcome, outcome_of
-from language.values import Number
+from language.values import Number, write_yaml
 
 FIXED_SEED = 1
 FILES = 2  # of each family and seed
+EXPLAINED = 60
+SETS, SETS_OF_A_PART = 60, 20
+CONFIG = {
+    "mqtt": {"url": "mqtt://localhost:1883"},
+    "platform": {
+        "endpoint": "https://si-example.tuyacloud.com:8686/", "access_key_id": "k",
+        "access_key_secret": {"env": "NOWHERE"},
+    },
+    "mappings": [],
+}
 DOCUMENT = {
     "version": 1,
     "rules": [
@@ -26,6 +41,15 @@ DOCUMENT = {
         }
     ],
 }
+
+
+def with_options(*options: str | Path):
+    """The program, with options behind the name of the subcommand."""
+
+    def run(command: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return run_cli(command, *options, *arguments)
+
+    return run
 
 
 @pytest.fixture(scope="session", params=["fixed", "random"])
@@ -46,6 +70,37 @@ def test_the_program_does_what_the_reference_says(family: str, seed: int, tmp_pa
         assert not comparison.disagreements, f"--language-seed={seed} shows it again:\n{told}"
         counts += comparison.counts
     assert counts["request"] > counts.total() / 5, f"seed {seed}: few messages became requests, so little is shown"
+
+
+@pytest.mark.parametrize("allow", ALLOWS, ids=str)
+def test_reply_topics_of_requesters_are_held_to_the_configuration(allow: list[str], seed: int, tmp_path: Path):
+    config = tmp_path / "thingbridge.yaml"
+    config.write_text(json.dumps({**CONFIG, "reply": {"allow": allow}}))
+    made = FAMILIES["replies"](Random(f"{seed} {allow}"))
+    comparison = compare(with_options("-c", config), tmp_path / "rules.yaml", *made, allow)
+    told = "\n".join(map(str, comparison.disagreements[:5]))
+    assert not comparison.disagreements, f"--language-seed={seed} shows it again:\n{told}"
+
+
+def test_a_reply_topic_that_is_left_out_is_told(seed: int, tmp_path: Path):
+    document, messages = FAMILIES["replies"](Random(f"{seed} refusals"))
+    outcomes = [outcome_of(document, message) for message in messages]
+    requests = [(m, o) for m, o in zip(messages, outcomes) if not o.codes and "\0" not in m["payload"]][:EXPLAINED]
+    (tmp_path / "rules.yaml").write_text(one_a_line({**document, "tests": []}))
+    told = told_refusals(run_cli, tmp_path / "rules.yaml", [message for message, _ in requests])
+    wrong = [message for (message, outcome), said in zip(requests, told) if said != outcome.replies.is_refused]
+    assert wrong == [], f"--language-seed={seed} shows it again"
+    assert len(set(told)) == 2, f"seed {seed}: too little is shown"
+
+
+@pytest.mark.parametrize("part", range(SETS // SETS_OF_A_PART))
+def test_check_says_of_rules_what_trying_every_topic_says(part: int, seed: int, tmp_path: Path):
+    for number in range(SETS_OF_A_PART):
+        random = Random(f"{seed} {part} {number}")
+        documents = rule_set(random)
+        verdict = Verdict(random, documents, run_check(run_cli, tmp_path, documents, random))
+        told = "\n".join(write_yaml(document["rules"]) for document in documents)
+        assert verdict.wrong == [], f"--language-seed={seed} shows it again:\n{told}"
 
 
 # ---- the comparison can fail

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
+from .replies import DEFAULT_ALLOW
 from .rules import Document, Outcome, outcome_of
 from .values import write_json, write_yaml
 
@@ -36,12 +37,15 @@ def expectation(outcome: Outcome, objects_as_text: bool) -> dict[str, Any]:
         return {"no_rule": True}
     if outcome.codes:
         code = min(outcome.codes)
-        return {"rule": outcome.rule, "rejected": code, "reply": {"status": "rejected", "id": outcome.id}}
+        reply = {"status": "rejected", "id": outcome.id}
+        return {"rule": outcome.rule, "rejected": code, **outcome.replies.as_expected(), "reply": reply}
     if outcome.is_expired:
-        return {"rule": outcome.rule, "expired": True, "reply": {"status": "expired", "id": outcome.id}}
+        reply = {"status": "expired", "id": outcome.id}
+        return {"rule": outcome.rule, "expired": True, **outcome.replies.as_expected(), "reply": reply}
     parameters = as_text(outcome.parameters) if objects_as_text else outcome.parameters
     return {
         "rule": outcome.rule, "action": outcome.action, "calls": outcome.calls, **parameters,
+        **outcome.replies.as_expected(),
         "reply": {"status": "accepted", "id": outcome.id},
     }
 
@@ -65,9 +69,11 @@ class Comparison:
     disagreements: list[Disagreement]
 
 
-def compare(run_cli: RunCli, file: Path, document: Document, messages: Sequence[Document]) -> Comparison:
+def compare(
+    run_cli: RunCli, file: Path, document: Document, messages: Sequence[Document], allow: Sequence[str] = DEFAULT_ALLOW
+) -> Comparison:
     """What program and reference say of the messages. The file is written for it."""
-    outcomes = [outcome_of(document, message) for message in messages]
+    outcomes = [outcome_of(document, message, allow) for message in messages]
     different = disagreements(run_cli, file, document, messages, outcomes)
     return Comparison(Counter(map(kind_of, outcomes)), different)
 
@@ -87,6 +93,19 @@ def disagreements(
         for item, test, outcome in zip(told, tested["tests"], outcomes)
         if not item["passed"] and not is_another_reason(outcome, item["differences"])
     ]
+
+
+def told_refusals(run_cli: RunCli, file: Path, messages: Sequence[Document]) -> list[bool]:
+    """Whether the program leaves out a reply topic, of messages that become requests. The file is there."""
+    told = []
+    for message in messages:
+        options = [f"--property={name}={value}" for name, value in message.get("properties", {}).items()]
+        if "response_topic" in message:
+            options.append(f"--response-topic={message['response_topic']}")
+        done = run_cli("explain", "--json", "-m", file, *options, "--", message["topic"], message["payload"])
+        assert done.returncode == 0, done.stdout + done.stderr
+        told.append(json.loads(done.stdout)["command"].get("reply_topic_refused", False))
+    return told
 
 
 def kind_of(outcome: Outcome) -> str:

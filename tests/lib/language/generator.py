@@ -7,6 +7,7 @@ from typing import Callable
 
 from .family_life import life_rule
 from .family_payloads import payload_rule
+from .family_replies import replies
 from .family_targets import call_rule, invoke_rule
 from .family_templates import template_rule
 from .family_topics import topics
@@ -18,5 +19,6 @@ FAMILIES: dict[str, Callable[[Random], Made]] = {
     "payloads": lambda random: repeat(random, payload_rule),
     "invocations": lambda random: repeat(random, invoke_rule),
     "calls": lambda random: repeat(random, call_rule),
+    "replies": replies,
     "life": lambda random: repeat(random, life_rule),
 }

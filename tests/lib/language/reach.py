@@ -74,7 +74,7 @@ class Reach:
 
     def __init__(self, rules: Sequence[Document], topics: Sequence[str]) -> None:
         self.rules = rules
-        self.topics = [topic for topic in topics if not topic.startswith(OURS + "/")]
+        self.topics = [topic for topic in topics if not topic.startswith(OURS)]
         self.fitting = [self._fitting(rule) for rule in rules]
         self.taken: list[int] = []
         earlier = 0

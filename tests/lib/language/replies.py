@@ -12,8 +12,8 @@ from .topics import fits_where, match_topic
 Document = Mapping[str, Any]
 
 MAX_TOPIC = 1024
-OURS = "thingbridge/bridge"
-CLOSED = (OURS, "homeassistant")
+OURS = "thingbridge/bridge/"
+CLOSED = ("$", OURS, "homeassistant/")
 DEFAULT_ALLOW = ("<command topic>/#", "<base>/reply/#", "reply/#", "response/#", "+/reply/#", "+/response/#")
 DEFAULT_TOPIC = "${topic}/reply"
 _CONTROL_OR_WILDCARD = re.compile(r"[+#\0-\x1f\x7f-\x9f]")
@@ -26,7 +26,7 @@ def is_name(topic: str) -> bool:
 
 def is_closed(topic: str) -> bool:
     """Nobody may reply there."""
-    return topic.startswith("$") or any(topic == name or topic.startswith(name + "/") for name in CLOSED)
+    return topic.startswith(CLOSED) or topic == "homeassistant"
 
 
 def fits_rule(rule: Document, topic: str) -> dict[str, str] | None:
@@ -36,7 +36,7 @@ def fits_rule(rule: Document, topic: str) -> dict[str, str] | None:
 
 
 def is_taken(rules: Sequence[Document], topic: str) -> bool:
-    return not topic.startswith(OURS + "/") and any(fits_rule(rule, topic) is not None for rule in rules)
+    return not topic.startswith(OURS) and any(fits_rule(rule, topic) is not None for rule in rules)
 
 
 def is_allowed(allow: Sequence[str], command_topic: str, topic: str) -> bool:

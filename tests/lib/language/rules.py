@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from .filters import plain_text
+from .replies import DEFAULT_ALLOW, Replies, ReplyTopics
 from .templates import Scope, evaluate, is_one_expression
 from .times import read_duration, read_time, write_time
 from .topics import fits_where, match_topic
@@ -41,16 +42,28 @@ class Outcome:
     action: str = ""
     calls: int = 1
     parameters: Parameters = field(default_factory=dict)
+    replies: ReplyTopics = ReplyTopics()
 
 
-def outcome_of(document: Document, message: Document) -> Outcome:
+def outcome_of(document: Document, message: Document, allow: Sequence[str] = DEFAULT_ALLOW) -> Outcome:
+    """`allow` is what requesters' reply topics have to fit."""
     if message["topic"].startswith(TOPICS_OF_OURS):
         return Outcome()
     for rule in document["rules"]:
         captures = match_topic(rule["topic"], message["topic"])
         if captures is not None and fits_where(rule.get("where", {}), captures):
-            return Command(document, {**document.get("defaults", {}), **rule}, message, captures).outcome()
+            command = Command(document, with_defaults(document, rule), message, captures)
+            return command.outcome(Replies(document["rules"], allow))
     return Outcome()
+
+
+def with_defaults(document: Document, rule: Document) -> Document:
+    defaults = document.get("defaults", {})
+    merged = {**defaults, **rule}
+    own, shared = rule.get("reply"), defaults.get("reply")
+    if isinstance(own, dict) and isinstance(shared, dict):
+        merged["reply"] = {**shared, **own}
+    return merged
 
 
 class Command:
@@ -65,7 +78,7 @@ class Command:
             document.get("groups", {}),
         )
 
-    def outcome(self) -> Outcome:
+    def outcome(self, replies: Replies) -> Outcome:
         takes_empty = self._rule.get("empty") == "accept"
         payload, self._result.codes = read_payload(self._message.get("payload", ""), takes_empty)
         if isinstance(payload, dict):
@@ -73,9 +86,13 @@ class Command:
         self._scope = replace(self._scope, payload=payload)
         is_refused = bool(self._result.codes)
         self._take(self._read_id)
+        self._scope = replace(self._scope, id=self._result.id)
+        requester = self._message.get("response_topic", self._for_us.get("$reply_to"))
+        faults: set[str] = set()
+        self._result.replies = replies.topics(self._rule, self._scope, requester, faults)
         if is_refused:
             return self._result
-        self._scope = replace(self._scope, id=self._result.id)
+        self._result.codes |= faults
         self._take(self._read_deadline)
         self._take(self._call if "call" in self._rule else self._invoke)
         return self._result
