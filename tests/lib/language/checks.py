@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import Any, Callable, Sequence
+from typing import Sequence
 
 from .compare import RunCli, one_a_line
-from .family_reach import DEFAULTS
+from .family_reach import DEFAULTS, rule_set
 from .files import Document
 from .reach import MOST_TOPICS, Loops, Pair, Reach, levels_of, samples_of, topics_of
 from .replies import is_closed, templates_of
+from .templates import Expression, parse
 from .values import write_yaml
 
-MOST_TOPICS_OF_A_SECOND_LOOK = 60_000
+SAMPLES = 200
+SECOND_LOOK = (60_000, 5000)  # topics and samples
 MORE_LEVELS = ["zzz", "aa", "ba", "bb", "za", "az", "aab", "bza", "A", "AB"]
 _UNREACHED = re.compile(r'no message reaches this rule: rules before it take them all, one of them "(\w+)"')
 _CROSSES = re.compile(r'a message on "(.*)" fits the rule "(\w+)" \(.*\) too, which comes first and takes it;')
@@ -73,8 +75,11 @@ def template_shown(rule: Document, shown: str) -> str:
 
 
 def is_plain(template: str) -> bool:
-    """What filters give, and ids, count as any text."""
-    return "|" not in template and "${id" not in template and "${now" not in template
+    """What filters give, ids, and a capture's second place count as any text."""
+    parts = [part for part in parse(template) if isinstance(part, Expression)]
+    sources = [part.source for part in parts]
+    is_repeated = len(sources) > 1 and ("topic" in sources or len(set(sources)) < len(sources))
+    return not is_repeated and not any(part.filters or part.source in ("id", "now") for part in parts)
 
 
 class Verdict:
@@ -87,7 +92,7 @@ class Verdict:
         self.counts: Counter[str] = Counter()
         self.wrong: list[str] = list(told.others)
         self.untold: list[str] = []
-        self._reach = self._look(random, levels_of(self._rules), MOST_TOPICS)
+        self._reach = self._look(random, levels_of(self._rules), MOST_TOPICS, SAMPLES)
         self._judge_unreached()
         self._judge_crossed()
         self._judge_replies()
@@ -99,24 +104,23 @@ class Verdict:
             taken = self._reach.taken[self._names.index(name)]
             if taken:
                 self.wrong.append(f"{name} is said to be unreached, but takes {self._reach.topic_in(taken)!r}")
-            early = self._names.index(by)
-            of_late = self._reach.fitting[self._names.index(name)]
-            # The empty topic, which nobody can publish to, counts as one that the rule takes.
-            if of_late and not self._reach.fitting[early] & of_late:
-                self.wrong.append(f"{name} is said to be unreached because of {by}, which fits none of its messages")
+            late, early = self._names.index(name), self._names.index(by)
+            if early > late or not self._reach.fitting[early] & self._reach.fitting[late]:
+                self.wrong.append(f"{name} is said to be unreached because of {by}, which takes none of its messages")
         for name in unreached - self._told.unreached.keys():
             if self._is_still_unreached(name):
                 self.untold.append(f"{name} is unreached")
 
-    def _look(self, random: Random, levels: list[str], most: int) -> Reach:
-        topics = topics_of(levels, most) + [topic for topic, _ in self._told.crossed.values()]
-        return Reach(self._rules, sorted(samples_of(random, self._rules, levels) | set(topics)))
+    def _look(self, random: Random, levels: list[str], most: int, samples: int) -> Reach:
+        # The empty topic, which nobody can publish to, counts as one that rules take.
+        topics = ["", *topics_of(levels, most), *(topic for topic, _ in self._told.crossed.values())]
+        return Reach(self._rules, sorted(samples_of(random, self._rules, levels, samples) | set(topics)))
 
     @cached_property
     def _second_look(self) -> Reach:
         """With more topics."""
         levels = set(levels_of(self._rules) + MORE_LEVELS)
-        return self._look(Random(1), sorted(levels), MOST_TOPICS_OF_A_SECOND_LOOK)
+        return self._look(Random(1), sorted(levels), *SECOND_LOOK)
 
     def _is_still_unreached(self, name: str) -> bool:
         return name in self._second_look.unreached()
@@ -161,16 +165,31 @@ class Verdict:
             if key in self._told.loops:
                 self.counts["loops" if is_loop else "loops of messages taken before"] += 1
                 if not may_loop and is_plain(template) and not self._may_loop_at_second_look(index, template):
-                    self.untold.append(f"the reply {key} is refused, and no topic shows that it loops")
+                    self.wrong.append(f"the reply {key} is refused, and no topic shows that it loops")
                 continue
             self.counts["no loop"] += 1
             if is_loop:
                 self.wrong.append(f"the reply {key} loops, and is not refused")
             elif may_loop:
-                self.untold.append(f"the reply {key} loops only with messages that rules before take")
+                self.wrong.append(f"the reply {key} would loop but for rules before it, and is not refused")
         for name, template in self._told.loops.keys() - {(self._names[i], text) for i, text in loops.templates()}:
             self.wrong.append(f"the reply {name}, {template} is refused, but depends on the message")
 
     def _may_loop_at_second_look(self, index: int, template: str) -> bool:
         reach = self._second_look
         return Loops(reach).looping(index, template, reach.fitting[index])
+
+
+def compare_sets(run_cli: RunCli, folder: Path, random: Random, count: int) -> tuple[Counter[str], list[str]]:
+    """Of so many sets of rules: what `check` says, how often, and what is wrong with it."""
+    counts: Counter[str] = Counter()
+    wrong: list[str] = []
+    for _ in range(count):
+        documents = rule_set(random)
+        verdict = Verdict(random, documents, run_check(run_cli, folder, documents, random))
+        counts += verdict.counts
+        counts["left out"] += len(verdict.untold)
+        if verdict.wrong:
+            rules = (write_yaml(rule) for document in documents for rule in document["rules"])
+            wrong.append("\n    ".join([*verdict.wrong, *rules]))
+    return counts, wrong

@@ -17,7 +17,6 @@ Document = Mapping[str, Any]
 Pair = tuple[str, str]  # names of rules, or the name of a rule and a template of it
 
 MOST_TOPICS = 6000
-SAMPLES = 200  # of topics that are longer, for each rule
 # Stands for any text that no rule names.
 FRESH = "z"
 
@@ -44,29 +43,36 @@ def topics_of(levels: Sequence[str], most: int = MOST_TOPICS) -> list[str]:
     return found
 
 
-def samples_of(random: Random, rules: Sequence[Document], levels: Sequence[str]) -> set[str]:
-    """Some names that the topics of rules fit, of any length."""
-    made = (sample(random, rule, levels) for rule in rules for _ in range(SAMPLES))
+def samples_of(random: Random, rules: Sequence[Document], levels: Sequence[str], count: int) -> set[str]:
+    """Some names that the topics of rules fit, of any length: so many for each rule."""
+    made = ("/".join(sample(random, rules, rule, levels)) for rule in rules for _ in range(count))
     return set(filter(is_name, made))
 
 
-def sample(random: Random, rule: Document, levels: Sequence[str]) -> str:
+def sample(random: Random, rules: Sequence[Document], rule: Document, levels: Sequence[str]) -> list[str]:
+    """The levels of one."""
     made: list[str] = []
     for level in rule["topic"].split("/"):
+        is_rest = level == "#" or level.endswith("#}")
         globs = rule.get("where", {}).get(level.strip("{#}"))
+        # A rest can be what another rule takes, or the end of it.
+        texts = levels
+        if is_rest and random.random() < 0.5:
+            whole = sample(random, rules, random.choice(rules), levels)
+            texts = ["/".join(whole), "/".join(whole[1:]), "/".join(whole[:-1])]
         if globs and random.random() < 0.7:
             glob = globs if isinstance(globs, str) else random.choice(globs)
-            made.append(re.sub("[*?]", lambda sign: filler(random, sign[0], levels), glob))
-        elif level == "#" or level.endswith("#}"):
-            made += random.choices(levels, k=random.randint(0, 3))
+            made.append(re.sub("[*?]", lambda sign: filler(random, sign[0], texts), glob))
+        elif is_rest:
+            made += random.choices(texts, k=random.randint(0, 3) if texts is levels else 1)
         else:
             made.append(random.choice(levels) if level[:1] in ("+", "{") else level)
-    return "/".join(made)
+    return made
 
 
-def filler(random: Random, sign: str, levels: Sequence[str]) -> str:
+def filler(random: Random, sign: str, texts: Sequence[str]) -> str:
     """What can stand in the place of a glob's sign, in a rest above all."""
-    return random.choice(["a", "b", FRESH, "/"]) if sign == "?" else random.choice([*levels, "/", "a/b", "z/z"])
+    return random.choice(["a", "b", FRESH, "/"]) if sign == "?" else random.choice([*texts, "/", "", "z/z"])
 
 
 class Reach:
