@@ -200,13 +200,31 @@ static bool text_meets(const char *a, const char *b, bool *reached)
     return reached[(a_len + 1) * width - 1];
 }
 
+// Most texts differ before their first wildcard.
+static bool beginnings_differ(const char *a, const char *b, size_t *cost)
+{
+    size_t i = 0;
+    while (a[i] == b[i] && a[i] != '\0' && !is_wild(a[i])) {
+        i++;
+    }
+    *cost = i + 1;
+    return a[i] != b[i] && !is_wild(a[i]) && !is_wild(b[i]);
+}
+
 static bool pair_meets(const char *a, const char *b, size_t *left)
 {
-    size_t cost = (strlen(a) + 1) * (strlen(b) + 1);
+    size_t cost;
+    bool differ = beginnings_differ(a, b, &cost);
+    if (!differ) {
+        cost += (strlen(a) + 1) * (strlen(b) + 1);
+    }
     if (cost > *left || cost > MAX_COST) {
         return true;
     }
     *left -= cost;
+    if (differ) {
+        return false;
+    }
     AUTO_FREE bool *reached = mem_alloc(cost * sizeof *reached);
     return text_meets(a, b, reached);
 }
