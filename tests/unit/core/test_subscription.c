@@ -127,6 +127,23 @@ static void identifiers_depend_on_the_filter_only_and_are_in_range(void **state)
     subscription_set_free(&two);
 }
 
+static void filters_whose_texts_give_the_same_identifier_get_two(void **state)
+{
+    (void)state;
+    const char *filters[] = {"home/29114/+", "home/49432/+"};
+    struct subscription_set set;
+    subscription_set_build(filters, 1, false, &set);
+    uint32_t first = set.items[0].id;
+    subscription_set_free(&set);
+    subscription_set_build(filters + 1, 1, false, &set);
+    assert_int_equal(set.items[0].id, first);
+    subscription_set_free(&set);
+    subscription_set_build(filters, 2, false, &set);
+    assert_int_equal(subscription_set_lowest(&set, "home/29114/x"), first);
+    assert_int_equal(subscription_set_lowest(&set, "home/49432/x"), first + 1);
+    subscription_set_free(&set);
+}
+
 static void a_set_survives_being_stored(void **state)
 {
     (void)state;
@@ -237,6 +254,7 @@ int main(void)
         cmocka_unit_test(with_merge_overlapping_filters_become_one_until_none_overlap),
         cmocka_unit_test(no_two_merged_filters_overlap_and_all_are_covered),
         cmocka_unit_test(identifiers_depend_on_the_filter_only_and_are_in_range),
+        cmocka_unit_test(filters_whose_texts_give_the_same_identifier_get_two),
         cmocka_unit_test(a_set_survives_being_stored),
         cmocka_unit_test(a_damaged_set_is_refused_and_left_empty),
         cmocka_unit_test(an_empty_set_subscribes_nothing),
