@@ -5,7 +5,9 @@ from __future__ import annotations
 from random import Random
 from typing import Callable
 
+from .family_answers import answer_rule
 from .family_life import life_rule
+from .family_models import model_rule
 from .family_payloads import payload_rule
 from .family_targets import call_rule, invoke_rule
 from .family_templates import template_rule
@@ -19,4 +21,6 @@ FAMILIES: dict[str, Callable[[Random], Made]] = {
     "invocations": lambda random: repeat(random, invoke_rule),
     "calls": lambda random: repeat(random, call_rule),
     "life": lambda random: repeat(random, life_rule),
+    "models": lambda random: repeat(random, model_rule),
+    "answers": lambda random: repeat(random, answer_rule),
 }

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Mapping
 
+from .answers import reply_to
 from .filters import plain_text
+from .models import fit_arguments, service_of
 from .templates import Scope, evaluate, is_one_expression
 from .times import read_duration, read_time, write_time
 from .topics import fits_where, match_topic
@@ -41,6 +43,7 @@ class Outcome:
     action: str = ""
     calls: int = 1
     parameters: Parameters = field(default_factory=dict)
+    reply: Document = field(default_factory=lambda: {"status": "accepted"})
 
 
 def outcome_of(document: Document, message: Document) -> Outcome:
@@ -56,6 +59,7 @@ def outcome_of(document: Document, message: Document) -> Outcome:
 class Command:
     def __init__(self, document: Document, rule: Document, message: Document, captures: Mapping[str, str]) -> None:
         self._rule = rule
+        self._models = document.get("models", {})
         self._message = message
         self._arrival = read_time(message.get("now", NOW))
         self._result = Outcome(rule["name"])
@@ -78,7 +82,15 @@ class Command:
         self._scope = replace(self._scope, id=self._result.id)
         self._take(self._read_deadline)
         self._take(self._call if "call" in self._rule else self._invoke)
+        if "answer" in self._message:
+            self._result.reply = reply_to(self._message["answer"], self._devices_of_calls())
         return self._result
+
+    def _devices_of_calls(self) -> list[list[str]]:
+        devices = self._result.parameters.get("DeviceName")
+        listed = devices if isinstance(devices, list) else []
+        starts = range(0, self._result.calls * DEVICES_OF_A_CALL, DEVICES_OF_A_CALL)
+        return [listed[start : start + DEVICES_OF_A_CALL] for start in starts]
 
     def _take(self, step: Any) -> None:
         try:
@@ -120,7 +132,8 @@ class Command:
     def _invoke(self) -> None:
         invoke = self._rule["invoke"]
         identifier = self._name("Identifier", self._template(invoke["identifier"]))
-        parameters: Parameters = {"Identifier": identifier, "Args": self._arguments(invoke.get("args", {}))}
+        args = self._fitting(identifier, self._arguments(invoke.get("args", {})))
+        parameters: Parameters = {"Identifier": identifier, "Args": args}
         parameters |= {"IotId": None, "ProductKey": None, "DeviceName": None}
         devices = []
         if "iot_id" in invoke:
@@ -138,6 +151,13 @@ class Command:
         if value is not MISSING and not isinstance(value, dict):
             self._result.codes.add("argument_invalid")
         return value
+
+    def _fitting(self, identifier: str, args: Value) -> Value:
+        """The arguments as the thing model wants them."""
+        if "model" not in self._rule or self._result.codes:
+            return args
+        service = service_of((self._models[name] for name in as_list(self._rule["model"])), identifier)
+        return fit_arguments(service, args)
 
     def _devices(self, invoke: Document) -> list[str]:
         if "device" in invoke:
