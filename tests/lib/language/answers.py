@@ -178,11 +178,8 @@ def reply_to(answers: Any, devices: Sequence[Sequence[str]]) -> dict[str, Value]
     """Members of the reply to a command whose calls name these devices."""
     listed = answers if isinstance(answers, list) else [answers]
     told = [read_answer(listed[min(index, len(listed) - 1)]) for index in range(len(devices))]
-    if len(told) == 1:
+    if len({one.status for one in told}) == 1:
         return members_of(told[0])
-    statuses = {one.status for one in told}
-    if len(statuses) == 1:
-        return {"status": told[0].status}
     failed = [name for one, names in zip(told, devices) for name in names if one.status in DID_NOT_RUN]
     return {"status": "partial", "failed_devices": failed}
 

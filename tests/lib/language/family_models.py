@@ -10,7 +10,7 @@ from . import pools
 from .filters import written
 from .files import MESSAGES, Document, Made, document
 from .models import INT_MAX, INT_MIN, PROPERTY_ACCESS, Model, fit
-from .values import Number, Rejected, Value, exact, write_json
+from .values import Number, Rejected, Value, exact, is_number, write_json
 
 SCALARS = ("int", "float", "double", "enum", "bool", "text", "date")
 INT_BOUNDS = ["0", "1", "-1", "5", "100", "255", "-40", "-2147483648", "2147483647", "1e2", "100.0"]
@@ -93,12 +93,10 @@ def as_answer(random: Random, tsl: Document) -> Document:
 
 def spelled(random: Random, number: Fraction) -> Number:
     """One of the ways to write a finite decimal."""
-    plain = written(number, with_point=False)
-    if "e" in plain:
-        return Number(plain)
-    ways = [plain, plain, f"{written(number * 10, with_point=False)}e-1", f"{plain}e0", f"{plain}E+00"]
-    ways += [f"{plain}0" if "." in plain else f"{plain}.0", f"{written(number / 100, with_point=False)}e2"]
-    return Number(random.choice(ways))
+    plain, tenfold, hundredth = (written(number * factor, with_point=False) for factor in (1, 10, Fraction(1, 100)))
+    ways = [plain, plain, f"{tenfold}e-1", f"{hundredth}e2", f"{plain}e0", f"{plain}E+00"]
+    ways.append(f"{plain}0" if "." in plain else f"{plain}.0")
+    return Number(random.choice([way for way in ways if is_number(way)] or [plain]))
 
 
 def near(random: Random, edges: Sequence[Fraction]) -> Number:

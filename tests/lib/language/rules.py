@@ -27,6 +27,7 @@ _NAMES = {
     "DeviceName": re.compile(r"[A-Za-z0-9_.@:-]{1,64}"),
     "Identifier": re.compile(r"([A-Za-z0-9_]+:)?[A-Za-z0-9_]+"),
 }
+_OF_TARGET = {"product_key": "ProductKey", "iot_id": "IotId", "identifier": "Identifier"}
 
 Document = Mapping[str, Any]
 Parameters = dict[str, Any]  # as `expect` has them: a list is Name.1, Name.2 and so on; an object is JSON
@@ -83,8 +84,16 @@ class Command:
         self._take(self._read_deadline)
         self._take(self._call if "call" in self._rule else self._invoke)
         if "answer" in self._message:
-            self._result.reply = reply_to(self._message["answer"], self._devices_of_calls())
+            replied = reply_to(self._message["answer"], self._devices_of_calls())
+            self._result.reply = {**replied, "target": self._target()}
         return self._result
+
+    def _target(self) -> dict[str, Value]:
+        parameters = self._result.parameters
+        devices = parameters.get("DeviceName")
+        names = {name: parameters.get(parameter) for name, parameter in _OF_TARGET.items()}
+        names["device_names" if isinstance(devices, list) else "device_name"] = devices
+        return {name: value for name, value in names.items() if value is not None}
 
     def _devices_of_calls(self) -> list[list[str]]:
         devices = self._result.parameters.get("DeviceName")
