@@ -104,7 +104,8 @@ def of_result(result: Value, ids: Mapping[str, Value]) -> Told:
     if isinstance(result, str):
         parsed, faults = read_json(result)
         result = result if faults else parsed
-    return Told("failed", "device_error", result=result, **ids) if is_device_error(result) else Told("ok", result=result, **ids)
+    ended = ("failed", "device_error") if is_device_error(result) else ("ok",)
+    return Told(*ended, result=result, **ids)
 
 
 def is_device_error(result: Value) -> bool:

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from . import pools
 from .answers import ROWS, SECRET
 from .files import MESSAGES, Document, Made, document
-from .values import Number, Value, write_json
+from .values import Number, Value, fits_64_bits, numbers_of, write_json
 
 HTTP = "200 200 200 200 201 202 204 206 301 302 307 400 400 401 403 404 405 408 409 413 422 429 451 499".split()
 HTTP += "500 500 501 502 503 503 504 505 507 520 522 524 599".split()
@@ -21,14 +21,15 @@ EXTRA_DEVICES = [f"e{number}" for number in range(120)]
 CODES: list[Value] = [
     "", "200", "OK", "ok", "Ok", "Success", "0", "SystemError", "X", "5094", "isv.BUSINESS", "InvalidTimeStamp",
     "InvalidTimeStamp.Format", "Invalid", "Throttlin", "iot", "iot.", "iot.common", "iot.device", "iot.system.X",
-    "iot.messagebroker.", "iot.messageborker.OFFLINE", "429", "500", "é", "設備不在線", "a b", "a\nb", "\x7f", "\x1b[31m",
-    "\u2028", "x" * 127, "x" * 128, "x" * 129, "x" * 300, "é" * 63, "é" * 64, "x" + "é" * 64, "x" * 5000,
+    "iot.messagebroker.", "iot.messageborker.OFFLINE", "429", "500", "é", "設備不在線", "a b", "a\nb", "\x7f",
+    "\x1b[31m", "\u2028", "x" * 127, "x" * 128, "x" * 129, "x" * 300, "é" * 63, "é" * 64, "x" + "é" * 64, "x" * 5000,
     Number("200"), Number("0"), Number("5094"), Number("-1"), Number("200.0"), None, True, False, [], {},
 ]
 SUCCESSES: list[Value] = ["true", "false", "TRUE", "True", "False", "", "yes", None, Number("1"), Number("0"), [], {}]
+ID_NUMBERS = "7 9007199254740993 18446744073709551615 18446744073709551616 1e400 -1 1.50 1e2".split()
 IDS: list[Value] = [
     "abc", "A44C818E-5F4D-4B4B-8F2D-9F2F", "x" * 255, "x" * 256, "x" * 257, "é" * 128, "é" * 129, "x" + "é" * 128, "",
-    "a\nb", "日本", None, True, [], *(Number(text) for text in "7 9007199254740993 18446744073709551615 -1 1.50 1e2".split()),
+    "a\nb", "日本", None, True, [], *map(Number, ID_NUMBERS),
 ]
 MESSAGES_TOLD: list[Value] = [
     "...", "", "not found", "a\nb\r\n\tc", "\x1b[31mred\x1b[0m", "\x7f\x80\x9f", "é" * 600, "x" * 5000,
@@ -42,7 +43,8 @@ RESULTS: list[Value] = [
     "", "{}", "[]", "null", "true", "5", '"text"', "text", "{", '{"a":', "{'a':1}", '{"param1":1.50}', '{"code":200}',
     '{"code":200,"data":{},"id":"1","message":"success","version":"1.0"}', '{"code":200,"data":{"a":10.0}}',
     '{"code":5092,"message":"property not found"}', '{"code":0,"data":{}}', '{"code":"5092","data":{}}',
-    '{"code":200.0,"data":{}}', '{"code":2e2,"data":{}}', '{"code":500.5,"data":{}}', '{"code":5092}', '{"Code":1,"Data":1}',
+    '{"code":200.0,"data":{}}', '{"code":2e2,"data":{}}', '{"code":500.5,"data":{}}', '{"code":5092}',
+    '{"Code":1,"Data":1}',
     '{"code":null,"data":1}', '{"code":-1,"data":null}', '{"code":200,"message":null}', '{"code":201,"message":""}',
     '{"a":18446744073709551616}', '{"a":1e400}', " {\"a\":1} ", "\t5\n", "é", "NaN", '{"a":1}x', "{}" * 2,
     "[" * 32 + "]" * 32, "[" * 33 + "]" * 33, '"\\u0000"', '"\\ud800"', '{"code":200,"data":"' + "x" * 3000 + '"}',
@@ -52,11 +54,10 @@ RESULTS: list[Value] = [
 NOT_ANSWERS = [
     "", " ", "\n", "{", "[", "null", "true", "5", '"Success"', "[]", "[1]", "{}", "<", "<html>", "<a/>", "<a></a>",
     "<a>b</a>", "OK", "<html><body><h1>502 Bad Gateway</h1></body></html>", '{"Success":true', '{"Success":true}}',
-    '{"Success":tru', '{"a":1}', "<?xml version=\"1.0\"?>", "Service Unavailable", "é", '{"Success":true}\n', '\n{"Success":true}',
+    '{"Success":tru', '{"a":1}', "<?xml version=\"1.0\"?>", "Service Unavailable", "é",
+    '{"Success":true}\n', '\n{"Success":true}',
     '{"error":"x","message":"y"}', '{"code":"x"}', '{"message":"Throttling"}', '[{"Success":true}]',
 ]
-
-
 XML_HEADS = ["", '<?xml version="1.0" encoding="UTF-8"?>', "<?xml version='1.0'?>\n", "<!-- é -->"]
 XML_ENDS = ["", "", "\n", "<!-- end -->"]
 
@@ -102,8 +103,8 @@ def error_fields(random: Random) -> dict[str, Value]:
 
 def odd_fields(random: Random) -> dict[str, Value]:
     drawn = {
-        "Success": random.choice([True, False, *SUCCESSES]), "Code": code(random), "Message": random.choice(MESSAGES_TOLD),
-        "ErrorMessage": random.choice(MESSAGES_TOLD), "MessageId": random.choice(IDS),
+        "Success": random.choice([True, False, *SUCCESSES]), "Code": code(random), "MessageId": random.choice(IDS),
+        "Message": random.choice(MESSAGES_TOLD), "ErrorMessage": random.choice(MESSAGES_TOLD),
     }
     return {name: value for name, value in drawn.items() if random.random() < 0.5}
 
@@ -127,7 +128,9 @@ def spelling(random: Random, name: str) -> str:
 
 
 def as_json(random: Random, fields: dict[str, Value]) -> Value:
-    return fields if random.random() < 0.5 else pools.spaced_json(random, fields)
+    """As a map, or as its text. In a map of a mapping file a number beyond 64 bits is text."""
+    can_be_map = all(map(fits_64_bits, numbers_of(fields)))
+    return fields if can_be_map and random.random() < 0.5 else pools.spaced_json(random, fields)
 
 
 def as_xml(random: Random, fields: dict[str, Value]) -> str:
@@ -141,7 +144,9 @@ def element(random: Random, name: str, value: Value, attributes: str = "") -> st
         inner = gap + "".join(element(random, key, member) + gap for key, member in value.items())
         return f"<{name}{attributes}>{inner}</{name}>"
     text = xml_text(value)
-    return f"<{name}/>" if not text and random.random() < 0.5 else f"<{name}{attributes}>{quoted(random, text)}</{name}>"
+    if not text and random.random() < 0.5:
+        return f"<{name}/>"
+    return f"<{name}{attributes}>{quoted(random, text)}</{name}>"
 
 
 def xml_text(value: Value) -> str:

@@ -20,13 +20,15 @@ LENGTHS = ["1", "2", "4", "16", "32", "2048"]
 SIZES = ["1", "2", "4", "10"]
 NAMES = ["a", "b", "C", "level", "Level", "x1", "_y", "9"]
 OFFSETS = [Fraction(text) for text in "0 0 0 1 -1 1/2 -1/2 1/10 1/1000000000000000000000".split()]
+DATE_NUMBERS = "0 5 1767225600000 -1 1.0 1e3 1.5 0.0 18446744073709551615 1e20 -9223372036854775808".split()
 ODD_DATES = ["", " ", "-1", "+5", " 5", "5 ", "1.0", "1e3", "now", "2026-01-01T00:00:00Z", "٣", "0x10"]
 DATES = ["0", "00", "007", "1767225600000", "9223372036854775807", "18446744073709551615", "99999999999999999999"]
 # What a template may end in where a type stands.
 FILTERS = {
     "int": ["", " | int", " | round", " | clamp(0,100)"], "float": ["", " | float", " | scale(0,255,0,1)", " | int"],
     "double": ["", " | float", " | round(2)"], "enum": ["", " | int"], "bool": ["", " | bool"],
-    "text": ["", " | string", " | json", " | lower"], "date": ["", " | int", " | string"], "array": [""], "struct": [""],
+    "text": ["", " | string", " | json", " | lower"], "date": ["", " | int", " | string"], "array": [""],
+    "struct": [""],
 }
 
 
@@ -123,7 +125,7 @@ def draw_enum(random: Random, specs: Any) -> Value:
 
 
 def draw_bool(random: Random, _: Any) -> Value:
-    return random.choice([True, False, *map(Number, ("0", "1", "0", "1", "1.0", "0.0", "2", "-1", "1e0", "10e-1")), "1"])
+    return random.choice([True, False, "1", *map(Number, "0 1 0 1 1.0 0.0 2 -1 1e0 10e-1".split())])
 
 
 def draw_text(random: Random, specs: Any) -> Value:
@@ -137,7 +139,7 @@ def draw_text(random: Random, specs: Any) -> Value:
 def draw_date(random: Random, _: Any) -> Value:
     if random.random() < 0.5:
         return random.choice(DATES + DATES + ODD_DATES)
-    return Number(random.choice("0 5 1767225600000 -1 1.0 1e3 1.5 0.0 18446744073709551615 1e20 -9223372036854775808".split()))
+    return Number(random.choice(DATE_NUMBERS))
 
 
 def draw_array(random: Random, specs: Any) -> Value:
