@@ -16,10 +16,11 @@ static bool may_stand_in_it(char c)
            (c != '\0' && strchr("-_.~%&", c) != NULL);
 }
 
+// Who encodes otherwise than we do may write %2f.
 bool api_echo_find(const char *text, size_t *start, size_t *len)
 {
     static const char separator[] = "&%2F&";
-    const char *mark = strstr(text, separator);
+    const char *mark = strcasestr(text, separator);
     if (mark == NULL) {
         return false;
     }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/decimal.h"
 #include "core/show.h"
 
 #define SHOWN_CHOICES 12
@@ -96,6 +97,23 @@ static void describe_range(const struct model_data *data, const char *what, stru
     }
 }
 
+// Without such bounds the type allows less than they tell.
+static bool is_within_32_bits(const char *bound_or_null)
+{
+    AUTO_DECIMAL struct decimal low = {0};
+    AUTO_DECIMAL struct decimal high = {0};
+    AUTO_DECIMAL struct decimal bound = {0};
+    return bound_or_null != NULL && decimal_parse(bound_or_null, &bound) && decimal_parse(MODEL_INT_MIN, &low) &&
+           decimal_parse(MODEL_INT_MAX, &high) && decimal_compare(&bound, &low) >= 0 &&
+           decimal_compare(&bound, &high) <= 0;
+}
+
+static void describe_int(const struct model_data *data, struct buf *out)
+{
+    bool is_told = is_within_32_bits(data->min) && is_within_32_bits(data->max);
+    describe_range(data, is_told ? "an integer" : "an integer of 32 bits", out);
+}
+
 static void describe_choices(const struct model_data *data, struct buf *out)
 {
     buf_text(out, "one of ");
@@ -120,7 +138,7 @@ void model_describe(const struct model_data *data, struct buf *out)
 {
     switch (data->type) {
     case MODEL_INT:
-        describe_range(data, "an integer", out);
+        describe_int(data, out);
         break;
     case MODEL_FLOAT:
     case MODEL_DOUBLE:

@@ -16,6 +16,10 @@
 #define MODEL_MAX_ITEMS   1000
 #define MODEL_MAX_NESTING 8
 
+// An int of the platform has 32 bits, whatever its bounds say.
+#define MODEL_INT_MIN "-2147483648"
+#define MODEL_INT_MAX "2147483647"
+
 struct json_object;
 
 enum model_type {

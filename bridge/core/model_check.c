@@ -8,9 +8,6 @@
 #include "core/model.h"
 #include "core/show.h"
 
-#define INT_MIN_TEXT "-2147483648" // an int of the platform has 32 bits
-#define INT_MAX_TEXT "2147483647"
-
 // Where a value stands: fade.seconds, levels[2]. Made into text only when it is told.
 struct place {
     const struct place *up;
@@ -62,7 +59,7 @@ static bool in_range(const struct model_data *data, const struct decimal *value)
 {
     bool is_int = data->type == MODEL_INT;
     return !is_beyond(value, data->min, -1) && !is_beyond(value, data->max, 1) &&
-           !(is_int && (is_beyond(value, INT_MIN_TEXT, -1) || is_beyond(value, INT_MAX_TEXT, 1)));
+           !(is_int && (is_beyond(value, MODEL_INT_MIN, -1) || is_beyond(value, MODEL_INT_MAX, 1)));
 }
 
 // The integer that a number is, as 5 and 5.0 are: its text, which the caller frees; NULL for anything else.

@@ -75,7 +75,7 @@ enum retry_advice retry_advice(enum api_class class)
 
 bool retry_each_alone(enum api_class class)
 {
-    return class == API_REQUEST || class == API_DEVICE || class == API_DEVICE_OFFLINE || class == API_PERMANENT;
+    return class == API_REQUEST || class == API_DEVICE || class == API_DEVICE_OFFLINE;
 }
 
 int64_t retry_backoff_ms(int attempt, uint64_t random)

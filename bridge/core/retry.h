@@ -27,7 +27,8 @@ enum retry_advice {
     RETRY_NEW_SECRET,    // once, if the secret that is read anew is another
 };
 enum retry_advice retry_advice(enum api_class class);
-// True for a refusal of a folded call that may be due to one of its devices: each command is then tried alone.
+// True for a refusal of a folded call that may be due to one of its devices: each command is then tried alone. Not for
+// a code that nobody knows, as it does not tell that nothing ran.
 bool retry_each_alone(enum api_class class);
 
 // Full jitter: evenly spread over 0 to 500 ms doubled `attempt` times (0 for the first retry), at most 30 s. `random`

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/text.h"
 
 // Room for quotes, the mark of a cut, and what show_value puts before it.
 #define MAX_TEXT (SHOW_LEN - 24)
@@ -31,10 +32,8 @@ static struct shown show(const char *text, size_t len, const char *quote)
     }
     char copy[MAX_TEXT + 1];
     size_t cut = cut_len(text, len);
-    for (size_t i = 0; i < cut; i++) {
-        unsigned char c = (unsigned char)text[i];
-        copy[i] = (char)(c < 0x20 || c == 0x7F ? '?' : c);
-    }
+    memcpy(copy, text, cut);
+    text_mask(copy, cut);
     copy[cut] = '\0';
     snprintf(shown.text, sizeof shown.text, "%s%s%s%s", quote, copy, cut < len ? "..." : "", quote);
     return shown;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/str.h"
+
 static size_t character_len(unsigned char lead)
 {
     if (lead >= 0xF0) {
@@ -34,4 +36,16 @@ void text_cut(char *out, size_t size, const char *text)
     }
     memcpy(out, text, len);
     out[len] = '\0';
+}
+
+void text_mask(char *data, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        size_t count = character_len((unsigned char)data[i]);
+        count = count < len - i ? count : len - i;
+        if (str_has_control(data + i, count)) {
+            memset(data + i, '?', count);
+        }
+        i += count;
+    }
 }

@@ -29,6 +29,7 @@ static void check_status(const struct api_input *input, const struct api_answer 
     MUST(status != STATUS_OK || answer->has_result);
     MUST(status != STATUS_ACCEPTED || !answer->has_result);
     MUST(!http_good || facts->readable || answer->class == API_MAY_HAVE_RUN);
+    MUST(input->http_status < 500 || answer->class != API_PERMANENT);
     MUST(facts->success != API_SUCCESS_TRUE || status == STATUS_UNKNOWN || taken || answer->class == API_DEVICE_FAILED);
 }
 
@@ -39,8 +40,9 @@ static void check_failure(const struct api_answer *answer)
         must_be_failure(&answer->failure);
         MUST(str_utf8_valid(answer->failure.platform_code, strlen(answer->failure.platform_code)));
         // The beginning of a string to sign, which may hold a security token.
-        MUST(strstr(answer->failure.detail, "&%2F&") == NULL);
-        MUST(strstr(answer->failure.platform_code, "&%2F&") == NULL);
+        MUST(strcasestr(answer->failure.detail, "&%2F&") == NULL);
+        MUST(strcasestr(answer->failure.platform_code, "&%2F&") == NULL);
+        MUST(!str_has_control(answer->failure.detail, strlen(answer->failure.detail)));
     }
 }
 

@@ -189,6 +189,14 @@ def test_a_folded_call_that_was_not_taken_is_sent_again_as_one(folding: Home):
     assert all(folding.platform.executed(device) == 1 for device in lamps(1, 5))
 
 
+def test_a_folded_call_that_is_refused_with_an_unknown_code_is_not_sent_again(folding: Home):
+    folding.platform.fault("code_after", count=1, code={"code": "isv.SomethingNew", "http_status": 200})
+    send(folding, lamps(1, 3))
+    assert statuses(folding, lamps(1, 3)) == ["failed"] * 3
+    folding.settle()
+    assert all(folding.platform.executed(device) == 1 for device in lamps(1, 3))
+
+
 def test_a_lost_answer_leaves_every_sender_in_the_dark(folding: Home):
     folding.platform.fault("reset_after", count=1)
     send(folding, lamps(1, 5))

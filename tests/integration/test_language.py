@@ -8,16 +8,18 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from random import Random, SystemRandom
+from typing import Mapping
 
 import pytest
 
 from harness.bridge import run_cli
+from language.answers import SECRET
 from language.checks import Told, Verdict, compare_sets, run_check
-from language.compare import Disagreement, compare, disagreements, one_a_line, told_refusals
+from language.compare import NO_END, SENT, Disagreement, compare, disagreements, is_as_meant, one_a_line, told_refusals
 from language.family_replies import ALLOWS
 from language.generator import FAMILIES
 from language.replies import ReplyTopics
-from language.rules import Outcome, outcome_of
+from language.rules import Document, Outcome, outcome_of
 from language.values import Number
 
 FIXED_SEED = 1
@@ -69,7 +71,8 @@ def test_the_program_does_what_the_reference_says(family: str, seed: int, tmp_pa
         told = "\n".join(map(str, comparison.disagreements[:5]))
         assert not comparison.disagreements, f"--language-seed={seed} shows it again:\n{told}"
         counts += comparison.counts
-    assert counts["request"] > counts.total() / 5, f"seed {seed}: few messages became requests, so little is shown"
+    sent = sum(counts[status] for status in SENT)
+    assert sent > counts.total() / 5, f"seed {seed}: few messages became requests, so little is shown"
 
 
 @pytest.mark.parametrize("allow", ALLOWS, ids=str)
@@ -105,7 +108,10 @@ def test_check_says_of_sets_of_rules_what_trying_every_topic_says(seed: int, tmp
 
 def disagreements_on(payload: str, tmp_path: Path, **changes: object) -> list[Disagreement]:
     """With changes of what the reference expects of the message."""
-    message = {"topic": "home/lamp-1/set", "payload": payload}
+    return disagreements_of({"topic": "home/lamp-1/set", "payload": payload}, tmp_path, changes)
+
+
+def disagreements_of(message: Document, tmp_path: Path, changes: Mapping[str, object]) -> list[Disagreement]:
     outcome = replace(outcome_of(DOCUMENT, message), **changes)
     return disagreements(run_cli, tmp_path / "rules.yaml", DOCUMENT, [message], [outcome])
 
@@ -141,6 +147,46 @@ def test_a_wrong_expectation_of_a_request_is_told(changes: dict[str, object], tm
 def test_a_wrong_expectation_of_a_rejection_is_told(changes: dict[str, object], tmp_path: Path):
     (told,) = disagreements_on('{"level":"x"}', tmp_path, **changes)
     assert told.differences
+
+
+ANSWERED = {
+    "topic": "home/lamp-1/set",
+    "payload": '{"level":5}',
+    "answer": {"body": {"Success": True, "RequestId": "r", "Data": {"MessageId": "m", "Result": '{"a":1e2}'}}},
+}
+
+
+def test_a_right_reply_is_no_disagreement(tmp_path: Path):
+    assert disagreements_of(ANSWERED, tmp_path, {}) == []
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"status": "accepted"},
+        {"status": "failed", "code": "device_error"},
+        {"platform_code": "x"},
+        {"message_id": None},
+        {"request_id": "other"},
+        {"result": '{"a":100.0}'},
+        {"result": None},
+        {"target": {"device_name": "lamp-1"}},
+        {"failed_devices": []},
+    ],
+    ids=str,
+)
+def test_a_wrong_expectation_of_a_reply_is_told(member: Document, tmp_path: Path):
+    reply = outcome_of(DOCUMENT, ANSWERED).reply
+    (told,) = disagreements_of(ANSWERED, tmp_path, {"reply": {**reply, **member}})
+    assert told.differences
+
+
+@pytest.mark.parametrize("detail", ["a\nb", "\x9b", f"x {SECRET}", "é" * 256], ids=ascii)
+def test_a_detail_that_nobody_should_read_is_told(detail: str):
+    outcome = Outcome("lamp", reply={"status": "failed", "code": "device_error"})
+    difference = {"what": "reply.status", "expected": NO_END, "got": f"failed, code device_error: {detail}"}
+    assert not is_as_meant(outcome, difference)
+    assert is_as_meant(outcome, {**difference, "got": "failed, code device_error: no"})
 
 
 def test_of_several_reasons_to_reject_each_is_right(tmp_path: Path):

@@ -10,12 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
+from .answers import SECRET
 from .replies import DEFAULT_ALLOW
 from .rules import Document, Outcome, outcome_of
-from .values import write_json, write_yaml
+from .values import MISSING, Number, read_json, write_json, write_yaml
 
-ANSWER = {"status": 200, "body": {"Success": True}}
+ANSWER = {"status": Number("200"), "body": {"Success": True}}
+# Begins texts that differ from all that can be there, so that the program tells what is there: with the text of its
+# numbers, as it compares them by value.
+EXACTLY = "exactly: "
+NONE = "(none)"
+# As EXACTLY: no final reply is queued.
+NO_END = "queued"
+# Kinds of outcomes: a request left, and the reply has this status.
+SENT = ("accepted", "ok", "failed", "partial", "unknown", "expired")
 _REJECTED = re.compile(r"rejected, code (\w+): ")
+_ENDED = re.compile(r"(\w+)(?:, code (\w+): (.*))?", re.DOTALL)
+_UNFIT = re.compile(r"[\0-\x1f\x7f-\x9f]|%26|%2F&|" + SECRET)
 
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -32,7 +43,7 @@ class Disagreement:
         return "\n".join(lines)
 
 
-def expectation(outcome: Outcome, objects_as_text: bool) -> dict[str, Any]:
+def expectation(outcome: Outcome, is_exact: bool) -> dict[str, Any]:
     if outcome.rule is None:
         return {"no_rule": True}
     if outcome.codes:
@@ -42,22 +53,52 @@ def expectation(outcome: Outcome, objects_as_text: bool) -> dict[str, Any]:
     if outcome.is_expired:
         reply = {"status": "expired", "id": outcome.id}
         return {"rule": outcome.rule, "expired": True, **outcome.replies.as_expected(), "reply": reply}
-    parameters = as_text(outcome.parameters) if objects_as_text else outcome.parameters
+    parameters = exactly(outcome.parameters) if is_exact else outcome.parameters
     return {
         "rule": outcome.rule, "action": outcome.action, "calls": outcome.calls, **parameters,
         **outcome.replies.as_expected(),
-        "reply": {"status": "accepted", "id": outcome.id},
+        "reply": {**expected_reply(outcome.reply, is_exact), "id": outcome.id},
     }
 
 
-def as_text(parameters: Document) -> dict[str, Any]:
-    """Objects as the text that is sent, in place of the object that it means."""
-    return {name: write_json(value) if isinstance(value, dict) else value for name, value in parameters.items()}
+def exactly(parameters: Document) -> dict[str, Any]:
+    return {
+        name: EXACTLY + write_json(value) if isinstance(value, dict) else value for name, value in parameters.items()
+    }
+
+
+def expected_reply(reply: Document, is_exact: bool) -> dict[str, Any]:
+    told = {name: told_text(value) for name, value in reply.items() if name not in ("status", "code")}
+    code = {"code": reply["code"]} if reply.get("code") else {}
+    return {"status": NO_END if told and is_exact else reply["status"], **code, **told}
+
+
+def told_text(value: Any) -> str:
+    return EXACTLY + (NONE if value is None else value if isinstance(value, str) else write_json(value))
+
+
+def is_as_meant(outcome: Outcome, difference: Document) -> bool:
+    """The program tells what is there, and it is what the reference says."""
+    expected, got = difference["expected"], difference["got"]
+    if difference["what"] == "reply.status" and expected == NO_END:
+        status, code, detail = _ENDED.fullmatch(got).groups()
+        return (status, code) == (outcome.reply["status"], outcome.reply.get("code", code)) and is_fit(detail or "")
+    if expected.startswith('"'):
+        expected = json.loads(expected)
+    if not expected.startswith(EXACTLY):
+        return False
+    expected = expected.removeprefix(EXACTLY)
+    return expected == got or MISSING != read_json(expected)[0] == read_json(got)[0]
+
+
+def is_fit(detail: str) -> bool:
+    """For people: no control characters, nothing secret, and not without end."""
+    return not _UNFIT.search(detail) and len(detail.encode()) < 512
 
 
 def with_tests(document: Document, messages: Sequence[Document], outcomes: Sequence[Outcome]) -> dict[str, Any]:
     tests = [
-        {"name": str(number), **message, "answer": ANSWER, "expect": expectation(outcome, number % 2 == 0)}
+        {"name": str(number), "answer": ANSWER, **message, "expect": expectation(outcome, number % 2 == 0)}
         for number, (message, outcome) in enumerate(zip(messages, outcomes))
     ]
     return {**document, "tests": tests}
@@ -65,7 +106,7 @@ def with_tests(document: Document, messages: Sequence[Document], outcomes: Seque
 
 @dataclass(frozen=True)
 class Comparison:
-    counts: Counter[str]  # of what the reference expects: a request, a code, expired, no_rule
+    counts: Counter[str]  # of what the reference expects: one of SENT, a code, too late, no_rule
     disagreements: list[Disagreement]
 
 
@@ -83,15 +124,21 @@ def disagreements(
 ) -> list[Disagreement]:
     tested = with_tests(document, messages, outcomes)
     file.write_text(one_a_line(tested))
+    for name, model in document.get("models", {}).items():
+        file.with_name(name).write_text(write_json(model))
     done = run_cli("test", "--json", file)
     assert done.returncode in (0, 1), f"the program does not load {file}:\n{done.stdout}{done.stderr}"
     told = json.loads(done.stdout)["tests"]
     assert len(told) == len(messages)
     rules = {rule["name"]: rule for rule in document["rules"]}
+    told_of = [
+        [difference for difference in item["differences"] if not is_as_meant(outcome, difference)]
+        for item, outcome in zip(told, outcomes)
+    ]
     return [
-        Disagreement(rules.get(outcome.rule), test, item["differences"])
-        for item, test, outcome in zip(told, tested["tests"], outcomes)
-        if not item["passed"] and not is_another_reason(outcome, item["differences"])
+        Disagreement(rules.get(outcome.rule), test, differences)
+        for differences, test, outcome in zip(told_of, tested["tests"], outcomes)
+        if differences and not is_another_reason(outcome, differences)
     ]
 
 
@@ -111,7 +158,7 @@ def told_refusals(run_cli: RunCli, file: Path, messages: Sequence[Document]) -> 
 def kind_of(outcome: Outcome) -> str:
     if outcome.rule is None:
         return "no_rule"
-    return min(outcome.codes) if outcome.codes else "expired" if outcome.is_expired else "request"
+    return min(outcome.codes) if outcome.codes else "too late" if outcome.is_expired else outcome.reply["status"]
 
 
 def is_another_reason(outcome: Outcome, differences: Sequence[Document]) -> bool:
@@ -124,7 +171,7 @@ def is_another_reason(outcome: Outcome, differences: Sequence[Document]) -> bool
 
 def one_a_line(document: Document) -> str:
     """JSON, which is YAML, with a line for each rule and test, so that places mean something."""
-    rest = {name: value for name, value in document.items() if name not in ("rules", "tests")}
+    rest = {name: value for name, value in document.items() if name not in ("rules", "tests", "models")}
     lists = (
         write_yaml(name) + ": [\n" + ",\n".join(map(write_yaml, document[name])) + "\n]" for name in ("rules", "tests")
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from random import Random
 from typing import Callable
 
+from .family_answers import answer_rule
 from .family_life import life_rule
+from .family_models import model_rule
 from .family_payloads import payload_rule
 from .family_replies import replies
 from .family_targets import call_rule, invoke_rule
@@ -21,4 +23,6 @@ FAMILIES: dict[str, Callable[[Random], Made]] = {
     "calls": lambda random: repeat(random, call_rule),
     "replies": replies,
     "life": lambda random: repeat(random, life_rule),
+    "models": lambda random: repeat(random, model_rule),
+    "answers": lambda random: repeat(random, answer_rule),
 }

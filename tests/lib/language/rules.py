@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Mapping, Sequence
 
+from .answers import reply_to
 from .filters import plain_text
+from .models import fit_arguments, service_of
 from .replies import DEFAULT_ALLOW, Replies, ReplyTopics
 from .templates import Scope, evaluate, is_one_expression
 from .times import read_duration, read_time, write_time
@@ -26,6 +28,7 @@ _NAMES = {
     "DeviceName": re.compile(r"[A-Za-z0-9_.@:-]{1,64}"),
     "Identifier": re.compile(r"([A-Za-z0-9_]+:)?[A-Za-z0-9_]+"),
 }
+_OF_TARGET = {"product_key": "ProductKey", "iot_id": "IotId", "identifier": "Identifier"}
 
 Document = Mapping[str, Any]
 Parameters = dict[str, Any]  # as `expect` has them: a list is Name.1, Name.2 and so on; an object is JSON
@@ -42,6 +45,7 @@ class Outcome:
     action: str = ""
     calls: int = 1
     parameters: Parameters = field(default_factory=dict)
+    reply: Document = field(default_factory=lambda: {"status": "accepted"})
     replies: ReplyTopics = ReplyTopics()
 
 
@@ -69,6 +73,7 @@ def with_defaults(document: Document, rule: Document) -> Document:
 class Command:
     def __init__(self, document: Document, rule: Document, message: Document, captures: Mapping[str, str]) -> None:
         self._rule = rule
+        self._models = document.get("models", {})
         self._message = message
         self._arrival = read_time(message.get("now", NOW))
         self._result = Outcome(rule["name"])
@@ -95,7 +100,23 @@ class Command:
         self._result.codes |= faults
         self._take(self._read_deadline)
         self._take(self._call if "call" in self._rule else self._invoke)
+        if "answer" in self._message:
+            replied = reply_to(self._message["answer"], self._devices_of_calls())
+            self._result.reply = {**replied, "target": self._target()}
         return self._result
+
+    def _target(self) -> dict[str, Value]:
+        parameters = self._result.parameters
+        devices = parameters.get("DeviceName")
+        names = {name: parameters.get(parameter) for name, parameter in _OF_TARGET.items()}
+        names["device_names" if isinstance(devices, list) else "device_name"] = devices
+        return {name: value for name, value in names.items() if value is not None}
+
+    def _devices_of_calls(self) -> list[list[str]]:
+        devices = self._result.parameters.get("DeviceName")
+        listed = devices if isinstance(devices, list) else []
+        starts = range(0, self._result.calls * DEVICES_OF_A_CALL, DEVICES_OF_A_CALL)
+        return [listed[start : start + DEVICES_OF_A_CALL] for start in starts]
 
     def _take(self, step: Any) -> None:
         try:
@@ -137,7 +158,8 @@ class Command:
     def _invoke(self) -> None:
         invoke = self._rule["invoke"]
         identifier = self._name("Identifier", self._template(invoke["identifier"]))
-        parameters: Parameters = {"Identifier": identifier, "Args": self._arguments(invoke.get("args", {}))}
+        args = self._fitting(identifier, self._arguments(invoke.get("args", {})))
+        parameters: Parameters = {"Identifier": identifier, "Args": args}
         parameters |= {"IotId": None, "ProductKey": None, "DeviceName": None}
         devices = []
         if "iot_id" in invoke:
@@ -155,6 +177,13 @@ class Command:
         if value is not MISSING and not isinstance(value, dict):
             self._result.codes.add("argument_invalid")
         return value
+
+    def _fitting(self, identifier: str, args: Value) -> Value:
+        """The arguments as the thing model wants them."""
+        if "model" not in self._rule or self._result.codes:
+            return args
+        service = service_of((self._models[name] for name in as_list(self._rule["model"])), identifier)
+        return fit_arguments(service, args)
 
     def _devices(self, invoke: Document) -> list[str]:
         if "device" in invoke:

@@ -141,6 +141,17 @@ static void the_message_may_be_named_error_message(void **state)
                         "with code x.y: System Exception");
 }
 
+static void control_characters_in_the_platforms_words_are_not_shown(void **state)
+{
+    (void)state;
+    expect_detail_holds(200,
+                        "{\"Success\":false,\"Code\":\"x\",\"ErrorMessage\":\"\\u001b[31mred\\nline\\u007f\\u0085.\"}",
+                        "with code x: ?[31mred?line???.");
+    expect_detail_holds(200, "{\"Success\":false,\"Code\":\"a\\u0007b\",\"ErrorMessage\":\"\"}", "with code a?b");
+    expect_detail_holds(200, "{\"Success\":true,\"Data\":{\"Result\":{\"code\":5,\"message\":\"a\\tb\"}}}",
+                        "code 5: a?b");
+}
+
 static void a_code_decides_before_the_status(void **state)
 {
     (void)state;
@@ -157,6 +168,9 @@ static void an_unknown_code_takes_the_row_of_its_status(void **state)
     expect_class(500, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
     expect_class(502, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
     expect_class(504, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
+    expect_class(501, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
+    expect_class(524, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
+    expect_class(599, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
     expect_class(400, "{\"Code\":\"New.Thing\"}", API_PERMANENT, "platform_refused");
     expect_class(404, "{\"Code\":\"New.Thing\"}", API_PERMANENT, "platform_refused");
     expect_class(302, "{\"Code\":\"New.Thing\"}", API_PERMANENT, "platform_refused");
@@ -369,6 +383,7 @@ int main(void)
         cmocka_unit_test(each_code_is_classed_without_regard_to_case),
         cmocka_unit_test(each_row_of_the_table_has_a_sample_here),
         cmocka_unit_test(the_message_may_be_named_error_message),
+        cmocka_unit_test(control_characters_in_the_platforms_words_are_not_shown),
         cmocka_unit_test(a_code_decides_before_the_status),
         cmocka_unit_test(an_unknown_code_takes_the_row_of_its_status),
         cmocka_unit_test(without_a_code_the_status_decides),

@@ -81,6 +81,15 @@ static void an_echo_stands_in_no_detail(void **state)
     api_answer_clear(&answer);
 }
 
+static void an_echo_that_is_encoded_in_lower_case_stands_in_no_detail(void **state)
+{
+    (void)state;
+    expect_detail_holds(400, "{\"Code\":\"SignatureDoesNotMatch\",\"Message\":\"is:GET&%2f&Token%3dabc end\"}",
+                        "is:(left out) end");
+    expect_detail_holds(200, "{\"Success\":false,\"Code\":\"x\",\"ErrorMessage\":\"GET&%2f&Token%3dabc\"}",
+                        ": (left out)");
+}
+
 static void an_echo_in_the_code_stands_nowhere(void **state)
 {
     (void)state;
@@ -107,6 +116,7 @@ int main(void)
         cmocka_unit_test(no_echo_leaves_both_possible),
         cmocka_unit_test(an_echo_in_a_member_of_its_own_is_compared),
         cmocka_unit_test(an_echo_stands_in_no_detail),
+        cmocka_unit_test(an_echo_that_is_encoded_in_lower_case_stands_in_no_detail),
         cmocka_unit_test(an_echo_in_the_code_stands_nowhere),
         cmocka_unit_test(an_incomplete_signature_is_told_alike),
     };

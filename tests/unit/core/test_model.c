@@ -41,7 +41,9 @@ static void an_int_without_a_range_has_32_bits(void **state)
     (void)state;
     assert_sent("{\"type\":\"int\"}", "2147483647", "2147483647");
     assert_sent("{\"type\":\"int\",\"specs\":{}}", "-2147483648", "-2147483648");
-    assert_value_refused("{\"type\":\"int\"}", "2147483648", "an integer");
+    assert_value_refused("{\"type\":\"int\"}", "2147483648", "a is integer 2147483648; it takes an integer of 32 bits");
+    assert_value_refused("{\"type\":\"int\",\"specs\":{\"min\":\"0\",\"max\":\"4294967295\"}}", "2147483648",
+                         "it takes an integer of 32 bits from 0 to 4294967295");
     assert_value_refused("{\"type\":\"int\"}", "18446744073709551615", "an integer");
     assert_value_refused("{\"type\":\"int\"}", "1e300", "an integer");
 }

@@ -90,6 +90,39 @@ static void backoff_is_spread_evenly(void **state)
     assert_int_equal(sum / 1001, 500);
 }
 
+static void only_what_surely_did_not_run_is_tried_again_without_a_question(void **state)
+{
+    (void)state;
+    static const enum retry_advice advice[] = {
+        [API_SUCCESS] = RETRY_NEVER,
+        [API_DEVICE_FAILED] = RETRY_NEVER,
+        [API_AUTH] = RETRY_NEW_SECRET,
+        [API_CLOCK] = RETRY_NEW_TIME,
+        [API_THROTTLED] = RETRY_SAFE,
+        [API_BUSY] = RETRY_SAFE,
+        [API_MAY_HAVE_RUN] = RETRY_IF_IDEMPOTENT,
+        [API_NONCE_USED] = RETRY_IF_IDEMPOTENT,
+        [API_REQUEST] = RETRY_NEVER,
+        [API_DEVICE] = RETRY_NEVER,
+        [API_DEVICE_OFFLINE] = RETRY_NEVER,
+        [API_DEVICE_TIMEOUT] = RETRY_NEVER,
+        [API_PUSH_FAILED] = RETRY_IF_IDEMPOTENT,
+        [API_PERMANENT] = RETRY_NEVER,
+    };
+    for (enum api_class class = API_SUCCESS; class <= API_PERMANENT; class ++) {
+        assert_int_equal(retry_advice(class), advice[class]);
+    }
+}
+
+static void a_folded_call_is_divided_only_after_an_error_of_request_or_device(void **state)
+{
+    (void)state;
+    for (enum api_class class = API_SUCCESS; class <= API_PERMANENT; class ++) {
+        bool divided = class == API_REQUEST || class == API_DEVICE || class == API_DEVICE_OFFLINE;
+        assert_int_equal(retry_each_alone(class), divided);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +135,8 @@ int main(void)
         cmocka_unit_test(backoff_doubles_up_to_half_a_minute),
         cmocka_unit_test(any_random_number_gives_a_wait_in_range),
         cmocka_unit_test(backoff_is_spread_evenly),
+        cmocka_unit_test(only_what_surely_did_not_run_is_tried_again_without_a_question),
+        cmocka_unit_test(a_folded_call_is_divided_only_after_an_error_of_request_or_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
