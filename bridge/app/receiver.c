@@ -18,14 +18,14 @@
 
 struct receiver {
     struct receiver_options options;
-    const struct subscription_set *before; // Paho's thread only, once it runs
-    const struct subscription_set *now;
     bool copies_have_ids; // Paho's thread only
     // What comes before the fence on a resumed session may be as old as our absence. Paho's thread only.
     int64_t absence_ms;
     _Atomic bool fenced;
     _Atomic int64_t memory_commands;
     pthread_mutex_t mutex; // guards what follows
+    const struct subscription_set *before;
+    const struct subscription_set *now;
     bool has_contact;
     struct moment contact;
     char nonce[CRYPTO_NONCE_LEN];
@@ -48,8 +48,17 @@ void receiver_destroy(struct receiver *receiver)
 void receiver_set_subscriptions(struct receiver *receiver, const struct subscription_set *before,
                                 const struct subscription_set *now)
 {
+    pthread_mutex_lock(&receiver->mutex);
     receiver->before = before;
     receiver->now = now;
+    pthread_mutex_unlock(&receiver->mutex);
+}
+
+static void leave_before(struct receiver *receiver)
+{
+    pthread_mutex_lock(&receiver->mutex);
+    receiver->before = receiver->now;
+    pthread_mutex_unlock(&receiver->mutex);
 }
 
 void receiver_set_contact(struct receiver *receiver, const struct moment *contact)
@@ -112,7 +121,7 @@ static void take_fence(struct receiver *receiver, const struct message *message)
     pthread_mutex_unlock(&receiver->mutex);
     if (ours && message->payload_len > 0) {
         struct moment now = clock_now();
-        receiver->before = receiver->now;
+        leave_before(receiver);
         atomic_store(&receiver->fenced, true);
         receiver_set_contact(receiver, &now);
         struct app_mail *mail = mem_alloc(sizeof *mail);
@@ -121,16 +130,24 @@ static void take_fence(struct receiver *receiver, const struct message *message)
     }
 }
 
+static uint32_t lowest_id(struct receiver *receiver, const char *topic)
+{
+    pthread_mutex_lock(&receiver->mutex);
+    uint32_t lowest = subscription_set_lowest(receiver->before, topic);
+    if (lowest == 0) {
+        lowest = subscription_set_lowest(receiver->now, topic);
+    }
+    pthread_mutex_unlock(&receiver->mutex);
+    return lowest;
+}
+
 // Is this one of several copies, and not the one that counts?
-static bool is_spare_copy(const struct receiver *receiver, const struct message *message)
+static bool is_spare_copy(struct receiver *receiver, const struct message *message)
 {
     if (!receiver->copies_have_ids || message->subscription_id_count == 0) {
         return false;
     }
-    uint32_t lowest = subscription_set_lowest(receiver->before, message->topic);
-    if (lowest == 0) {
-        lowest = subscription_set_lowest(receiver->now, message->topic);
-    }
+    uint32_t lowest = lowest_id(receiver, message->topic);
     for (size_t i = 0; i < message->subscription_id_count; i++) {
         if (message->subscription_ids[i] == lowest) {
             return false;
@@ -301,15 +318,24 @@ static int64_t absence_ms(struct receiver *receiver)
     return elapsed >= 0 ? elapsed : INT64_MAX;
 }
 
+// The fence of an earlier connection may come again, and stands for nothing on this one.
+static void forget_fence(struct receiver *receiver)
+{
+    pthread_mutex_lock(&receiver->mutex);
+    receiver->nonce[0] = '\0';
+    pthread_mutex_unlock(&receiver->mutex);
+}
+
 // Before any message of the new connection: a new session has new packet ids, so the record of the old one would lie.
 static void begin_session(struct receiver *receiver, const struct mqtt_event *event)
 {
     struct diag diag;
+    forget_fence(receiver);
     receiver->copies_have_ids = event->subscription_ids;
     receiver->absence_ms = absence_ms(receiver);
     atomic_store(&receiver->fenced, !event->session_present);
     if (!event->session_present) {
-        receiver->before = receiver->now;
+        leave_before(receiver);
     }
     if (!event->session_present && outbox_forget_deliveries(receiver->options.outbox, &diag) != ERR_OK) {
         cannot_store(diag.text);

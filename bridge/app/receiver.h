@@ -30,7 +30,7 @@ struct mqtt_handlers receiver_reply_handlers(struct receiver *receiver);
 
 // Overlapping subscriptions bring one copy each (MQTT 5); only the copy with the lowest Subscription Identifier that
 // fits counts. What the broker kept while we were away was copied by the subscriptions of that time, `before`; after
-// the fence `now` counts. Both are borrowed and must outlive the receiver. Core thread, before the first connect.
+// the fence `now` counts. Both are borrowed and must outlive the receiver. Core thread.
 void receiver_set_subscriptions(struct receiver *receiver, const struct subscription_set *before,
                                 const struct subscription_set *now);
 // When the broker was last heard through both connections, as the outbox remembers it. Core thread, before the first

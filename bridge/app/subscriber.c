@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -58,26 +59,6 @@ static void note_contact(struct subscriber *subscriber, const struct moment *con
     subscriber->noted_contact = *contact;
 }
 
-void subscriber_init(struct subscriber *subscriber, const struct subscriber_options *options)
-{
-    *subscriber = (struct subscriber){.options = *options, .wanted = &subscriber->plain};
-    size_t count = 0;
-    AUTO_FREE const char **filters = mapping_filters(options->mapping, &count);
-    subscription_set_build(filters, count, false, &subscriber->plain);
-    subscription_set_build(filters, count, true, &subscriber->merged);
-    remember(subscriber);
-    remember_contact(subscriber);
-    receiver_set_subscriptions(options->receiver, &subscriber->before, &subscriber->plain);
-}
-
-void subscriber_clear(struct subscriber *subscriber)
-{
-    subscription_set_free(&subscriber->plain);
-    subscription_set_free(&subscriber->merged);
-    subscription_set_free(&subscriber->before);
-    subscription_set_free(&subscriber->made);
-}
-
 static bool set_has(const struct subscription_set *set, const char *filter)
 {
     for (size_t i = 0; i < set->count; i++) {
@@ -86,6 +67,50 @@ static bool set_has(const struct subscription_set *set, const char *filter)
         }
     }
     return false;
+}
+
+// They are mostly the same, filter by filter.
+static bool set_has_all(const struct subscription_set *set, const struct subscription_set *part)
+{
+    for (size_t i = 0; i < part->count; i++) {
+        const char *filter = part->items[i].filter;
+        bool is_here = i < set->count && strcmp(set->items[i].filter, filter) == 0;
+        if (!is_here && !set_has(set, filter)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void remember_unsettled(struct subscriber *subscriber)
+{
+    AUTO_FREE char *text = subscription_set_encode(&subscriber->made);
+    subscriber->is_unsettled = !set_has_all(&subscriber->before, &subscriber->made) &&
+                               !set_has_all(&subscriber->made, &subscriber->plain) &&
+                               subscription_set_decode(text, &subscriber->left) == ERR_OK;
+}
+
+void subscriber_init(struct subscriber *subscriber, const struct subscriber_options *options)
+{
+    *subscriber = (struct subscriber){.options = *options, .wanted = &subscriber->plain};
+    size_t count = 0;
+    AUTO_FREE const char **filters = mapping_filters(options->mapping, &count);
+    subscription_set_build(filters, count, false, &subscriber->plain);
+    subscription_set_build(filters, count, true, &subscriber->merged);
+    remember(subscriber);
+    remember_unsettled(subscriber);
+    remember_contact(subscriber);
+    receiver_set_subscriptions(options->receiver, &subscriber->before,
+                               subscriber->is_unsettled ? &subscriber->left : &subscriber->plain);
+}
+
+void subscriber_clear(struct subscriber *subscriber)
+{
+    subscription_set_free(&subscriber->plain);
+    subscription_set_free(&subscriber->merged);
+    subscription_set_free(&subscriber->before);
+    subscription_set_free(&subscriber->made);
+    subscription_set_free(&subscriber->left);
 }
 
 static char *shared(const struct subscriber *subscriber, const char *filter)
@@ -158,9 +183,26 @@ static void subscribe_all(struct subscriber *subscriber, bool with_ids)
     subscribe_one(subscriber, subscriber->options.fence_topic, 0, subscriber->wanted->count);
 }
 
+static void subscribe_to(struct subscriber *subscriber, const struct subscription_set *wanted)
+{
+    subscriber->wanted = wanted;
+    replace_set(&subscriber->made, &subscriber->made, wanted);
+    note_set(subscriber, NOTE_MADE, &subscriber->made);
+    subscribe_all(subscriber, true);
+}
+
+// What the broker copied before is through: only copies by `left`, or by filters that are new now, can come.
+static void settle(struct subscriber *subscriber)
+{
+    subscriber->is_unsettled = false;
+    receiver_set_subscriptions(subscriber->options.receiver, &subscriber->left, &subscriber->plain);
+    note_set(subscriber, NOTE_IN_FORCE, &subscriber->left);
+    subscribe_to(subscriber, &subscriber->plain);
+    subscriber->fence_due_ms = 0;
+}
+
 void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event *event)
 {
-    subscriber->wanted = event->subscription_ids ? &subscriber->plain : &subscriber->merged;
     subscriber->in_force = false;
     subscriber->fence_readable = false;
     subscriber->fence_sent_ms = 0;
@@ -168,14 +210,18 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     if (!event->session_present) {
         subscription_set_free(&subscriber->made);
     }
-    if (event->subscription_ids) {
-        replace_set(&subscriber->made, &subscriber->made, subscriber->wanted);
-        note_set(subscriber, NOTE_MADE, &subscriber->made);
-    } else {
-        // Copies cannot be told apart here, so at no time may two filters overlap.
-        unsubscribe_stale(subscriber);
+    if (subscriber->is_unsettled && (!event->session_present || !event->subscription_ids)) {
+        subscriber->is_unsettled = false;
+        receiver_set_subscriptions(subscriber->options.receiver, &subscriber->plain, &subscriber->plain);
     }
-    subscribe_all(subscriber, event->subscription_ids);
+    if (event->subscription_ids) {
+        subscribe_to(subscriber, subscriber->is_unsettled ? &subscriber->left : &subscriber->plain);
+        return;
+    }
+    // Copies cannot be told apart here, so at no time may two filters overlap.
+    subscriber->wanted = &subscriber->merged;
+    unsubscribe_stale(subscriber);
+    subscribe_all(subscriber, false);
 }
 
 static void note_answer(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter,
@@ -204,6 +250,10 @@ void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event 
     }
     note_answer(subscriber, event, is_fence ? subscriber->options.fence_topic : subscriber->wanted->items[index].filter,
                 is_fence);
+    bool no_fence_can_come = subscriber->answers_due == 0 && !subscriber->fence_readable;
+    if (subscriber->is_unsettled && no_fence_can_come) {
+        settle(subscriber);
+    }
 }
 
 static void send_fence(struct subscriber *subscriber, int64_t now_ms)
@@ -211,6 +261,7 @@ static void send_fence(struct subscriber *subscriber, int64_t now_ms)
     char nonce[CRYPTO_NONCE_LEN];
     struct diag diag;
     crypto_nonce(nonce);
+    FAULT_POINT("before_fence");
     receiver_expect_fence(subscriber->options.receiver, nonce);
     struct mqtt_publication publication = {
         .topic = subscriber->options.fence_topic, .payload = nonce, .payload_len = strlen(nonce), .qos = 1};
@@ -235,6 +286,10 @@ bool subscriber_take_fence(struct subscriber *subscriber, int64_t now_ms)
 {
     bool first = !subscriber->in_force;
     subscriber->fence_sent_ms = 0;
+    if (subscriber->is_unsettled) {
+        settle(subscriber);
+        return false;
+    }
     subscriber->fence_due_ms = now_ms + FENCE_REPEAT_MS;
     subscriber->in_force = true;
     if (first) {

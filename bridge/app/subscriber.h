@@ -4,6 +4,10 @@
 // is kept in the outbox, new filters are added first, then a message of our own (the fence) goes through the replies
 // connection and comes back behind all that was queued; only then the new set is in force and filters of an earlier
 // configuration are unsubscribed. The fence also shows that both connections really carry messages.
+//
+// If a process ended before its fence came back and the filters have changed again since, all that the session may hold
+// is brought into force first, by a fence of its own: else a copy by a filter of that process would pass for a spare
+// one of a filter that is new now.
 #pragma once
 
 #include <stdbool.h>
@@ -33,6 +37,8 @@ struct subscriber {
     const struct subscription_set *wanted;
     struct subscription_set before; // in force when the broker queued for us
     struct subscription_set made;   // all that the session may hold
+    struct subscription_set left;   // `made` as the process before left it
+    bool is_unsettled;              // `left` is to be brought into force first
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
     bool fence_readable;   // the fence's own filter was granted

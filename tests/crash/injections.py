@@ -16,6 +16,7 @@ POINTS = {
     "after_queued_commit": 3, "after_sent_commit": 15, "after_replied_commit": 15, "after_done_commit": 8,
     "after_gone_commit": 15, "after_call_commit": 3, "before_request": 15, "before_request_bytes": 15,
     "after_answer": 15, "before_reply": 15, "after_reply": 15, "after_reply_puback": 15,
+    "before_fence": 2,
 }
 # No stall is longer, so that the oracle knows what can be late by no fault of the bridge.
 STALL_MAX_S = 0.8

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from harness.client import Client
 from harness.home import Home, rule
 
 OVERLAPPING = [
@@ -139,3 +140,56 @@ def test_a_dropped_rule_is_unsubscribed(empty_home: Home):
     home.settle()
     assert home.client.final_replies("gone") == []
     assert home.client.command("a/b/x", {})["rule"] == "two"
+
+
+def change_rules(home: Home, topic: str) -> None:
+    """The same service by another topic."""
+    home.bridge.set_rules([rule("any", topic, "Any", device="hall-lamp-1", args={}),
+                           rule("settle", "settle", "Any", device="hall-lamp-4", args={})])
+    home.bridge.write()
+
+
+def end_session(home: Home) -> None:
+    Client(home.broker.port, client_id=home.bridge.client_id).close()  # by a clean start
+
+
+def start_and_kill_before_the_fence(home: Home, topic: str) -> None:
+    change_rules(home, topic)
+    home.bridge.launch({"THINGBRIDGE_TEST_KILL": "before_fence:1"})
+    home.bridge.wait()
+
+
+def test_a_command_outlives_two_changes_of_rules_and_a_crash_between(empty_home: Home):
+    """The broker copied it by subscriptions of rules that were never in force."""
+    home = empty_home.start({"mqtt": {"session_expiry": "1h"}}, [rule("other", "other", "Any", device="hall-lamp-2")])
+    home.stop_bridge()
+    for topics in (["home/+/any", "home/hall-lamp-1/{service}"], ["home/hall-lamp-1/{service}", "home/+/any"]):
+        between, after = topics
+        start_and_kill_before_the_fence(home, between)
+        command = f"kept-for-{after}"
+        home.client.publish("home/hall-lamp-1/any", {"$id": command})
+        change_rules(home, after)
+        home.start()
+        assert home.client.wait_reply(command)["status"] == "accepted"
+        assert home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted"
+        home.stop_bridge()
+        change_rules(home, "other")
+        home.start()
+        home.stop_bridge()
+    assert home.platform.executed("hall-lamp-1") == 4
+
+
+def test_a_new_session_knows_nothing_of_rules_that_were_never_in_force(empty_home: Home):
+    home = empty_home.start({"mqtt": {"session_expiry": "1h"}}, [rule("other", "other", "Any", device="hall-lamp-2")])
+    home.stop_bridge()
+    for topics in (["home/+/any", "home/hall-lamp-1/{service}"], ["home/hall-lamp-1/{service}", "home/+/any"]):
+        start_and_kill_before_the_fence(home, topics[0])
+        end_session(home)
+        change_rules(home, topics[1])
+        home.start()
+        assert home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted"
+        home.stop_bridge()
+        end_session(home)
+        change_rules(home, "other")
+        home.start()
+        home.stop_bridge()
