@@ -191,11 +191,18 @@ static void subscribe_to(struct subscriber *subscriber, const struct subscriptio
     subscribe_all(subscriber, true);
 }
 
+static void stop_settling(struct subscriber *subscriber, const struct subscription_set *before)
+{
+    if (subscriber->is_unsettled) {
+        subscriber->is_unsettled = false;
+        receiver_set_subscriptions(subscriber->options.receiver, before, &subscriber->plain);
+    }
+}
+
 // What the broker copied before is through: only copies by `left`, or by filters that are new now, can come.
 static void settle(struct subscriber *subscriber)
 {
-    subscriber->is_unsettled = false;
-    receiver_set_subscriptions(subscriber->options.receiver, &subscriber->left, &subscriber->plain);
+    stop_settling(subscriber, &subscriber->left);
     note_set(subscriber, NOTE_IN_FORCE, &subscriber->left);
     subscribe_to(subscriber, &subscriber->plain);
     subscriber->fence_due_ms = 0;
@@ -210,9 +217,8 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     if (!event->session_present) {
         subscription_set_free(&subscriber->made);
     }
-    if (subscriber->is_unsettled && (!event->session_present || !event->subscription_ids)) {
-        subscriber->is_unsettled = false;
-        receiver_set_subscriptions(subscriber->options.receiver, &subscriber->plain, &subscriber->plain);
+    if (!event->session_present || !event->subscription_ids) {
+        stop_settling(subscriber, &subscriber->plain);
     }
     if (event->subscription_ids) {
         subscribe_to(subscriber, subscriber->is_unsettled ? &subscriber->left : &subscriber->plain);
@@ -279,6 +285,9 @@ void subscriber_fence_published(struct subscriber *subscriber, const struct mqtt
         LOG(LOG_ERROR, "mqtt_fence_refused", LOG_S("topic", subscriber->options.fence_topic),
             LOG_S("error", event->text),
             LOG_S("hint", "the broker's access rules must let this client write the topic"));
+        if (subscriber->is_unsettled) {
+            settle(subscriber);
+        }
     }
 }
 
@@ -306,6 +315,8 @@ static void renew(struct subscriber *subscriber)
         LOG_N("acknowledged", subscriber->fence_acked),
         LOG_S("hint",
               "a connection carries nothing, or the client may not write and read this topic; connecting anew"));
+    // Perhaps no fence ever comes, and the new filters are not to wait for it.
+    stop_settling(subscriber, &subscriber->left);
     connection_renew(subscriber->options.commands);
     if (!subscriber->fence_acked) {
         connection_renew(subscriber->options.replies);

@@ -161,6 +161,18 @@ def test_a_subscription_that_the_broker_refuses_keeps_the_bridge_offline(empty_h
     )
 
 
+@pytest.mark.parametrize("access", ["topic deny thingbridge/bridge/fence/#\ntopic readwrite #", "topic write #\ntopic read +"])
+def test_new_rules_are_subscribed_although_no_fence_comes_back(empty_home: Home, access: str):
+    home = with_users(empty_home, f"user bridge\n{access}\nuser visitor\ntopic readwrite #\n")
+    home.broker.start()
+    for topic in ("first", "second"):
+        settings = {"mqtt": {**login_settings(home, PASSWORD)["mqtt"], "session_expiry": "1h"}}
+        home.make_bridge(settings, [rule("any", topic, "Any", device="hall-lamp-1", args={})]).launch()
+        home.bridge.wait_log(f"event=mqtt_subscribed filter={topic}", 30)
+        assert home.client.command(topic, {})["status"] == "accepted"
+        home.bridge.stop()
+
+
 def with_users(home: Home, acl: str | None = None) -> Home:
     home.replace_broker(Broker(home.folder / "broker", users={"bridge": PASSWORD, "visitor": "visitor"}, acl=acl))
     home.client_login = {"username": "visitor", "password": "visitor"}
