@@ -94,7 +94,7 @@ static bool covers_from(const char *wide, uint64_t places, const char *narrow, s
 
 static bool is_ascii(const char *text)
 {
-    while (*text > 0) {
+    while (*text != '\0' && ((unsigned char)*text & 0x80) == 0) {
         text++;
     }
     return *text == '\0';
