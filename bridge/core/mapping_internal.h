@@ -190,6 +190,9 @@ char *name_pattern(enum name_kind kind);
 // The kind of name that a parameter of a call holds; false for other parameters.
 bool name_kind_of_parameter(const char *parameter, enum name_kind *kind);
 
+struct expression;
+// The level of the topic that is the capture, which it has.
+const struct topic_level *level_of_capture(const struct topic_pattern *pattern, int capture);
 // What `where` says of a capture, or NULL.
 const struct where *rule_find_where(const struct rule *rule, int capture);
 
@@ -209,7 +212,6 @@ void shape_of_rule(const struct rule *rule, struct shape *out);
 bool shape_of_reply(const struct rule *rule, const struct template *tmpl, bool has_rest, struct shape *out);
 bool shape_can_lack_rest(const struct rule *rule);
 // Can it be more than one level?
-struct expression;
 bool expression_gives_levels(const struct rule *rule, const struct expression *expression);
 // It fits one text only.
 bool glob_is_fixed(const char *glob);

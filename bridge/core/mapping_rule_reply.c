@@ -1,4 +1,4 @@
-// Loads the parts of a rule that its file's defaults can fill in key by key: `reply` and `batch`.
+// Loads `reply`, which a file's defaults can fill in key by key, and `batch`.
 #include <string.h>
 
 #include "base/mem.h"

@@ -100,7 +100,7 @@ static void mark_topic(const struct topic_pattern *pattern, bool has_rest, struc
     }
 }
 
-static const struct topic_level *level_of_capture(const struct topic_pattern *pattern, int capture)
+const struct topic_level *level_of_capture(const struct topic_pattern *pattern, int capture)
 {
     size_t i = 0;
     while (pattern->levels[i].capture != capture) {

@@ -66,11 +66,7 @@ static void append_expression(const struct choice *choice, const struct expressi
         return;
     }
     if (expression->kind == EXPRESSION_CAPTURE && expression->filter_count == 0) {
-        size_t i = 0;
-        while (pattern->levels[i].capture != expression->capture) {
-            i++;
-        }
-        append_level(choice, &pattern->levels[i], out);
+        append_level(choice, level_of_capture(pattern, expression->capture), out);
         return;
     }
     buf_char(out, expression_gives_levels(choice->rule, expression) ? TEXT_MANY : TEXT_LEVEL);
