@@ -46,7 +46,7 @@ class Platform:
     def calls(self, **wanted: Any) -> list[Entry]:
         return self.simulator.journal(self.mark, **wanted)
 
-    def wait_calls(self, count: int = 1, timeout_s: float = 10.0, **wanted: Any) -> list[Entry]:
+    def wait_calls(self, count: int = 1, timeout_s: float = 60.0, **wanted: Any) -> list[Entry]:
         return self.simulator.wait_for(count, timeout_s, self.mark, **wanted)
 
     def call(self, **wanted: Any) -> Entry:
@@ -128,7 +128,7 @@ class Home:
     def state_topic(self) -> str:
         return f"{self.bridge.base_topic}/bridge/state"
 
-    def wait_online(self, timeout_s: float = 20.0) -> None:
+    def wait_online(self, timeout_s: float = 60.0) -> None:
         def has_news() -> bool:
             states = self.client.messages(self.state_topic)
             return not self.bridge.is_running or (bool(states) and states[-1].payload == b"online")
@@ -136,7 +136,7 @@ class Home:
         wait_until(has_news, timeout_s, "the bridge's `online`")
         assert self.bridge.is_running, f"the bridge has ended: {self.bridge.log[-2000:]}"
 
-    def wait_offline(self, timeout_s: float = 20.0) -> None:
+    def wait_offline(self, timeout_s: float = 60.0) -> None:
         self.client.wait_payload(self.state_topic, "offline", timeout_s)
 
     def stop_bridge(self) -> None:
