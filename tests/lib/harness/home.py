@@ -11,6 +11,7 @@ from .bridge import Bridge, Settings, merge, platform_settings
 from .broker import Broker
 from .client import Client
 from .program import Program
+from .scripted_broker import ScriptedBroker
 
 PRODUCT = "k1ymv1DuLfE"
 
@@ -64,17 +65,17 @@ class Platform:
 class Home:
     """What it starts it ends with `close`, which also checks that the bridge ended well and told no secret."""
 
-    def __init__(self, folder: Path, simulator: SimulatorProcess, broker: Broker | None = None) -> None:
+    def __init__(self, folder: Path, simulator: SimulatorProcess, broker: Broker | ScriptedBroker | None = None) -> None:
         self.folder = folder
         self.platform = Platform(simulator)
-        self.broker = broker or Broker(folder / "broker")
-        self.programs: list[Program] = [self.broker]
+        self.broker: Any = broker or Broker(folder / "broker")
+        self.programs: list[Any] = [self.broker]
         self.client_login: dict[str, Any] = {}
         self._clients: list[Client] = []
         self._client: Client | None = None
         self._bridge: Bridge | None = None
 
-    def replace_broker(self, broker: Broker) -> None:
+    def replace_broker(self, broker: Broker | ScriptedBroker) -> None:
         """Before anything was started: another broker, as one with TLS."""
         self.programs[self.programs.index(self.broker)] = broker
         self.broker = broker
