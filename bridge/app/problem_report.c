@@ -168,5 +168,5 @@ void problem_report_json(FILE *out, const struct problems *problems)
     json_put(map, "warnings", json_new_int((int64_t)problems->warnings));
     json_put(map, "omitted", json_new_int((int64_t)(problems->omitted_errors + problems->omitted_warnings)));
     AUTO_FREE char *text = json_print(map);
-    fprintf(out, "%s\n", text);
+    terminal_print_json(out, text);
 }
