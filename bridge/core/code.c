@@ -40,7 +40,8 @@ static const struct error_code codes[] = {
      "use text of 1 to 256 bytes without control characters, or an integer"},
     {"id_reused", "The id was used for another command", SOURCE_BRIDGE, false, "give each command an id of its own"},
     {"expire_invalid", "The command's time limit is not usable", SOURCE_BRIDGE, false,
-     "$expire is a duration such as \"10s\" or milliseconds; $sent_at is an RFC 3339 time or milliseconds since 1970"},
+     "$expire is a duration such as \"10s\" or milliseconds; $sent_at is an RFC 3339 time, or milliseconds or "
+     "seconds since 1970 without a fraction"},
     {"name_invalid", "A name is not one that the platform allows", SOURCE_BRIDGE, false, NULL},
     {"argument_invalid", "An argument is not what the service takes", SOURCE_BRIDGE, false, NULL},
     {"no_devices", "The list of devices is empty", SOURCE_BRIDGE, false, NULL},
