@@ -92,13 +92,13 @@ static const struct trouble {
     enum err err;
     const char *advice;
 } troubles[] = {
-    {SQLITE_FULL, ERR_IO, "the disk is full; free some space on it"},
-    {SQLITE_IOERR, ERR_IO, "reading or writing failed; check the disk, its space and the system's log"},
+    {SQLITE_FULL, ERR_UNAVAILABLE, "the disk is full; free some space on it"},
+    {SQLITE_IOERR, ERR_UNAVAILABLE, "reading or writing failed; check the disk, its space and the system's log"},
     {SQLITE_READONLY, ERR_IO, "it cannot be written; let the service's user write the file and its folder"},
     {SQLITE_CANTOPEN, ERR_IO, "it cannot be opened; let the service's user write the file and its folder"},
     {SQLITE_PERM, ERR_IO, "it cannot be opened; let the service's user write the file and its folder"},
-    {SQLITE_BUSY, ERR_IO, "another program is writing it; end that program"},
-    {SQLITE_LOCKED, ERR_IO, "another program is writing it; end that program"},
+    {SQLITE_BUSY, ERR_UNAVAILABLE, "another program is writing it; end that program"},
+    {SQLITE_LOCKED, ERR_UNAVAILABLE, "another program is writing it; end that program"},
     {SQLITE_CORRUPT, ERR_DAMAGED, "it is damaged; restart, and the file is set aside and what is readable is saved"},
     {SQLITE_NOTADB, ERR_DAMAGED, "it is damaged; restart, and the file is set aside and what is readable is saved"},
 };
