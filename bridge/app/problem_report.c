@@ -134,5 +134,5 @@ void problem_report_json(FILE *out, const struct problems *problems)
     json_put(map, "errors", json_new_int((int64_t)problems->errors));
     json_put(map, "omitted", json_new_int((int64_t)problems->omitted));
     AUTO_FREE char *text = json_print(map);
-    fprintf(out, "%s\n", text);
+    terminal_print_json(out, text);
 }
