@@ -65,18 +65,17 @@ static enum err create_replies(struct link *link, const char *password, struct d
 
 static enum err read_password(const struct config_mqtt *config, char **password, struct diag *diag)
 {
-    bool readable = false;
+    const char *warning = NULL;
     struct diag reason;
     if (!secret_is_set(&config->password)) {
         return ERR_OK;
     }
-    enum err err = secret_read(&config->password, password, &readable, &reason);
+    enum err err = secret_read(&config->password, password, &warning, &reason);
     if (err != ERR_OK) {
         return diag_set(diag, err, "mqtt.password: %s", reason.text);
     }
-    if (readable) {
-        LOG(LOG_WARN, "secret_readable", LOG_S("file", config->password.file),
-            LOG_S("hint", "others can read this file: chmod 600"));
+    if (warning != NULL) {
+        LOG(LOG_WARN, "secret_warning", LOG_S("file", config->password.file), LOG_S("hint", warning));
     }
     return ERR_OK;
 }
