@@ -1,5 +1,6 @@
 #include "io/outbox_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,7 +114,9 @@ enum err outbox_sql_error(sqlite3 *db, int code, const char *path, struct diag *
     }
     int system = db == NULL ? 0 : sqlite3_system_errno(db);
     bool has_system = system != 0 && (found.code == SQLITE_IOERR || found.code == SQLITE_CANTOPEN);
-    return diag_set(diag, found.err, "outbox %s: %s (%s%s%s)", path, found.advice, sqlite3_errstr(code),
+    // No waiting makes a file of a folder.
+    enum err err = system == EISDIR ? ERR_IO : found.err;
+    return diag_set(diag, err, "outbox %s: %s (%s%s%s)", path, found.advice, sqlite3_errstr(code),
                     has_system ? ": " : "", has_system ? strerror(system) : "");
 }
 
