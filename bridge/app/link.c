@@ -21,6 +21,7 @@ struct link {
     struct reply_queue queue;
     char *state_topic;
     bool online;
+    bool held; // the commands connection is closed by us until commands are taken again
 };
 
 static struct mqtt_options connection_options(const struct link *link, const char *client_id, const char *password)
@@ -201,11 +202,25 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+// The broker keeps what comes meanwhile. What is said of the last contact stays as it is: what the broker has not sent
+// yet may be as old as that.
+static void hold_commands(struct link *link)
+{
+    if (link->commands.state == CONNECTION_UP && !link->held) {
+        link->held = true;
+        go_offline(link);
+        connection_renew(&link->commands);
+    }
+}
+
 int64_t link_run(struct link *link, const struct moment *now, bool take_commands)
 {
     int64_t wait_ms = connection_run(&link->replies, now->boot_ms);
     if (take_commands) {
+        link->held = false;
         wait_ms = sooner(wait_ms, connection_run(&link->commands, now->boot_ms));
+    } else {
+        hold_commands(link);
     }
     wait_ms = sooner(wait_ms, subscriber_run(&link->subscriber, now));
     return sooner(wait_ms, reply_queue_run(&link->queue, now->boot_ms));
