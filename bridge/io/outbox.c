@@ -311,7 +311,6 @@ static enum outbox_append_result match_or_append(struct outbox *outbox, struct a
                                                  int64_t *id, struct diag *diag)
 {
     const struct message *message = append->message;
-    outbox->record.packets += message->qos > 0 ? 1 : 0;
     struct unproved *first = outbox_record_match(&outbox->record, message, append->hash, by_content);
     if (first == NULL) {
         return append_new(outbox, append, id, diag);
@@ -325,11 +324,8 @@ enum outbox_append_result outbox_append(struct outbox *outbox, const struct mess
                                         const char *plan, int64_t *id, struct diag *diag)
 {
     assert(refusal == NULL || plan != NULL);
-    struct append append = {.message = message,
-                            .arrived = arrived,
-                            .refusal = refusal,
-                            .plan = plan,
-                            .is_recorded = message->qos > 0};
+    struct append append = {
+        .message = message, .arrived = arrived, .refusal = refusal, .plan = plan, .is_recorded = message->qos > 0};
     prepare_append(&append);
     pthread_mutex_lock(&outbox->mutex);
     enum outbox_append_result result = match_or_append(outbox, &append, by_content, id, diag);

@@ -68,9 +68,9 @@ enum outbox_append_result {
 // Commits a command. Ids grow; none is used twice while the process runs. With QoS 1 it also enters the redelivery
 // record (packet id and hash), in the same transaction, and stays there until its PUBACK is proved to have arrived
 // (outbox_prove). A PUBLISH with DUP that equals an entry of an earlier connection, or that is the same packet of this
-// one, is that command, each entry once; `by_content`: without DUP as well. `plan` may be NULL, if the command is mapped
-// later (outbox_stage_plan). `refusal` is NULL for a command that is to be run; a refused row has a plan, and its
-// payload is not stored. Blocks for one commit.
+// one, is that command, each entry once; `by_content`: without DUP as well. `plan` may be NULL, if the command is
+// mapped later (outbox_stage_plan). `refusal` is NULL for a command that is to be run; a refused row has a plan, and
+// its payload is not stored. Blocks for one commit.
 enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
                                         const struct moment *arrived, bool by_content, const char *refusal,
                                         const char *plan, int64_t *id, struct diag *diag) MUST_CHECK;
@@ -82,7 +82,7 @@ enum outbox_append_result outbox_append_answer(struct outbox *outbox, const stru
 // A connection was made: what was delivered before can be delivered again from now on, with whatever packet ids.
 // `session_present` as the CONNACK says.
 void outbox_begin_connection(struct outbox *outbox, bool session_present);
-// A PUBLISH with QoS 1 came that is not given to outbox_append: it takes a packet id as well.
+// A PUBLISH with QoS 1 came, for whatever it is: it takes a packet id of this connection.
 void outbox_count_packet(struct outbox *outbox);
 // Does a message equal an entry of an earlier connection? Nothing changes.
 bool outbox_knows(struct outbox *outbox, const struct message *message);

@@ -88,10 +88,10 @@ struct live_rows {
 
 // A command whose PUBACK is not proved to have arrived at the broker.
 struct unproved {
-    int64_t slot;       // its row
-    int64_t command_id; // 0: an earlier version wrote it
-    int64_t position;   // of its latest packet, among all
-    int64_t connection; // that brought it; 0: of an earlier process
+    int64_t slot;                                 // its row
+    int64_t command_id;                           // 0: an earlier version wrote it
+    int64_t position;                             // of its latest packet, among all
+    int64_t connection;                           // that brought it; 0: of an earlier process
     struct unproved *previous_equal, *next_equal; // in its bucket, by position
     struct unproved *previous, *next;             // in its list, by position
     unsigned char hash[DELIVERY_HASH_LEN];

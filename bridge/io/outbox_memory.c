@@ -76,8 +76,8 @@ enum err outbox_memory_read(struct outbox *outbox, struct diag *diag)
                        diag);
     }
     if (err == ERR_OK) {
-        err = for_each(outbox, "SELECT ifnull(max(max(number), max(slot)), -1) + 1 FROM delivery", read_next_slot,
-                       diag);
+        err =
+            for_each(outbox, "SELECT ifnull(max(max(number), max(slot)), -1) + 1 FROM delivery", read_next_slot, diag);
     }
     if (err == ERR_OK) {
         err = for_each(outbox, "SELECT ifnull(max(id), 0), (SELECT count(*) FROM command WHERE state = 3) FROM command",

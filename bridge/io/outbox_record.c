@@ -1,11 +1,11 @@
-// The redelivery record: an entry for each command whose PUBACK is not proved to have arrived, in memory as in the table
-// `delivery`.
+// The redelivery record: an entry for each command whose PUBACK is not proved to have arrived, in memory as in the
+// table `delivery`.
 //
 // Each entry is in one of two lists and in one bucket, all three in the order of the entries' latest packets. `current`
 // holds what came on the connection that is up: the broker may send such a packet again, but only with its packet id. A
-// new connection moves all to `earlier`: any of them may be delivered again, and the packet that does it brings its entry
-// back to `current`, as now that packet's PUBACK is the one to be proved. So an entry of `earlier` answers one packet,
-// and in a bucket all entries of `earlier` stand before those of `current`.
+// new connection moves all to `earlier`: any of them may be delivered again, and the packet that does it brings its
+// entry back to `current`, as now that packet's PUBACK is the one to be proved. So an entry of `earlier` answers one
+// packet, and in a bucket all entries of `earlier` stand before those of `current`.
 //
 // Packet ids do not tell packets of two connections apart, as some brokers number anew for each. Where the broker was
 // seen to keep the id, to an entry with an id above what it can have counted on this connection, the id does count: so
@@ -137,9 +137,10 @@ static void make_room(struct record *record)
     if (!record->has_overflown) {
         record->has_overflown = true;
         LOG(LOG_WARN, "redelivery_record_full", LOG_N("commands", RECORD_MAX),
-            LOG_S("hint", "the broker has acknowledged nothing that this client published on its commands connection since"
-                          " they came, so that they are not known to be settled; what it delivers again of older ones"
-                          " will run again. Let this client write and read its fence topic"));
+            LOG_S("hint",
+                  "the broker has acknowledged nothing that this client published on its commands connection since"
+                  " they came, so that they are not known to be settled; what it delivers again of older ones"
+                  " will run again. Let this client write and read its fence topic"));
     }
     forget(record, oldest);
 }
@@ -154,14 +155,19 @@ void outbox_record_add(struct record *record, uint16_t packet_id, const unsigned
     enter(record, entry);
 }
 
+static void free_list(struct unproved_list *list)
+{
+    struct unproved *next = NULL;
+    for (struct unproved *entry = list->first; entry != NULL; entry = next) {
+        next = entry->next;
+        free(entry);
+    }
+}
+
 void outbox_record_free(struct record *record)
 {
-    while (record->current.first != NULL) {
-        forget(record, record->current.first);
-    }
-    while (record->earlier.first != NULL) {
-        forget(record, record->earlier.first);
-    }
+    free_list(&record->current);
+    free_list(&record->earlier);
     free(record->buckets);
 }
 

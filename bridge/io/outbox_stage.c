@@ -133,9 +133,8 @@ static enum err check_changes(struct outbox *outbox, struct diag *diag)
     for (size_t i = 0; i < outbox->staged.count; i++) {
         const struct change *change = &outbox->staged.items[i];
         struct live_row *row = outbox_live_find(&outbox->live, change->id);
-        bool needs_no_row =
-            change->kind == CHANGE_NOTE || change->kind == CHANGE_ANSWER || change->kind == CHANGE_PROVED ||
-            change->kind == CHANGE_DELETE;
+        bool needs_no_row = change->kind == CHANGE_NOTE || change->kind == CHANGE_ANSWER ||
+                            change->kind == CHANGE_PROVED || change->kind == CHANGE_DELETE;
         if (row == NULL ? !needs_no_row : !outbox_live_apply(&row->next, change)) {
             return refuse(outbox, change, diag);
         }

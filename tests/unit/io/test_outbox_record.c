@@ -1,6 +1,8 @@
 // The redelivery record: which commands can be delivered again, and how they are known.
 #include "outbox_fixture.h"
 
+#include <sqlite3.h>
+
 static void assert_text(const char *actual, const char *expected)
 {
     assert_non_null(actual);
@@ -217,11 +219,13 @@ static void low_packet_ids_do_not_show_that_they_are_kept(void **state)
 {
     struct fixture *fixture = *state;
     reconnect(fixture);
-    assert_int_equal(deliver(fixture, "other", 1, false), OUTBOX_APPENDED);
-    outbox_count_packet(fixture->outbox);
-    assert_int_equal(deliver(fixture, "x", 3, false), OUTBOX_APPENDED);
+    assert_int_equal(deliver(fixture, "other", 40, false), OUTBOX_APPENDED);
+    assert_int_equal(deliver(fixture, "x", 41, false), OUTBOX_APPENDED);
     reconnect(fixture);
-    assert_int_equal(deliver(fixture, "other", 1, true), OUTBOX_REDELIVERED);
+    for (int i = 0; i < 40; i++) {
+        outbox_count_packet(fixture->outbox);
+    }
+    assert_int_equal(deliver(fixture, "other", 40, true), OUTBOX_REDELIVERED);
     assert_int_equal(deliver(fixture, "x", 2, true), OUTBOX_RENUMBERED);
 }
 
@@ -263,8 +267,8 @@ static void an_answer_to_a_redelivery_is_a_row_and_no_entry(void **state)
     struct fixture *fixture = *state;
     struct message message = text_message("home/hall/lamp/set", "x", 5);
     int64_t id = 0;
-    assert_int_equal(
-        outbox_append_answer(fixture->outbox, &message, &some_moment, "{}", &id, &fixture->diag), OUTBOX_APPENDED);
+    assert_int_equal(outbox_append_answer(fixture->outbox, &message, &some_moment, "{}", &id, &fixture->diag),
+                     OUTBOX_APPENDED);
     assert_int_equal(id, 1);
     assert_int_equal(count_rows(fixture), 1);
     assert_unproved(fixture, 0, 0);
@@ -376,6 +380,38 @@ static void a_full_record_loses_its_oldest(void **state)
     assert_unproved(fixture, 0, 0);
 }
 
+// ---- the version before
+
+static void run_sql(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+// Version 1.1 kept the last 256, number n in slot n % 256, and knew no command_id.
+static void what_the_version_before_delivered_is_known_and_goes(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(deliver(fixture, "x", 5, false), OUTBOX_APPENDED);
+    assert_int_equal(deliver(fixture, "y", 6, false), OUTBOX_APPENDED);
+    close_outbox(fixture);
+    run_sql(fixture->path, "UPDATE delivery SET number = 513, slot = 1, command_id = NULL WHERE packet_id = 6;"
+                           "UPDATE delivery SET number = 512, slot = 0, command_id = NULL WHERE packet_id = 5");
+    open_outbox(fixture);
+    reconnect(fixture);
+    assert_int_equal(deliver(fixture, "z", 7, false), OUTBOX_APPENDED);
+    assert_int_equal(deliver(fixture, "x", 5, true), OUTBOX_REDELIVERED);
+    assert_int_equal(deliver(fixture, "y", 6, true), OUTBOX_REDELIVERED);
+    reopen_outbox(fixture);
+    assert_unproved(fixture, 0, 3);
+    reconnect(fixture);
+    prove(fixture, true);
+    reopen_outbox(fixture);
+    assert_unproved(fixture, 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +443,7 @@ int main(void)
         CASE(a_command_without_room_is_not_recorded),
         CASE(the_record_holds_600_commands),
         CASE(a_full_record_loses_its_oldest),
+        CASE(what_the_version_before_delivered_is_known_and_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
