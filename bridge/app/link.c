@@ -23,6 +23,7 @@ struct link {
     struct reply_queue queue;
     char *state_topic;
     bool online;
+    bool held; // the commands connection is closed by us until commands are taken again
 };
 
 static struct mqtt_options connection_options(const struct link *link, const char *client_id, const char *password)
@@ -66,18 +67,17 @@ static enum err create_replies(struct link *link, const char *password, struct d
 
 static enum err read_password(const struct config_mqtt *config, char **password, struct diag *diag)
 {
-    bool readable = false;
+    const char *warning = NULL;
     struct diag reason;
     if (!secret_is_set(&config->password)) {
         return ERR_OK;
     }
-    enum err err = secret_read(&config->password, password, &readable, &reason);
+    enum err err = secret_read(&config->password, password, &warning, &reason);
     if (err != ERR_OK) {
         return diag_set(diag, err, "mqtt.password: %s", reason.text);
     }
-    if (readable) {
-        LOG(LOG_WARN, "secret_readable", LOG_S("file", config->password.file),
-            LOG_S("hint", "others can read this file: chmod 600"));
+    if (warning != NULL) {
+        LOG(LOG_WARN, "secret_warning", LOG_S("file", config->password.file), LOG_S("hint", warning));
     }
     return ERR_OK;
 }
@@ -213,11 +213,25 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+// The broker keeps what comes meanwhile. What is said of the last contact stays as it is: what the broker has not sent
+// yet may be as old as that.
+static void hold_commands(struct link *link)
+{
+    if (link->commands.state == CONNECTION_UP && !link->held) {
+        link->held = true;
+        go_offline(link);
+        connection_renew(&link->commands);
+    }
+}
+
 int64_t link_run(struct link *link, const struct moment *now, bool take_commands)
 {
     int64_t wait_ms = connection_run(&link->replies, now->boot_ms);
     if (take_commands) {
+        link->held = false;
         wait_ms = sooner(wait_ms, connection_run(&link->commands, now->boot_ms));
+    } else {
+        hold_commands(link);
     }
     wait_ms = sooner(wait_ms, subscriber_run(&link->subscriber, now));
     wait_ms = sooner(wait_ms, proof_run(&link->proof, now->boot_ms));

@@ -61,7 +61,8 @@ bool proof_take(struct proof *proof, const struct mqtt_event *event, int64_t now
         if (is_answer(event)) {
             proof->losses = 0;
             proof->waiting_ms = now_ms;
-            outbox_prove(proof->outbox, proof->asked.connection, proof->asked.position, proof->asked_for_earlier);
+            outbox_forget_proved(proof->outbox, proof->asked.connection, proof->asked.position,
+                                 proof->asked_for_earlier);
         } else {
             note_loss(proof);
         }

@@ -3,10 +3,9 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
-#include <unistd.h>
 
 #include "base/crypto.h"
 #include "base/fault.h"
@@ -19,6 +18,7 @@
 struct receiver {
     struct receiver_options options;
     bool copies_have_ids; // Paho's thread only
+    bool not_stored;      // the message at hand; Paho's thread only
     // What comes before the fence on a resumed session may be as old as our absence. Paho's thread only.
     int64_t absence_ms;
     _Atomic bool fenced;
@@ -163,13 +163,15 @@ static bool is_spare_copy(struct receiver *receiver, const struct message *messa
     return true;
 }
 
-// Nothing may be acknowledged that is not on disk, and Paho acknowledges when its callback returns: so the process ends
-// here. The broker keeps the command and sends it again.
-static _Noreturn void cannot_store(const char *why)
+// Nothing may be acknowledged that is not on disk: the connection is cut, and the broker keeps the command and sends it
+// again when the core connects anew, which it does when the outbox can be written and has room.
+static void leave_to_broker(struct receiver *receiver, enum app_mail_kind kind, const char *why)
 {
-    LOG(LOG_ERROR, "outbox_cannot_store", LOG_S("error", why),
-        LOG_S("hint", "the command stays with the broker; the bridge ends, mend the disk and start it again"));
-    _exit(EX_IOERR);
+    struct app_mail *mail = mem_alloc(sizeof *mail);
+    mail->kind = kind;
+    snprintf(mail->event.text, sizeof mail->event.text, "%s", why);
+    receiver->not_stored = true;
+    post(receiver, mail);
 }
 
 static void deliver(struct receiver *receiver, int64_t row_id, const struct moment *arrived, struct command *command,
@@ -252,7 +254,8 @@ static void answer_redelivery(struct receiver *receiver, const struct message *m
     }
     command_free(command);
     if (result == OUTBOX_CANNOT_WRITE) {
-        cannot_store(diag.text);
+        leave_to_broker(receiver, APP_MAIL_CANNOT_WRITE, diag.text);
+        return;
     }
     LOG(LOG_WARN, "redelivery_not_answered", LOG_S("topic", message->topic), LOG_S("error", diag.text));
 }
@@ -281,7 +284,8 @@ static void store_refused(struct receiver *receiver, const struct rule *rule, co
 {
     struct failure full = {0};
     if (refused_already != NULL) {
-        cannot_store("the reserve for refusals is used up as well");
+        leave_to_broker(receiver, APP_MAIL_NO_ROOM, "the reserve for refusals is used up");
+        return;
     }
     failure_set(&full, "outbox_full",
                 "the bridge's queue is full; try again later, or raise outbox.max_commands or outbox.max_bytes");
@@ -311,7 +315,9 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
         take_redelivery(receiver, message, arrived, command, result, id);
         return;
     case OUTBOX_CANNOT_WRITE:
-        cannot_store(diag.text);
+        command_free(command);
+        leave_to_broker(receiver, APP_MAIL_CANNOT_WRITE, diag.text);
+        return;
     case OUTBOX_NO_ROOM:
         command_free(command);
         store_refused(receiver, rule, message, arrived, refuse_with);
@@ -361,10 +367,17 @@ static void take_command(struct receiver *receiver, const struct rule *rule, con
     }
 }
 
-static void on_message(void *context, const struct message *message, bool resumed)
+// Why not is looked for in all rules: only where the line is written.
+static void log_no_rule(const struct receiver *receiver, const struct message *message)
 {
-    struct receiver *receiver = context;
-    (void)resumed;
+    if (log_is_due(LOG_INFO, "no_rule")) {
+        AUTO_FREE char *why = mapping_describe_no_rule(receiver->options.mapping, message->topic);
+        LOG(LOG_INFO, "no_rule", LOG_S("topic", message->topic), LOG_S("why", why));
+    }
+}
+
+static void take_message(struct receiver *receiver, const struct message *message)
+{
     if (message->qos > 0) {
         outbox_count_packet(receiver->options.outbox);
     }
@@ -379,7 +392,7 @@ static void on_message(void *context, const struct message *message, bool resume
     const struct rule *rule = mapping_match(receiver->options.mapping, message->topic);
     if (rule == NULL) {
         metrics_add(METRIC_COMMANDS_NO_RULE, 1);
-        LOG(LOG_INFO, "no_rule", LOG_S("topic", message->topic));
+        log_no_rule(receiver, message);
         return;
     }
     if (message->retained && !rule_accepts_retained(rule)) {
@@ -388,6 +401,15 @@ static void on_message(void *context, const struct message *message, bool resume
         return;
     }
     take_command(receiver, rule, message);
+}
+
+static bool on_message(void *context, const struct message *message, bool resumed)
+{
+    struct receiver *receiver = context;
+    (void)resumed;
+    receiver->not_stored = false;
+    take_message(receiver, message);
+    return !receiver->not_stored;
 }
 
 // How long the broker may have kept commands for us; without a record, or with a clock that was set back, it may be any
@@ -440,11 +462,12 @@ static void on_reply_event(void *context, const struct mqtt_event *event)
     post_event(context, APP_MAIL_REPLIES, event);
 }
 
-static void on_stray_message(void *context, const struct message *message, bool resumed)
+static bool on_stray_message(void *context, const struct message *message, bool resumed)
 {
     (void)context;
     (void)resumed;
     LOG(LOG_WARN, "mqtt_stray_message", LOG_S("topic", message->topic));
+    return true;
 }
 
 struct mqtt_handlers receiver_command_handlers(struct receiver *receiver)

@@ -42,7 +42,8 @@ static const struct error_code codes[] = {
     {"redelivered", "The broker delivered the command again, and the first reply is not kept any more", SOURCE_BRIDGE,
      false, "the command was taken before; look at the device before you send it again"},
     {"expire_invalid", "The command's time limit is not usable", SOURCE_BRIDGE, false,
-     "$expire is a duration such as \"10s\" or milliseconds; $sent_at is an RFC 3339 time or milliseconds since 1970"},
+     "$expire is a duration such as \"10s\" or milliseconds; $sent_at is an RFC 3339 time, or milliseconds or "
+     "seconds since 1970 without a fraction"},
     {"name_invalid", "A name is not one that the platform allows", SOURCE_BRIDGE, false, NULL},
     {"argument_invalid", "An argument is not what the service takes", SOURCE_BRIDGE, false, NULL},
     {"no_devices", "The list of devices is empty", SOURCE_BRIDGE, false, NULL},

@@ -309,7 +309,7 @@ static void collect(struct record *record, struct unproved_list *list, int64_t c
     }
 }
 
-void outbox_prove(struct outbox *outbox, int64_t connection, int64_t position, bool earlier_too)
+void outbox_forget_proved(struct outbox *outbox, int64_t connection, int64_t position, bool earlier_too)
 {
     struct record *record = &outbox->record;
     struct proved proved = {0};

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import os
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
-from typing import Mapping
+from typing import Iterator, Mapping
 
 import pytest
 
-from harness.bridge import run_cli
+from harness.bridge import binary, clean_environment, run_cli
 
 HEAD = "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"
 CONFIG = """\
@@ -222,3 +225,84 @@ def test_a_number_that_is_no_name_is_told_as_it_is_written(tmp_path: Path, writt
     ((severity, told_text, at),) = told_of_rules(tmp_path, text)
     number = written.strip("[]").split(", ")[-1]
     assert severity == "error" and f'"{number}"' in told_text and at.startswith(number)
+
+
+# ---- secrets and folders
+
+
+@pytest.mark.parametrize(
+    "secret,severity,words",
+    [
+        (b"\xef\xbb\xbfquiet", "error", "begins with a byte order mark: save the file as UTF-8 without one"),
+        (b'"quiet"\n', "warning", "the secret is in quotes, which are part of it"),
+        (b"'quiet'", "warning", "the secret is in quotes, which are part of it"),
+        (b" quiet\n", "warning", "a blank stands before or behind the secret"),
+        (b"quiet \n", "warning", "a blank stands before or behind the secret"),
+    ],
+)
+def test_a_secret_with_what_editors_and_shells_add_is_told(tmp_path: Path, secret: bytes, severity: str, words: str):
+    ((told_severity, text, at),) = told_of_config(tmp_path, CONFIG, secret=secret)
+    assert told_severity == severity and words in text and "quiet" not in text
+    assert at.startswith("{file: secret}")
+
+
+def test_the_outbox_s_folder_is_looked_at(tmp_path: Path):
+    ((severity, text, at),) = told_of_config(tmp_path, CONFIG.replace("outbox.db", "nowhere/outbox.db"))
+    assert severity == "warning" and at.startswith("nowhere/outbox.db")
+    assert text == "`outbox.path`: the folder nowhere does not exist: create it, for the user that runs the bridge"
+
+
+def test_a_folder_as_outbox_is_an_error(tmp_path: Path):
+    (tmp_path / "outbox.db").mkdir()
+    ((severity, text, _),) = told_of_config(tmp_path, CONFIG)
+    assert (severity, text) == ("error", "`outbox.path`: outbox.db is a folder: name a file in it")
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that every user can enter, with a program that each can run."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can run a program as another user")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        shutil.copy(binary(), folder / "thingbridge")
+        write(folder, config_yaml=CONFIG, secret="quiet", rules_yaml=SOUND)
+        for path in ("config.yaml", "rules.yaml", "thingbridge"):
+            (folder / path).chmod(0o755)
+        yield folder
+
+
+def check_as_nobody(folder: Path) -> str:
+    return subprocess.run(
+        [folder / "thingbridge", "check", "-c", "config.yaml"], env=clean_environment(None), cwd=folder, user=NOBODY,
+        group=NOBODY, extra_groups=[], text=True, capture_output=True, timeout=60,
+    ).stdout
+
+
+def test_what_only_root_can_use_is_told_to_another_user_with_the_cure(open_folder: Path):
+    text = check_as_nobody(open_folder)
+    assert "warning: cannot read the secret in secret: secret belongs to root and has mode 600" in text
+    assert "cannot read it: run the bridge as root, or chown it" in text
+    assert "warning: `outbox.path`: . belongs to root and has mode 755" in text and "cannot write it" in text
+
+
+def test_a_closed_folder_on_the_way_is_named(open_folder: Path):
+    (open_folder / "closed").mkdir(0o700)
+    (open_folder / "closed" / "secret").write_text("quiet")
+    (open_folder / "config.yaml").write_text(CONFIG.replace("file: secret", f"file: {open_folder}/closed/secret"))
+    assert f"{open_folder}/closed belongs to root and has mode 700" in check_as_nobody(open_folder)
+
+
+def test_root_is_told_of_a_secret_that_the_bridge_s_user_cannot_read(open_folder: Path):
+    (open_folder / "state").mkdir(0o700)
+    os.chown(open_folder / "state", NOBODY, NOBODY)
+    (open_folder / "config.yaml").write_text(CONFIG.replace("outbox.db", "state/outbox.db"))
+    ((severity, text, at),) = told(open_folder, "-c", "config.yaml")
+    assert severity == "warning" and at.startswith("{file: secret}")
+    assert text.startswith("secret is not for the user nobody, to whom other files of the bridge belong")
+    os.chown(open_folder / "secret", NOBODY, NOBODY)
+    assert told(open_folder, "-c", "config.yaml") == []

@@ -33,7 +33,7 @@ static void reconnect(struct fixture *fixture)
 static void prove(struct fixture *fixture, bool earlier_too)
 {
     struct outbox_unproved point = outbox_unproved(fixture->outbox);
-    outbox_prove(fixture->outbox, point.connection, point.position, earlier_too);
+    outbox_forget_proved(fixture->outbox, point.connection, point.position, earlier_too);
     commit(fixture);
 }
 
@@ -155,7 +155,7 @@ static void only_what_came_before_the_proof_was_published_is_proved(void **state
     assert_int_equal(deliver(fixture, "x", 5, false), OUTBOX_APPENDED);
     struct outbox_unproved point = outbox_unproved(fixture->outbox);
     assert_int_equal(deliver(fixture, "y", 6, false), OUTBOX_APPENDED);
-    outbox_prove(fixture->outbox, point.connection, point.position, false);
+    outbox_forget_proved(fixture->outbox, point.connection, point.position, false);
     assert_unproved(fixture, 1, 0);
     reconnect(fixture);
     assert_int_equal(deliver(fixture, "y", 6, true), OUTBOX_REDELIVERED);
@@ -182,7 +182,7 @@ static void a_late_proof_of_an_ended_connection_still_counts(void **state)
     struct outbox_unproved point = outbox_unproved(fixture->outbox);
     assert_int_equal(deliver(fixture, "y", 6, false), OUTBOX_APPENDED);
     reconnect(fixture);
-    outbox_prove(fixture->outbox, point.connection, point.position, true);
+    outbox_forget_proved(fixture->outbox, point.connection, point.position, true);
     assert_unproved(fixture, 0, 1);
     assert_int_equal(deliver(fixture, "y", 6, true), OUTBOX_REDELIVERED);
 }
