@@ -45,7 +45,7 @@ void health_run(struct health *health, struct link *link, const struct pipeline 
     json_put(map, "platforms", pipeline_describe_platforms(pipeline));
     json_put(map, "counters", counters());
     AUTO_FREE char *text = json_print(map);
-    link_publish_own(link, health->topic, text, false);
+    link_publish_own(link, health->topic, text, false, now->boot_ms);
 }
 
 int64_t health_wait_ms(const struct health *health, int64_t now_ms)

@@ -27,6 +27,9 @@ bool str_utf8_valid(const char *data, size_t len);
 size_t str_utf8_character(const char *data, size_t len);
 // True if the text holds a C0 or C1 control character or DEL (U+0000-1F, U+7F-9F).
 bool str_has_control(const char *data, size_t len);
+// True if valid UTF-8 holds a noncharacter (U+FDD0-FDEF, and the last two code points of each plane): MQTT advises
+// against them (section 1.5.4), and brokers end a connection that sends one (Mosquitto does).
+bool str_has_noncharacter(const char *data, size_t len);
 #define STR_SHOWN_LEN 64
 // What outsiders wrote, fit for a message: cut, control characters replaced.
 void str_show(const char *text, char out[STR_SHOWN_LEN]);
