@@ -45,6 +45,7 @@ struct reply_queue {
     enum reply_stage stage;
     int64_t stage_since_ms;
     int64_t trial_due_ms;
+    int64_t trial_life_ms;    // when this connection has lived long enough for one
     struct outgoing *stuck;   // it is passed by, or the library refuses it: the connection was ended for it
     uint32_t max_packet_size; // the broker's; 0: no limit
     bool tells_limits;        // MQTT 5: the broker tells its limits, so that size is no cause of a loss
