@@ -55,15 +55,30 @@ static struct json_object *parameters_of(const char *query)
 
 // ---- curl
 
+// What a terminal would obey stands there in a form that every shell turns back.
+static void quote_bytes(struct buf *out, const char *text, size_t len)
+{
+    buf_text(out, "'\"$(printf '");
+    for (size_t i = 0; i < len; i++) {
+        buf_printf(out, "\\%03o", (unsigned char)text[i]);
+    }
+    buf_text(out, "')\"'");
+}
+
 // In single quotes nothing means anything to a shell but their end.
 static void quote(struct buf *out, const char *text)
 {
+    size_t len = strlen(text);
+    unsigned code = 0;
     buf_char(out, '\'');
-    for (; *text != '\0'; text++) {
-        if (*text == '\'') {
+    for (size_t i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+        count = str_unshowable(text + i, len - i, &code);
+        if (count > 0 && code != '\n') {
+            quote_bytes(out, text + i, count);
+        } else if (text[i] == '\'') {
             buf_text(out, "'\\''");
         } else {
-            buf_char(out, *text);
+            buf_char(out, text[i]);
         }
     }
     buf_char(out, '\'');

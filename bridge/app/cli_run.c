@@ -34,7 +34,7 @@ static int run_with(struct config *config, struct mapping_files *files, const ch
     bool errors = report(config, files, problems);
     mapping_files_clear(files);
     if (!ready || errors) {
-        fputs("thingbridge: not started; mend the errors above, `thingbridge check` shows them again\n", stderr);
+        fputs("thingbridge: not started; correct the errors above, `thingbridge check` shows them again\n", stderr);
         return EX_CONFIG;
     }
     log_setup((enum log_level)config->log.level, (enum log_format)config->log.format);

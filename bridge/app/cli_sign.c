@@ -8,6 +8,7 @@
 #include "app/config.h"
 #include "app/problem_report.h"
 #include "app/secret.h"
+#include "app/terminal.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/json.h"
@@ -92,7 +93,7 @@ static void show(const struct signature_stages *stages, bool json)
     json_put_text(map, "string_to_sign", stages->string_to_sign.data);
     json_put_text(map, "signature", stages->signature.data);
     AUTO_FREE char *text = json_print(map);
-    puts(text);
+    terminal_print_json(stdout, text);
 }
 
 static int read_arguments(int count, char **arguments, struct parameters *parameters)

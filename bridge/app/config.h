@@ -96,6 +96,7 @@ struct config {
     } limits;
     struct text_list mappings;
     bool mappings_unknown; // what is given for it is wrong
+    bool is_mapping_file;  // what was given as a configuration is none
     // what it was read from; nodes above borrow from it
     struct yaml_document *document;
 };

@@ -23,7 +23,8 @@ struct outgoing {
     uint64_t sequence; // its place among the waiting
     struct suspicion suspicion;
     int64_t sent_ms;
-    bool is_lost;   // its connection has ended
+    bool is_lost; // its connection has ended
+    int64_t lost_ms;
     bool is_passed; // the broker has acknowledged what was sent after it
 };
 

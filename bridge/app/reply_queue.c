@@ -159,7 +159,9 @@ static void settle(struct reply_queue *queue, struct outgoing *outgoing, const s
 {
     queue->last_progress_ms = now_ms;
     if (event->kind == MQTT_PUBLISH_LOST) {
-        outgoing->is_lost = true; // what ended the connection is still to be told
+        // What ended the connection is still to be told.
+        outgoing->is_lost = true;
+        outgoing->lost_ms = now_ms;
         return;
     }
     mark_passed(outgoing);
@@ -248,7 +250,7 @@ static void blame(struct reply_queue *queue, struct outgoing *first, const struc
     set_aside(queue, first, now_ms);
 }
 
-static void put_back(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms)
+void reply_queue_put_back(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms)
 {
     reply_queue_leave_under_way(queue, outgoing);
     if (outgoing->suspicion.is_aside) {
@@ -260,13 +262,13 @@ static void put_back(struct reply_queue *queue, struct outgoing *outgoing, int64
     }
 }
 
-void reply_queue_put_back_lost(struct reply_queue *queue, int64_t now_ms)
+void reply_queue_put_back_lost(struct reply_queue *queue, int64_t lost_before_ms, int64_t now_ms)
 {
     struct outgoing *next = NULL;
     for (struct outgoing *each = queue->under_way.first; each != NULL; each = next) {
         next = each->next;
-        if (each->is_lost) {
-            put_back(queue, each, now_ms);
+        if (each->is_lost && each->lost_ms <= lost_before_ms) {
+            reply_queue_put_back(queue, each, now_ms);
         }
     }
 }
@@ -289,7 +291,7 @@ void reply_queue_disconnected(struct reply_queue *queue, const struct mqtt_event
     if (first != NULL && first->is_lost && (queue->stuck != NULL || trial_blames_message(event))) {
         blame(queue, first, event, now_ms);
     }
-    reply_queue_put_back_lost(queue, now_ms);
+    reply_queue_put_back_lost(queue, now_ms, now_ms);
     queue->stuck = NULL;
     reply_queue_set_stage(queue, STAGE_FLOW, now_ms);
 }

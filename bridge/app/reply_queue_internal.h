@@ -12,5 +12,6 @@ bool reply_queue_has_under_way(const struct reply_queue *queue, const struct out
 // Ends of a reply that is in no list: the broker refused it; or it ends connections.
 void reply_queue_refuse(struct reply_queue *queue, struct outgoing *outgoing, const char *why, int reason);
 void reply_queue_condemn(struct reply_queue *queue, struct outgoing *outgoing, const char *why);
-// What is lost although the connection lives waits again.
-void reply_queue_put_back_lost(struct reply_queue *queue, int64_t now_ms);
+// What is under way waits again; what is lost since then or earlier.
+void reply_queue_put_back(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms);
+void reply_queue_put_back_lost(struct reply_queue *queue, int64_t lost_before_ms, int64_t now_ms);

@@ -11,6 +11,7 @@
 #include "core/topic.h"
 
 #define POKE_MS  300
+#define LOST_MS  5000
 #define STUCK_MS 30000 // acknowledgments come in order (MQTT section 4.6): one passed by for so long is refused
 
 // ---- sending
@@ -47,12 +48,13 @@ static void not_sent(struct reply_queue *queue, struct outgoing *outgoing, enum 
         reply_queue_refuse(queue, outgoing, diag->text, 0);
         return;
     }
-    outgoing->is_lost = true;
     if (err == ERR_UNAVAILABLE) {
         // It has not left, so the loss that is about to be told is not its doing.
-        reply_queue_put_back_lost(queue, now_ms);
+        reply_queue_put_back(queue, outgoing, now_ms);
         return;
     }
+    outgoing->is_lost = true;
+    outgoing->lost_ms = now_ms;
     queue->stuck = outgoing;
     connection_renew(queue->connection);
     LOG(LOG_WARN, "reply_not_sent", LOG_S("topic", outgoing->topic), LOG_S("error", diag->text));
@@ -235,7 +237,8 @@ int64_t reply_queue_run(struct reply_queue *queue, int64_t now_ms)
         bool is_quiet = queue->connection->state == CONNECTION_UP && now_ms < queue->connection->quiet_until_ms;
         return is_quiet ? queue->connection->quiet_until_ms - now_ms : INT64_MAX;
     }
-    reply_queue_put_back_lost(queue, now_ms);
+    // The library may tell what is lost before it tells that the connection is; if it never does, they are sent again.
+    reply_queue_put_back_lost(queue, now_ms - LOST_MS, now_ms);
     if (queue->replies_under_way == 0) {
         queue->last_progress_ms = now_ms;
     }

@@ -30,8 +30,12 @@ bool str_has_control(const char *data, size_t len);
 // True if valid UTF-8 holds a noncharacter (U+FDD0-FDEF, and the last two code points of each plane): MQTT advises
 // against them (section 1.5.4), and brokers end a connection that sends one (Mosquitto does).
 bool str_has_noncharacter(const char *data, size_t len);
+// Length of the character that the text begins with, and its code, if it does more on a terminal than to show itself:
+// control characters, and those that end a line or turn the direction of writing (U+061C, U+200E-F, U+2028-2E,
+// U+2066-69), so that what is read is not what is there; else 0.
+size_t str_unshowable(const char *data, size_t len, unsigned *code);
 #define STR_SHOWN_LEN 64
-// What outsiders wrote, fit for a message: cut, control characters replaced.
+// What outsiders wrote, fit for a message: cut, with '?' for each byte of what is unshowable.
 void str_show(const char *text, char out[STR_SHOWN_LEN]);
 // Shell-like glob without character classes: '*' any text, '?' one UTF-8 character; case counts. Linear space, no
 // recursion.
