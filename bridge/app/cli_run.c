@@ -1,4 +1,5 @@
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -43,6 +44,15 @@ static int run_with(struct config *config, struct mapping_files *files, const ch
     return code;
 }
 
+// It would end a process that does not await it; the loop takes it when it runs.
+static void hold_sighup(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 int cli_run(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -64,6 +74,7 @@ int cli_run(int argc, char **argv)
         return EX_USAGE;
     }
     secret_hide_memory();
+    hold_sighup();
     struct config config = {0};
     struct mapping_files files = {0};
     struct problems problems = {0};

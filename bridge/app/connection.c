@@ -51,12 +51,9 @@ static void yield(struct connection *connection, int64_t now_ms, const char *why
         LOG_N("retry_in_ms", delay));
 }
 
-static bool note_life(struct connection *connection, int64_t now_ms)
+static bool is_short_life(const struct connection *connection, int64_t now_ms)
 {
-    bool short_life = now_ms - connection->up_since_ms < SHORT_LIFE_MS;
-    connection->short_lives = short_life ? connection->short_lives + 1 : 0;
-    connection->failures = short_life ? connection->failures : 0;
-    return short_life;
+    return now_ms - connection->up_since_ms < SHORT_LIFE_MS;
 }
 
 // Something unanswered may be what ended the connection, so it says nothing about the client id. A quiet connection,
@@ -65,7 +62,9 @@ static void connection_lost(struct connection *connection, const struct mqtt_eve
                             int64_t now_ms)
 {
     metrics_add(METRIC_MQTT_LOSSES, 1);
-    note_life(connection, now_ms);
+    bool short_life = is_short_life(connection, now_ms);
+    connection->short_lives = short_life ? connection->short_lives + 1 : 0;
+    connection->failures = short_life ? connection->failures : 0;
     if (connection->short_lives >= SHORT_LIVES_MAX && unanswered == NULL) {
         connection->short_lives = 0;
         yield(connection, now_ms,
@@ -79,7 +78,7 @@ static void connection_lost(struct connection *connection, const struct mqtt_eve
 // We ended it, to make it anew: at once, but not in a tight loop.
 static void connection_renewed(struct connection *connection, const struct mqtt_event *event, int64_t now_ms)
 {
-    if (note_life(connection, now_ms)) {
+    if (is_short_life(connection, now_ms)) {
         wait_and_retry(connection, now_ms, "mqtt_renewed", event, NULL);
         return;
     }

@@ -26,6 +26,7 @@ struct link {
     struct mqtt_event connected; // of the commands connection, until its quiet time has passed
     bool subscribe_due;
     bool online;
+    bool held; // the commands connection is closed by us until commands are taken again
 };
 
 #define STATE_COOKIE UINT64_MAX // of the state's PUBLISH on the commands connection
@@ -71,18 +72,17 @@ static enum err create_replies(struct link *link, const char *password, struct d
 
 static enum err read_password(const struct config_mqtt *config, char **password, struct diag *diag)
 {
-    bool readable = false;
+    const char *warning = NULL;
     struct diag reason;
     if (!secret_is_set(&config->password)) {
         return ERR_OK;
     }
-    enum err err = secret_read(&config->password, password, &readable, &reason);
+    enum err err = secret_read(&config->password, password, &warning, &reason);
     if (err != ERR_OK) {
         return diag_set(diag, err, "mqtt.password: %s", reason.text);
     }
-    if (readable) {
-        LOG(LOG_WARN, "secret_readable", LOG_S("file", config->password.file),
-            LOG_S("hint", "others can read this file: chmod 600"));
+    if (warning != NULL) {
+        LOG(LOG_WARN, "secret_warning", LOG_S("file", config->password.file), LOG_S("hint", warning));
     }
     return ERR_OK;
 }
@@ -289,11 +289,25 @@ static int64_t run_subscriber(struct link *link, const struct moment *now)
     return wait_ms;
 }
 
+// The broker keeps what comes meanwhile. What is said of the last contact stays as it is: what the broker has not sent
+// yet may be as old as that.
+static void hold_commands(struct link *link, int64_t now_ms)
+{
+    if (link->commands.state == CONNECTION_UP && !link->held) {
+        link->held = true;
+        go_offline(link, now_ms);
+        connection_renew(&link->commands);
+    }
+}
+
 int64_t link_run(struct link *link, const struct moment *now, bool take_commands)
 {
     int64_t wait_ms = connection_run(&link->replies, now->boot_ms);
     if (take_commands) {
+        link->held = false;
         wait_ms = sooner(wait_ms, connection_run(&link->commands, now->boot_ms));
+    } else {
+        hold_commands(link, now->boot_ms);
     }
     wait_ms = sooner(wait_ms, run_subscriber(link, now));
     return sooner(wait_ms, reply_queue_run(&link->queue, now->boot_ms));

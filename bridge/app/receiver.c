@@ -3,10 +3,9 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
-#include <unistd.h>
 
 #include "base/crypto.h"
 #include "base/fault.h"
@@ -19,6 +18,8 @@
 struct receiver {
     struct receiver_options options;
     bool copies_have_ids; // Paho's thread only
+    bool not_stored;      // the message at hand; Paho's thread only
+    bool cannot_store;    // any message of this connection; Paho's thread only
     // What comes before the fence on a resumed session may be as old as our absence. Paho's thread only.
     int64_t absence_ms;
     _Atomic bool fenced;
@@ -156,13 +157,15 @@ static bool is_spare_copy(struct receiver *receiver, const struct message *messa
     return true;
 }
 
-// Nothing may be acknowledged that is not on disk, and Paho acknowledges when its callback returns: so the process ends
-// here. The broker keeps the command and sends it again.
-static _Noreturn void cannot_store(const char *why)
+// Nothing may be acknowledged that is not on disk: the connection is cut, and the broker keeps the command and sends it
+// again when the core connects anew, which it does when the outbox can be written and has room.
+static void leave_to_broker(struct receiver *receiver, enum app_mail_kind kind, const char *why)
 {
-    LOG(LOG_ERROR, "outbox_cannot_store", LOG_S("error", why),
-        LOG_S("hint", "the command stays with the broker; the bridge ends, mend the disk and start it again"));
-    _exit(EX_IOERR);
+    struct app_mail *mail = mem_alloc(sizeof *mail);
+    mail->kind = kind;
+    snprintf(mail->event.text, sizeof mail->event.text, "%s", why);
+    receiver->not_stored = true;
+    post(receiver, mail);
 }
 
 static void deliver(struct receiver *receiver, int64_t row_id, const struct moment *arrived, struct command *command,
@@ -203,7 +206,8 @@ static void store_refused(struct receiver *receiver, const struct rule *rule, co
 {
     struct failure full = {0};
     if (refused_already != NULL) {
-        cannot_store("the reserve for refusals is used up as well");
+        leave_to_broker(receiver, APP_MAIL_NO_ROOM, "the reserve for refusals is used up");
+        return;
     }
     failure_set(&full, "outbox_full",
                 "the bridge's queue is full; try again later, or raise outbox.max_commands or outbox.max_bytes");
@@ -229,7 +233,9 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
         command_free(command);
         return;
     case OUTBOX_CANNOT_WRITE:
-        cannot_store(diag.text);
+        command_free(command);
+        leave_to_broker(receiver, APP_MAIL_CANNOT_WRITE, diag.text);
+        return;
     case OUTBOX_NO_ROOM:
         command_free(command);
         store_refused(receiver, rule, message, arrived, resumed, refuse_with);
@@ -280,9 +286,17 @@ static void take_command(struct receiver *receiver, const struct rule *rule, con
     }
 }
 
-static void on_message(void *context, const struct message *message, bool resumed)
+// Why not is looked for in all rules: only where the line is written.
+static void log_no_rule(const struct receiver *receiver, const struct message *message)
 {
-    struct receiver *receiver = context;
+    if (log_is_due(LOG_INFO, "no_rule")) {
+        AUTO_FREE char *why = mapping_describe_no_rule(receiver->options.mapping, message->topic);
+        LOG(LOG_INFO, "no_rule", LOG_S("topic", message->topic), LOG_S("why", why));
+    }
+}
+
+static void take_message(struct receiver *receiver, const struct message *message, bool resumed)
+{
     if (is_fence(receiver, message)) {
         take_fence(receiver, message);
         return;
@@ -294,7 +308,7 @@ static void on_message(void *context, const struct message *message, bool resume
     const struct rule *rule = mapping_match(receiver->options.mapping, message->topic);
     if (rule == NULL) {
         metrics_add(METRIC_COMMANDS_NO_RULE, 1);
-        LOG(LOG_INFO, "no_rule", LOG_S("topic", message->topic));
+        log_no_rule(receiver, message);
         return;
     }
     if (message->retained && !rule_accepts_retained(rule)) {
@@ -303,6 +317,16 @@ static void on_message(void *context, const struct message *message, bool resume
         return;
     }
     take_command(receiver, rule, message, resumed);
+}
+
+static bool on_message(void *context, const struct message *message, bool resumed)
+{
+    struct receiver *receiver = context;
+    receiver->not_stored = receiver->cannot_store;
+    if (!receiver->not_stored) {
+        take_message(receiver, message, resumed);
+    }
+    return !receiver->not_stored;
 }
 
 // How long the broker may have kept commands for us; without a record, or with a clock that was set back, it may be any
@@ -337,8 +361,11 @@ static void begin_session(struct receiver *receiver, const struct mqtt_event *ev
     if (!event->session_present) {
         leave_before(receiver);
     }
-    if (!event->session_present && outbox_forget_deliveries(receiver->options.outbox, &diag) != ERR_OK) {
-        cannot_store(diag.text);
+    // A record that may lie would take a new command for a redelivery: until it is gone nothing is taken.
+    receiver->cannot_store =
+        !event->session_present && outbox_forget_deliveries(receiver->options.outbox, &diag) != ERR_OK;
+    if (receiver->cannot_store) {
+        leave_to_broker(receiver, APP_MAIL_CANNOT_WRITE, diag.text);
     }
 }
 
@@ -356,11 +383,12 @@ static void on_reply_event(void *context, const struct mqtt_event *event)
     post_event(context, APP_MAIL_REPLIES, event);
 }
 
-static void on_stray_message(void *context, const struct message *message, bool resumed)
+static bool on_stray_message(void *context, const struct message *message, bool resumed)
 {
     (void)context;
     (void)resumed;
     LOG(LOG_WARN, "mqtt_stray_message", LOG_S("topic", message->topic));
+    return true;
 }
 
 struct mqtt_handlers receiver_command_handlers(struct receiver *receiver)

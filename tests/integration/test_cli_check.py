@@ -186,6 +186,7 @@ CONFIG = {
         "access_key_id": "xMr9wgwXQLhv5AUa",
         "access_key_secret": {"file": "secret"},
     },
+    "outbox": {"path": "outbox.db"},
     "mappings": ["rules.yaml"],
 }
 
