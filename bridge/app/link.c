@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/connection.h"
+#include "app/proof.h"
 #include "app/secret.h"
 #include "app/subscriber.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@ struct link {
     struct connection commands;
     struct connection replies;
     struct subscriber subscriber;
+    struct proof proof;
     struct reply_queue queue;
     char *state_topic;
     struct own_topic commands_state; // the state's topic on the commands connection
@@ -104,6 +106,7 @@ static void prepare(struct link *link)
     link->state_topic = mem_printf("%s/bridge/state", options->config->bridge.base_topic);
     subscriber_init(&link->subscriber, &subscriber);
     link->commands_state.topic = link->state_topic;
+    proof_init(&link->proof, &link->commands, options->outbox, options->fence_topic);
     reply_queue_init(&link->queue, &link->replies, options->fence_topic, options->done, options->context);
 }
 
@@ -179,12 +182,14 @@ static void go_offline(struct link *link, int64_t now_ms)
 static const char *unanswered_command(const struct link *link)
 {
     const char *filter = link->subscribe_due ? NULL : subscriber_unanswered(&link->subscriber);
-    return filter != NULL ? filter : link->state_under_way ? link->state_topic : NULL;
+    if (filter != NULL) {
+        return filter;
+    }
+    return link->state_under_way ? link->state_topic : link->proof.in_flight ? link->proof.topic : NULL;
 }
 
-static void commands_lost(struct link *link, const struct mqtt_event *event, int64_t now_ms)
+static void commands_lost(struct link *link, const struct mqtt_event *event, const char *unanswered, int64_t now_ms)
 {
-    const char *unanswered = unanswered_command(link);
     if (unanswered != NULL && trial_blames_message(event)) {
         link->commands_losses++;
         if (unanswered == link->state_topic) {
@@ -200,17 +205,19 @@ static void subscribe_if_due(struct link *link, int64_t now_ms)
 {
     if (link->subscribe_due && now_ms >= link->commands.quiet_until_ms) {
         link->subscribe_due = false;
+        proof_connected(&link->proof, now_ms);
         subscriber_connected(&link->subscriber, &link->connected);
     }
 }
 
-static void take_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
+static void take_commands_event(struct link *link, const struct mqtt_event *event, const char *unanswered,
+                                int64_t now_ms)
 {
-    if (!connection_take(&link->commands, event, unanswered_command(link), now_ms)) {
+    if (!connection_take(&link->commands, event, unanswered, now_ms)) {
         return;
     }
     go_offline(link, now_ms);
-    commands_lost(link, event, now_ms);
+    commands_lost(link, event, unanswered, now_ms);
     if (link->commands.state == CONNECTION_UP) {
         link->connected = *event;
         link->subscribe_due = true;
@@ -220,6 +227,10 @@ static void take_commands_event(struct link *link, const struct mqtt_event *even
 
 void link_on_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
 {
+    const char *unanswered = unanswered_command(link);
+    if (proof_take(&link->proof, event, now_ms)) {
+        return;
+    }
     if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
         subscriber_answered(&link->subscriber, event);
     } else if (event->cookie == STATE_COOKIE) {
@@ -228,7 +239,7 @@ void link_on_commands_event(struct link *link, const struct mqtt_event *event, i
             own_topic_acknowledged(&link->commands_state);
         }
     } else {
-        take_commands_event(link, event, now_ms);
+        take_commands_event(link, event, unanswered, now_ms);
     }
 }
 
@@ -256,7 +267,11 @@ void link_on_replies_event(struct link *link, const struct mqtt_event *event, in
 
 bool link_on_fence(struct link *link, int64_t now_ms)
 {
-    if (link->commands.state != CONNECTION_UP || !subscriber_take_fence(&link->subscriber, now_ms)) {
+    if (link->commands.state != CONNECTION_UP) {
+        return false;
+    }
+    proof_fence_came(&link->proof, now_ms);
+    if (!subscriber_take_fence(&link->subscriber, now_ms)) {
         return false;
     }
     link->commands.failures = 0;
@@ -310,6 +325,9 @@ int64_t link_run(struct link *link, const struct moment *now, bool take_commands
         hold_commands(link, now->boot_ms);
     }
     wait_ms = sooner(wait_ms, run_subscriber(link, now));
+    if (!link->subscribe_due) {
+        wait_ms = sooner(wait_ms, proof_run(&link->proof, now->boot_ms));
+    }
     return sooner(wait_ms, reply_queue_run(&link->queue, now->boot_ms));
 }
 
