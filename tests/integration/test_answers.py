@@ -50,7 +50,7 @@ NOT_RUN = [
     Case("status_503", "expired", "platform_busy", {"retry_after": 7}, retryable=True),
     Case("status_429", "expired", "throttled", {"retry_after": 7}, retryable=True),
     Case("throttle", "expired", "throttled", {"seconds": 7}, retryable=True),
-    Case("redirect", "failed", "request_refused"),
+    Case("redirect", "failed", "not_the_platform", source="network"),
 ]
 
 
