@@ -176,8 +176,8 @@ static enum err make_key(const struct config_platform *platform, bool with_secre
 {
     struct diag reason;
     char *secret = NULL;
-    bool readable_by_others = false;
-    if (with_secret && secret_read(&platform->access_key_secret, &secret, &readable_by_others, &reason) != ERR_OK) {
+    const char *warning = NULL;
+    if (with_secret && secret_read(&platform->access_key_secret, &secret, &warning, &reason) != ERR_OK) {
         return diag_set(diag, ERR_REFUSED, "access_key_secret of platform %s: %s", platform->name, reason.text);
     }
     *key = sign_key_create(config_algorithm_name(platform), secret != NULL ? secret : "");

@@ -126,7 +126,7 @@ static int sign_with(const struct sign_request_options *options, const struct se
                      const struct config_platform *platform_or_null, struct parameters *parameters)
 {
     char *secret = NULL;
-    bool readable = false;
+    const char *warning = NULL;
     struct diag diag;
     const char *algorithm = options->algorithm;
     if (algorithm == NULL) {
@@ -136,7 +136,7 @@ static int sign_with(const struct sign_request_options *options, const struct se
     if (method == NULL) {
         method = platform_or_null != NULL ? config_method_name(platform_or_null) : "GET";
     }
-    if (secret_read(source, &secret, &readable, &diag) != ERR_OK) {
+    if (secret_read(source, &secret, &warning, &diag) != ERR_OK) {
         fprintf(stderr, "thingbridge sign: %s\n", diag.text);
         return EX_NOPERM;
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/connection.h"
+#include "app/proof.h"
 #include "app/secret.h"
 #include "app/subscriber.h"
 #include "base/log.h"
@@ -18,9 +19,11 @@ struct link {
     struct connection commands;
     struct connection replies;
     struct subscriber subscriber;
+    struct proof proof;
     struct reply_queue queue;
     char *state_topic;
     bool online;
+    bool held; // the commands connection is closed by us until commands are taken again
 };
 
 static struct mqtt_options connection_options(const struct link *link, const char *client_id, const char *password)
@@ -64,18 +67,17 @@ static enum err create_replies(struct link *link, const char *password, struct d
 
 static enum err read_password(const struct config_mqtt *config, char **password, struct diag *diag)
 {
-    bool readable = false;
+    const char *warning = NULL;
     struct diag reason;
     if (!secret_is_set(&config->password)) {
         return ERR_OK;
     }
-    enum err err = secret_read(&config->password, password, &readable, &reason);
+    enum err err = secret_read(&config->password, password, &warning, &reason);
     if (err != ERR_OK) {
         return diag_set(diag, err, "mqtt.password: %s", reason.text);
     }
-    if (readable) {
-        LOG(LOG_WARN, "secret_readable", LOG_S("file", config->password.file),
-            LOG_S("hint", "others can read this file: chmod 600"));
+    if (warning != NULL) {
+        LOG(LOG_WARN, "secret_warning", LOG_S("file", config->password.file), LOG_S("hint", warning));
     }
     return ERR_OK;
 }
@@ -96,6 +98,7 @@ static void prepare(struct link *link)
     link->replies.name = "replies";
     link->state_topic = mem_printf("%s/bridge/state", options->config->bridge.base_topic);
     subscriber_init(&link->subscriber, &subscriber);
+    proof_init(&link->proof, &link->commands, options->outbox, options->fence_topic);
     reply_queue_init(&link->queue, &link->replies, options->done, options->context);
 }
 
@@ -162,11 +165,15 @@ static void go_offline(struct link *link)
 
 void link_on_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
 {
+    if (proof_take(&link->proof, event, now_ms)) {
+        return;
+    }
     if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
         subscriber_answered(&link->subscriber, event);
     } else if (connection_take(&link->commands, event, now_ms)) {
         go_offline(link);
         if (link->commands.state == CONNECTION_UP) {
+            proof_connected(&link->proof, now_ms);
             subscriber_connected(&link->subscriber, event);
         }
     }
@@ -185,7 +192,11 @@ void link_on_replies_event(struct link *link, const struct mqtt_event *event, in
 
 bool link_on_fence(struct link *link, int64_t now_ms)
 {
-    if (link->commands.state != CONNECTION_UP || !subscriber_take_fence(&link->subscriber, now_ms)) {
+    if (link->commands.state != CONNECTION_UP) {
+        return false;
+    }
+    proof_fence_came(&link->proof, now_ms);
+    if (!subscriber_take_fence(&link->subscriber, now_ms)) {
         return false;
     }
     link->commands.failures = 0;
@@ -202,13 +213,28 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+// The broker keeps what comes meanwhile. What is said of the last contact stays as it is: what the broker has not sent
+// yet may be as old as that.
+static void hold_commands(struct link *link)
+{
+    if (link->commands.state == CONNECTION_UP && !link->held) {
+        link->held = true;
+        go_offline(link);
+        connection_renew(&link->commands);
+    }
+}
+
 int64_t link_run(struct link *link, const struct moment *now, bool take_commands)
 {
     int64_t wait_ms = connection_run(&link->replies, now->boot_ms);
     if (take_commands) {
+        link->held = false;
         wait_ms = sooner(wait_ms, connection_run(&link->commands, now->boot_ms));
+    } else {
+        hold_commands(link);
     }
     wait_ms = sooner(wait_ms, subscriber_run(&link->subscriber, now));
+    wait_ms = sooner(wait_ms, proof_run(&link->proof, now->boot_ms));
     return sooner(wait_ms, reply_queue_run(&link->queue, now->boot_ms));
 }
 

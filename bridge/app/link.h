@@ -39,7 +39,7 @@ void link_on_replies_event(struct link *link, const struct mqtt_event *event, in
 // True if the bridge has come online with it.
 bool link_on_fence(struct link *link, int64_t now_ms);
 // Connects, publishes and watches; returns the milliseconds until it must be called again.
-// Commands are let in (`take_commands`) only while the outbox can take them.
+// Without `take_commands` the connection that receives them is closed, and not made.
 int64_t link_run(struct link *link, const struct moment *now, bool take_commands);
 bool link_is_online(const struct link *link);
 

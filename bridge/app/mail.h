@@ -19,10 +19,12 @@ struct arrival {
 };
 
 enum app_mail_kind {
-    APP_MAIL_COMMAND,  // arrival
-    APP_MAIL_FENCE,    // our own message came back: all that the broker kept for us has come before it
-    APP_MAIL_COMMANDS, // event of the connection that receives commands
-    APP_MAIL_REPLIES,  // event of the connection that publishes replies
+    APP_MAIL_COMMAND,      // arrival
+    APP_MAIL_FENCE,        // our own message came back: all that the broker kept for us has come before it
+    APP_MAIL_COMMANDS,     // event of the connection that receives commands
+    APP_MAIL_REPLIES,      // event of the connection that publishes replies
+    APP_MAIL_NO_ROOM,      // a command stays with the broker: not even its refusal has room; event.text
+    APP_MAIL_CANNOT_WRITE, // a command stays with the broker: the outbox cannot be written; event.text says why
 };
 
 struct app_mail {

@@ -1,5 +1,6 @@
 #include "io/outbox_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,8 +13,9 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_APPEND] = ("INSERT INTO command(id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained,"
                     " packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan)"
                     " VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"),
-    [SQL_RECORD_DELIVERY] = "INSERT OR REPLACE INTO delivery(slot, number, packet_id, hash) VALUES(?1, ?2, ?3, ?4)",
-    [SQL_FORGET_DELIVERIES] = "DELETE FROM delivery",
+    [SQL_RECORD_DELIVERY] = ("INSERT OR REPLACE INTO delivery(slot, number, packet_id, hash, command_id)"
+                             " VALUES(?1, ?1, ?2, ?3, ?4)"),
+    [SQL_FORGET_DELIVERY] = "DELETE FROM delivery WHERE slot = ?1",
     [SQL_SET_PLAN] = "UPDATE command SET plan = ?2 WHERE id = ?1",
     [SQL_SET_STATE] = "UPDATE command SET state = ?2 WHERE id = ?1",
     [SQL_SET_REPLY] = "UPDATE command SET state = 2, reply = ?2, payload = x'', properties = NULL WHERE id = ?1",
@@ -32,6 +34,7 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_LOAD_CALLS] = "SELECT call, state, note FROM call WHERE command_id = ?1 ORDER BY call",
     [SQL_TWINS] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE key = ?1 ORDER BY id",
     [SQL_TWIN_BY_ID] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE id = ?1",
+    [SQL_READ_REPLY] = "SELECT reply FROM command WHERE id = ?1",
     [SQL_READ_NOTE] = "SELECT text FROM note WHERE name = ?1",
     [SQL_DATA_VERSION] = "PRAGMA data_version",
     [SQL_REQUESTS] = "SELECT id, verb, command_id, done, boot_id, boot_ms, wall_ms FROM request ORDER BY id",
@@ -92,13 +95,13 @@ static const struct trouble {
     enum err err;
     const char *advice;
 } troubles[] = {
-    {SQLITE_FULL, ERR_IO, "the disk is full; free some space on it"},
-    {SQLITE_IOERR, ERR_IO, "reading or writing failed; check the disk, its space and the system's log"},
+    {SQLITE_FULL, ERR_UNAVAILABLE, "the disk is full; free some space on it"},
+    {SQLITE_IOERR, ERR_UNAVAILABLE, "reading or writing failed; check the disk, its space and the system's log"},
     {SQLITE_READONLY, ERR_IO, "it cannot be written; let the service's user write the file and its folder"},
     {SQLITE_CANTOPEN, ERR_IO, "it cannot be opened; let the service's user write the file and its folder"},
     {SQLITE_PERM, ERR_IO, "it cannot be opened; let the service's user write the file and its folder"},
-    {SQLITE_BUSY, ERR_IO, "another program is writing it; end that program"},
-    {SQLITE_LOCKED, ERR_IO, "another program is writing it; end that program"},
+    {SQLITE_BUSY, ERR_UNAVAILABLE, "another program is writing it; end that program"},
+    {SQLITE_LOCKED, ERR_UNAVAILABLE, "another program is writing it; end that program"},
     {SQLITE_CORRUPT, ERR_DAMAGED, "it is damaged; restart, and the file is set aside and what is readable is saved"},
     {SQLITE_NOTADB, ERR_DAMAGED, "it is damaged; restart, and the file is set aside and what is readable is saved"},
 };
@@ -113,7 +116,9 @@ enum err outbox_sql_error(sqlite3 *db, int code, const char *path, struct diag *
     }
     int system = db == NULL ? 0 : sqlite3_system_errno(db);
     bool has_system = system != 0 && (found.code == SQLITE_IOERR || found.code == SQLITE_CANTOPEN);
-    return diag_set(diag, found.err, "outbox %s: %s (%s%s%s)", path, found.advice, sqlite3_errstr(code),
+    // No waiting makes a file of a folder.
+    enum err err = system == EISDIR ? ERR_IO : found.err;
+    return diag_set(diag, err, "outbox %s: %s (%s%s%s)", path, found.advice, sqlite3_errstr(code),
                     has_system ? ": " : "", has_system ? strerror(system) : "");
 }
 

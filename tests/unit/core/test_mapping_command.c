@@ -39,7 +39,13 @@ static void json_by_its_first_byte_scalars_as_they_are_and_the_rest_as_text(void
     assert_args(mapping, "null", "{\"v\":null}");
     assert_args(mapping, "12 V", "{\"v\":\"12 V\"}");
     assert_args(mapping, "trueish", "{\"v\":\"trueish\"}");
-    assert_args(mapping, " {\"a\":1}", "{\"v\":\" {\\\"a\\\":1}\"}");
+    assert_args(mapping, " {\"a\":1}", "{\"v\":{\"a\":1}}");
+    assert_args(mapping, "\xEF\xBB\xBF{\"a\":1}", "{\"v\":{\"a\":1}}");
+    assert_args(mapping, "\r\n\t[1]", "{\"v\":[1]}");
+    assert_args(mapping, "\xEF\xBB\xBF 5", "{\"v\":5}");
+    assert_args(mapping, "\xEF\xBB\xBFON", "{\"v\":\"\xEF\xBB\xBFON\"}");
+    assert_args(mapping, " ", "{\"v\":\" \"}");
+    assert_args(mapping, "\v{\"a\":1}", "{\"v\":\"\\u000b{\\\"a\\\":1}\"}");
     assert_args(mapping, "1e999x", "{\"v\":\"1e999x\"}");
     assert_args(mapping, "caf\xC3\xA9", "{\"v\":\"caf\xC3\xA9\"}");
     mapping_destroy(mapping);
@@ -125,13 +131,15 @@ static void the_id_is_the_payload_s_or_the_rule_s_or_ours(void **state)
     assert_id(mapping, "x", "{\"n\":-5}", "-5", true);
     assert_id(mapping, "x", "{\"n\":\"a b\"}", "a b", false);
     assert_id(mapping, "x", "{}", UUID, false);
+    assert_id(mapping, "x", "{\"n\":null}", UUID, false);
+    assert_id(mapping, "x", "{\"$id\":null}", UUID, false);
+    assert_id(mapping, "x", "{\"$id\":null,\"n\":7}", "7", true);
     assert_id(mapping, "x", "ON", UUID, false);
     AUTO_COMMAND struct command *command = map_payload(mapping, "x", longest);
     assert_int_equal(strlen(command->id), 256);
     assert_id_refused(mapping, "x", too_long);
     assert_id_refused(mapping, "x", "{\"$id\":\"\"}");
     assert_id_refused(mapping, "x", "{\"$id\":\"a\\n\"}");
-    assert_id_refused(mapping, "x", "{\"$id\":null}");
     assert_id_refused(mapping, "x", "{\"$id\":1.5}");
     assert_id_refused(mapping, "x", "{\"$id\":[1]}");
     assert_id_refused(mapping, "x", "{\"n\":true}");
@@ -204,6 +212,10 @@ static void the_earliest_of_all_deadlines_counts(void **state)
     assert_lifetime(mapping, "{\"at\":\"1795262390000\"}", -1, 10000);
     assert_lifetime(mapping, "{\"at\":1795262390000,\"$sent_at\":1795262399000}", -1, 19000);
     assert_lifetime(mapping, "{\"$sent_at\":1795262300000}", -1, -80000);
+    assert_lifetime(mapping, "{\"$sent_at\":1795262395}", -1, 15000);
+    assert_lifetime(mapping, "{\"at\":\"1795262390\"}", -1, 10000);
+    assert_lifetime(mapping, "{\"$sent_at\":99999999999}", -1, 20000); // seconds: the year 5138
+    assert_lifetime(mapping, "{\"$sent_at\":100000000000}", -1, 100000000000 + 20000 - 1795262400000);
     // A sender whose clock is ahead gains nothing.
     assert_lifetime(mapping, "{\"$sent_at\":1795262900000}", -1, 20000);
     assert_lifetime(mapping, "{\"$expire\":\"10s\",\"$sent_at\":1795262395000}", -1, 5000);
