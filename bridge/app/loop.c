@@ -113,6 +113,7 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .max_payload = loop->config->limits.payload,
         .waiting = loop->waiting,
         .fence_topic = loop->fence_topic,
+        .redelivery_by_content = loop->config->mqtt.redelivery == CONFIG_BY_CONTENT,
     };
     loop->receiver = receiver_create(&receiver);
     struct pipeline_options pipeline = {

@@ -21,6 +21,7 @@ struct receiver_options {
     int64_t max_payload;
     struct waiting *waiting;
     const char *fence_topic;
+    bool redelivery_by_content; // else by DUP alone
 };
 
 struct receiver *receiver_create(const struct receiver_options *options);
