@@ -60,7 +60,7 @@ def start_behind(home: Home, proxies: tuple[TcpProxy, MarkedProxy], version: str
         {
             "platform": {"endpoint": f"https://localhost:{platform.port}/"},
             "mqtt": {"url": f"mqtt://127.0.0.1:{replies.port}", "version": version, "session_expiry": "1h"},
-            "outbox": {"max_commands": max_commands},
+            "outbox": {"max_commands": max_commands, "max_share": 1},
         }
     )
 
