@@ -303,7 +303,7 @@ static void take_mail(struct loop *loop, const struct moment *now)
             break;
         case APP_MAIL_FENCE:
             if (link_on_fence(loop->link, now->boot_ms)) {
-                pipeline_publish_platform(loop->pipeline);
+                pipeline_publish_platform(loop->pipeline, now);
             }
             break;
         case APP_MAIL_COMMANDS:
