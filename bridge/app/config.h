@@ -21,6 +21,8 @@ struct config_tls {
     char *key_file;
 };
 
+enum config_redelivery { CONFIG_BY_DUP, CONFIG_BY_CONTENT };
+
 enum config_mqtt_version { CONFIG_MQTT_5, CONFIG_MQTT_3_1_1 };
 
 struct config_mqtt {
@@ -32,6 +34,7 @@ struct config_mqtt {
     int64_t session_expiry_ms;
     int64_t keepalive_ms;
     char *share;
+    int redelivery; // enum config_redelivery
     struct config_tls tls;
 };
 

@@ -9,6 +9,7 @@
 #define MIB    (1024LL * 1024)
 
 static const char *const versions[] = {"5", "3.1.1", NULL};
+static const char *const redeliveries[] = {"dup", "content", NULL};
 static const char *const methods[] = {"GET", "POST", NULL};
 static const char *const algorithms[] = {"HMAC-SHA1", "HMAC-SHA256", NULL};
 static const char *const syncs[] = {"full", "normal", NULL};
@@ -43,6 +44,9 @@ static const struct key mqtt_keys[] = {
      .max = 60LL * MINUTE, .help = "longest silence on a connection before it is tested"},
     {.name = "share", .type = KEY_TEXT, .offset = MQTT(share), .fallback = "\"\"",
      .help = "group name: shared subscription with other bridges"},
+    {.name = "redelivery", .type = KEY_CHOICE, .offset = MQTT(redelivery), .fallback = "dup", .choices = redeliveries,
+     .help = "how a command that the broker delivers again is known: dup: by the DUP flag; content: after a reconnect"
+             " also by equal content, for brokers that set no DUP or deny a session that they keep"},
     {.name = "tls", .type = KEY_GROUP, .offset = MQTT(tls), .members = tls_keys, .help = "for mqtts and wss"},
     {.members = config_keys},
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/connection.h"
+#include "app/proof.h"
 #include "app/secret.h"
 #include "app/subscriber.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@ struct link {
     struct connection commands;
     struct connection replies;
     struct subscriber subscriber;
+    struct proof proof;
     struct reply_queue queue;
     char *state_topic;
     bool online;
@@ -96,6 +98,7 @@ static void prepare(struct link *link)
     link->replies.name = "replies";
     link->state_topic = mem_printf("%s/bridge/state", options->config->bridge.base_topic);
     subscriber_init(&link->subscriber, &subscriber);
+    proof_init(&link->proof, &link->commands, options->outbox, options->fence_topic);
     reply_queue_init(&link->queue, &link->replies, options->done, options->context);
 }
 
@@ -162,11 +165,15 @@ static void go_offline(struct link *link)
 
 void link_on_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
 {
+    if (proof_take(&link->proof, event, now_ms)) {
+        return;
+    }
     if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
         subscriber_answered(&link->subscriber, event);
     } else if (connection_take(&link->commands, event, now_ms)) {
         go_offline(link);
         if (link->commands.state == CONNECTION_UP) {
+            proof_connected(&link->proof, now_ms);
             subscriber_connected(&link->subscriber, event);
         }
     }
@@ -185,7 +192,11 @@ void link_on_replies_event(struct link *link, const struct mqtt_event *event, in
 
 bool link_on_fence(struct link *link, int64_t now_ms)
 {
-    if (link->commands.state != CONNECTION_UP || !subscriber_take_fence(&link->subscriber, now_ms)) {
+    if (link->commands.state != CONNECTION_UP) {
+        return false;
+    }
+    proof_fence_came(&link->proof, now_ms);
+    if (!subscriber_take_fence(&link->subscriber, now_ms)) {
         return false;
     }
     link->commands.failures = 0;
@@ -223,6 +234,7 @@ int64_t link_run(struct link *link, const struct moment *now, bool take_commands
         hold_commands(link);
     }
     wait_ms = sooner(wait_ms, subscriber_run(&link->subscriber, now));
+    wait_ms = sooner(wait_ms, proof_run(&link->proof, now->boot_ms));
     return sooner(wait_ms, reply_queue_run(&link->queue, now->boot_ms));
 }
 

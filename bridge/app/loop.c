@@ -103,6 +103,7 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .max_payload = loop->config->limits.payload,
         .max_memory_commands = loop->config->outbox.max_commands,
         .fence_topic = loop->fence_topic,
+        .redelivery_by_content = loop->config->mqtt.redelivery == CONFIG_BY_CONTENT,
     };
     loop->receiver = receiver_create(&receiver);
     struct pipeline_options pipeline = {

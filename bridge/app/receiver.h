@@ -20,6 +20,7 @@ struct receiver_options {
     int64_t max_payload;
     int64_t max_memory_commands; // QoS 0 commands at a time
     const char *fence_topic;
+    bool redelivery_by_content; // else by DUP alone
 };
 
 struct receiver *receiver_create(const struct receiver_options *options);

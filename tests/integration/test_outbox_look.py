@@ -59,10 +59,9 @@ def test_tries_and_the_last_error_are_told_during_an_outage(empty_home: Home):
         settings = {**KEEP, "platform": {"endpoint": f"https://localhost:{proxy.port}/"}}
         home = empty_home.start(settings, rules)
         proxy.refuse()
-        home.client.publish(f"home/{LAMP}/any", {"$id": "tried"})
+        queue(home, "tried")
         wait_until(lambda: row(home, "tried").get("attempts", 0) >= 2 and row(home, "tried")["state"] == "queued")
-        home.client.publish(f"home/{LAMP}/any", {"$id": "behind"})
-        wait_until(lambda: len(rows(home)) == 2)
+        queue(home, "behind")
         assert row(home, "behind")["attempts"] == 0 and "last_error" not in row(home, "behind")
         error = row(home, "tried")["last_error"]
         assert error["code"] == "connect_failed" and "nothing was sent" in error["detail"]
@@ -90,7 +89,7 @@ def test_a_command_under_way_counts_its_attempt(home: Home):
 def test_each_call_of_a_command_tells_its_last_attempt(home: Home):
     home.platform.fault("status_503", match={"device": "lamp-0101"}, retry_after=60)
     devices = [f"lamp-{number:04}" for number in range(1, 151)]
-    home.client.publish("homes/any", {"$id": "many", "devices": devices})
+    queue(home, "many", "homes/any", devices=devices)
     wait_until(lambda: "last_attempt" in show(home, "many")["calls"][1])
     done, waiting = show(home, "many")["calls"]
     assert done["outcome"]["status"] == "accepted" and waiting["last_attempt"]["code"] == "platform_busy"

@@ -424,9 +424,28 @@ static void a_piece_compares_with_a_whole_text(void **state)
     assert_true(str_is((struct str){.data = NULL, .len = 0}, ""));
 }
 
+static void characters_that_only_look_like_quotes_or_spaces_are_found(void **state)
+{
+    (void)state;
+    unsigned code = 0;
+    const char *text = "a \xE2\x80\x9C"
+                       "b\xC2\xA0";
+    assert_ptr_equal(str_find_odd_quote(text, strlen(text), &code), text + 2);
+    assert_int_equal(code, 0x201C);
+    assert_ptr_equal(str_find_odd_space(text, strlen(text), &code), text + 6);
+    assert_int_equal(code, 0xA0);
+    assert_null(str_find_odd_space(text, 7, &code)); // cut inside the character
+    static const char *const fine[] = {"", "plain 'text' \"x\"", "\xC3\xA9\xF0\x9F\x98\x80", "\xC2", "\xFF\xA0"};
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
+        assert_null(str_find_odd_quote(fine[i], strlen(fine[i]), &code));
+        assert_null(str_find_odd_space(fine[i], strlen(fine[i]), &code));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(characters_that_only_look_like_quotes_or_spaces_are_found),
         cmocka_unit_test(utf8_is_accepted_up_to_its_bounds),
         cmocka_unit_test(what_is_no_utf8_is_refused),
         cmocka_unit_test(control_characters_are_found),
