@@ -356,7 +356,7 @@ static void renew(struct subscriber *subscriber)
     subscriber->fence_sent_ms = 0;
 }
 
-static int64_t run_fence(struct subscriber *subscriber, int64_t now_ms)
+static int64_t run_fence(struct subscriber *subscriber, int64_t now_ms, int64_t held_until_ms)
 {
     bool both_up =
         subscriber->options.commands->state == CONNECTION_UP && subscriber->options.replies->state == CONNECTION_UP;
@@ -368,11 +368,11 @@ static int64_t run_fence(struct subscriber *subscriber, int64_t now_ms)
         renew(subscriber);
         return 0;
     }
-    if (subscriber->fence_sent_ms == 0 && now_ms >= subscriber->fence_due_ms) {
+    int64_t due_ms = subscriber->fence_due_ms > held_until_ms ? subscriber->fence_due_ms : held_until_ms;
+    if (subscriber->fence_sent_ms == 0 && now_ms >= due_ms) {
         send_fence(subscriber, now_ms);
     }
-    return subscriber->fence_sent_ms != 0 ? subscriber->fence_sent_ms + FENCE_LIMIT_MS - now_ms
-                                          : subscriber->fence_due_ms - now_ms;
+    return subscriber->fence_sent_ms != 0 ? subscriber->fence_sent_ms + FENCE_LIMIT_MS - now_ms : due_ms - now_ms;
 }
 
 // Not at every contact, as each note costs a commit; but soon when there is one anyway.
@@ -389,10 +389,24 @@ static void run_contact(struct subscriber *subscriber, const struct moment *now)
     }
 }
 
-int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now)
+int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent)
 {
     run_contact(subscriber, now);
-    return run_fence(subscriber, now->boot_ms);
+    bool was_under_way = subscriber->fence_sent_ms != 0;
+    int64_t wait_ms = run_fence(subscriber, now->boot_ms, held_until_ms);
+    *sent = !was_under_way && subscriber->fence_sent_ms != 0;
+    return wait_ms;
+}
+
+// SUBACKs come in the order of the SUBSCRIBEs, the fence's last.
+const char *subscriber_unanswered(const struct subscriber *subscriber)
+{
+    size_t index = subscriber->wanted->count + 1 - subscriber->answers_due;
+    if (subscriber->answers_due == 0) {
+        return NULL;
+    }
+    return index < subscriber->wanted->count ? subscriber->wanted->items[index].filter
+                                             : subscriber->options.fence_topic;
 }
 
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now)

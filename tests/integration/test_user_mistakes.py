@@ -303,7 +303,7 @@ def test_root_is_told_of_a_secret_that_the_bridge_s_user_cannot_read(open_folder
     (open_folder / "config.yaml").write_text(CONFIG.replace("outbox.db", "state/outbox.db"))
     ((severity, text, at),) = told(open_folder, "-c", "config.yaml")
     assert severity == "warning" and at.startswith("{file: secret}")
-    assert text.startswith("secret is not for the user nobody, to whom other files of the bridge belong")
+    assert text.startswith("the user nobody, to whom other files of the bridge belong, cannot read secret")
     os.chown(open_folder / "secret", NOBODY, NOBODY)
     assert told(open_folder, "-c", "config.yaml") == []
 
@@ -416,6 +416,14 @@ def test_a_number_as_a_device_s_name_is_rejected_with_the_cure(tmp_path: Path):
 
 
 # ---- topics and tags
+
+
+def test_a_rule_that_clearing_a_retained_message_would_run_is_told(tmp_path: Path):
+    text = HEAD + rule("invoke: {identifier: Press, device: lamp}, retained: accept, empty: accept")
+    ((severity, told_text, at),) = told_of_rules(tmp_path, text)
+    assert severity == "warning" and at.startswith("accept}")
+    assert told_text.startswith("a retained message is cleared by an empty one, and that runs this rule too")
+    assert told_of_rules(tmp_path, text.replace("retained: accept, ", "")) == []
 
 
 @pytest.mark.parametrize("topic,end", [("/x/{device}/set", "beginning"), ("x/{device}/set/", "end")])

@@ -25,6 +25,7 @@ struct sample {
     int64_t bytes;
     int64_t any_int;
     double rate;
+    double part;
     int order;
     struct text_list urls;
     struct secret_source password;
@@ -50,6 +51,7 @@ static const struct key keys[] = {
     {.name = "bytes", .type = KEY_SIZE, .offset = AT(bytes), .fallback = "64MiB", .min = 1 << 20, .max = 1LL << 36},
     {.name = "any_int", .type = KEY_INT, .offset = AT(any_int)},
     {.name = "rate", .type = KEY_RATE, .offset = AT(rate)},
+    {.name = "part", .type = KEY_FRACTION, .offset = AT(part), .fallback = "0.5"},
     {.name = "order", .type = KEY_CHOICE, .offset = AT(order), .fallback = "rule", .choices = orders},
     {.name = "urls", .type = KEY_TEXT_LIST, .offset = AT(urls), .fallback = "[a, b]"},
     {.name = "password", .type = KEY_SECRET, .offset = AT(password)},
@@ -113,13 +115,14 @@ static void fallbacks_are_read_first(void **state)
     assert_null(sample->args);
     assert_null(sample->password.file);
     assert_true(sample->rate == 0);
+    assert_true(sample->part == 0.5);
 }
 
 static void every_type_is_read(void **state)
 {
     struct fixture *fixture = *state;
     assert_int_equal(read_text(fixture, "name: lamp\nnote: 5\nclean: false\nconnections: 0x10\ntimeout: 250ms\n"
-                                        "bytes: 2MiB\nany_int: -9223372036854775808\nrate: 30/m\norder: none\n"
+                                        "bytes: 2MiB\nany_int: -9223372036854775808\nrate: 30/m\npart: 0.25\norder: none\n"
                                         "urls: [x, 'y', 3]\npassword: {file: /etc/pass}\nargs: {a: 1}\n"
                                         "tls: {ca_file: /ca.pem}\n"),
                      ERR_OK);
@@ -132,6 +135,7 @@ static void every_type_is_read(void **state)
     assert_int_equal(sample->bytes, 2 << 20);
     assert_true(sample->any_int == INT64_MIN);
     assert_true(sample->rate == 0.5);
+    assert_true(sample->part == 0.25);
     assert_int_equal(sample->order, 2);
     assert_int_equal(sample->urls.count, 3);
     assert_string_equal(sample->urls.items[2], "3");
@@ -238,6 +242,13 @@ static void malformed_values_are_told(void **state)
     refused(*state, "bytes: 64MB\n", 1, 8, "not `64MB`");
     refused(*state, "rate: 5/d\n", 1, 7, "not `5/d`");
     refused(*state, "rate: 0/s\n", 1, 7, "above 0");
+    refused(*state, "part: 0\n", 1, 7, "`part` must be a number above 0 and at most 1, such as 0.5");
+    refused(*state, "part: 1.01\n", 1, 7, "not `1.01`");
+    refused(*state, "part: -0.5\n", 1, 7, "above 0");
+    refused(*state, "part: half\n", 1, 7, "above 0");
+    refused(*state, "part: .nan\n", 1, 7, "above 0");
+    refused(*state, "part: []\n", 1, 7, "above 0");
+    refused(*state, "part: \"0.5\"\n", 1, 7, "above 0");
     refused(*state, "clean: yes\n", 1, 8, "not `yes`, which is text: write true or false without quotes");
     refused(*state, "clean: \"true\"\n", 1, 8, "which is text");
     refused(*state, "clean: maybe\n", 1, 8, "true or false, not `maybe`");
@@ -328,9 +339,100 @@ static void what_is_no_map_has_no_keys(void **state)
 
 #define key_test(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+// A tree of tables: root {mqtt: {tls}, platform: {tls}, rules: [{invoke}]}.
+struct place_fields {
+    char *text;
+    const struct yaml_node *node;
+    struct secret_source secret;
+};
+#define TEXT_ROW(key)                                                                                                  \
+    {                                                                                                                  \
+        .name = key, .type = KEY_TEXT, .offset = offsetof(struct place_fields, text)                                   \
+    }
+#define NODE_ROW(key, ...)                                                                                             \
+    {                                                                                                                  \
+        .name = key, .type = KEY_NODE, .offset = offsetof(struct place_fields, node), __VA_ARGS__                      \
+    }
+static const struct key place_root[4];
+static const struct key place_tls[] = {TEXT_ROW("ca_file"), {.members = place_root}};
+static const struct key place_mqtt[] = {
+    TEXT_ROW("url"), TEXT_ROW("client_id"), NODE_ROW("tls", .members = place_tls), {.members = place_root}};
+static const struct key place_platform[] = {
+    TEXT_ROW("endpoint"),
+    {.name = "secret", .type = KEY_SECRET, .offset = offsetof(struct place_fields, secret)},
+    NODE_ROW("tls", .members = place_tls),
+    {.members = place_root}};
+static const struct key place_invoke[] = {TEXT_ROW("device"), {.members = place_root}};
+static const struct key place_rule[] = {
+    TEXT_ROW("expire"), NODE_ROW("invoke", .members = place_invoke), {.members = place_root}};
+static const struct key place_root[4] = {NODE_ROW("mqtt", .members = place_mqtt),
+                                        NODE_ROW("platform", .members = place_platform),
+                                        NODE_ROW("rules", .members = place_rule, .each = "rule"),
+                                        {.members = place_root}};
+
+static void a_key_of_another_table_is_told_where_it_belongs(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct key *table;
+        const char *yaml;
+        const char *words;
+    } rows[] = {
+        {place_root, "url: x", "unknown key `url`; it belongs in `mqtt`"},
+        {place_root, "device: x", "unknown key `device`; it belongs in `invoke` of a rule"},
+        {place_root, "expire: x", "unknown key `expire`; it belongs in a rule"},
+        {place_root, "ca_file: x", "unknown key `ca_file`; it belongs in `mqtt.tls` or in `platform.tls`"},
+        {place_mqtt, "ca_file: x", "unknown key `ca_file`; it belongs in `mqtt.tls`"},
+        {place_mqtt, "endpoint: x", "unknown key `endpoint`; it belongs in `platform`"},
+        {place_mqtt, "rules: x", "unknown key `rules`; it belongs at the top of the file"},
+        {place_rule, "device: x", "unknown key `device`; it belongs in `invoke`"},
+        {place_invoke, "expire: x", "unknown key `expire`; it belongs one level up: a rule key"},
+        {place_invoke, "url: x", "unknown key `url`; it belongs in `mqtt`"},
+        {place_tls, "client_id: x", "unknown key `client_id`; it belongs in `mqtt`"},
+        {place_mqtt, "urll: x", "unknown key `urll`; did you mean `url`?"},
+        {place_mqtt, "nothing: x", "unknown key `nothing`; known here: url, client_id, tls"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct problems problems = {0};
+        struct place_fields fields = {0};
+        AUTO_YAML struct yaml_document *document = NULL;
+        assert_int_equal(yaml_load_text("f", rows[i].yaml, strlen(rows[i].yaml), &document, &problems), ERR_OK);
+        assert_int_equal(keys_read(rows[i].table, yaml_root(document), &fields, &problems), ERR_SYNTAX);
+        assert_int_equal(problems.count, 1);
+        assert_string_equal(problems.items[0].text, rows[i].words);
+        problems_clear(&problems);
+    }
+}
+
+static void names_of_all_levels_are_found_with_any_number_of_underscores(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"mqtt_client_id", "mqtt__client_id"},
+        {"mqtt__client_id", "mqtt__client_id"},
+        {"mqtt_tls_ca_file", "mqtt__tls__ca_file"},
+        {"platform__secret_file", "platform__secret__file"},
+        {"platform", "platform"},
+        {"rules_expire", NULL},
+        {"mqtt_nothing", NULL},
+        {"", NULL},
+        {"mqtt_", NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_FREE char *found = keys_find_joined(place_root, rows[i][0]);
+        if (rows[i][1] == NULL) {
+            assert_null(found);
+        } else {
+            assert_string_equal(found, rows[i][1]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_of_another_table_is_told_where_it_belongs),
+        cmocka_unit_test(names_of_all_levels_are_found_with_any_number_of_underscores),
         key_test(fallbacks_are_read_first),
         key_test(every_type_is_read),
         key_test(reading_again_replaces_and_keeps_the_rest),
