@@ -79,12 +79,13 @@ static void check_base_topic(struct config *config, const struct yaml_node *root
 {
     char *base = config->bridge.base_topic;
     size_t len = strlen(base);
-    bool valid = topic_name_valid(base, len) && len <= TOPIC_MAX_LEN / 2 && base[0] != '$' && base[len - 1] != '/';
+    bool valid = topic_name_valid(base, len) && len <= TOPIC_MAX_LEN / 2 &&
+                 topic_count_levels(base, len) <= TOPIC_MAX_LEVELS / 2 && base[0] != '$' && base[len - 1] != '/';
     if (!valid) {
         yaml_problem(problems, SEVERITY_ERROR, NODE(root, "bridge", "base_topic"),
-                     "`bridge.base_topic` is a topic without + and #, of up to %d bytes, that does not begin with $ or "
-                     "end with /, as thingbridge",
-                     TOPIC_MAX_LEN / 2);
+                     "`bridge.base_topic` is a topic without + and #, of up to %d bytes and %d levels, that does not "
+                     "begin with $ or end with /, as thingbridge",
+                     TOPIC_MAX_LEN / 2, TOPIC_MAX_LEVELS / 2);
         // The rules are held to some base topic all the same.
         free(base);
         config->bridge.base_topic = mem_strdup("thingbridge");
@@ -94,19 +95,23 @@ static void check_base_topic(struct config *config, const struct yaml_node *root
 static void check_share(const struct config *config, const struct yaml_node *root, struct problems *problems)
 {
     const char *share = config->mqtt.share;
-    if (strpbrk(share, "/+#") != NULL || str_has_control(share, strlen(share))) {
+    if (strpbrk(share, "/+#") != NULL || str_has_control(share, strlen(share)) ||
+        str_has_noncharacter(share, strlen(share)) || strlen(share) > TOPIC_MAX_LEN) {
         yaml_problem(problems, SEVERITY_ERROR, NODE(root, "mqtt", "share"),
-                     "`mqtt.share` is the name of a group, without / + # and control characters");
+                     "`mqtt.share` is the name of a group, of up to %d bytes, without / + #, control characters and "
+                     "noncharacters",
+                     TOPIC_MAX_LEN);
     }
 }
 
 static void check_client_id(const struct config *config, const struct yaml_node *root, struct problems *problems)
 {
     const char *client_id = config->mqtt.client_id;
+    size_t len = strlen(client_id);
     // The other connection's name is a few bytes longer, and both fit into two bytes of length.
-    if (strlen(client_id) > 65000 || str_has_control(client_id, strlen(client_id))) {
+    if (len > 65000 || str_has_control(client_id, len) || str_has_noncharacter(client_id, len)) {
         yaml_problem(problems, SEVERITY_ERROR, NODE(root, "mqtt", "client_id"),
-                     "`mqtt.client_id` has up to 65000 bytes and no control characters");
+                     "`mqtt.client_id` has up to 65000 bytes, no control characters and no noncharacters");
     }
 }
 
@@ -207,49 +212,69 @@ static void check_outbox(const char *path, const struct yaml_node *node, struct 
 
 // A file that the service needs, with its place in the configuration.
 struct needed_file {
-    const char *path;
+    char *path;
     int mode; // as for access(2)
     const struct yaml_node *node;
 };
 
-// Root can read all, so check as root is of no help to a service that is another user's: whose files are there is that
-// user, if it is not root's alone.
-static void check_as_owner(const struct needed_file *files, size_t count, struct problems *problems)
+struct needed_files {
+    struct needed_file *items;
+    size_t count;
+};
+
+static void need(struct needed_files *files, const char *path_or_null, int mode, const struct yaml_node *node)
+{
+    if (path_or_null != NULL) {
+        files->items = mem_resize(files->items, files->count + 1, sizeof *files->items);
+        files->items[files->count++] = (struct needed_file){mem_strdup(path_or_null), mode, node};
+    }
+}
+
+static struct needed_files find_needed(const struct config *config, const struct yaml_node *root)
+{
+    struct needed_files files = {0};
+    AUTO_FREE char *folder = folder_of(config->outbox.path);
+    need(&files, folder, R_OK | W_OK | X_OK, NODE(root, "outbox", "path"));
+    need(&files, config->mqtt.password.file, R_OK, NODE(root, "mqtt", "password"));
+    need(&files, config->mqtt.tls.key_file, R_OK, NODE(root, "mqtt", "tls", "key_file"));
+    for (size_t i = 0; i < config->platform_count; i++) {
+        const struct config_platform *platform = &config->platforms[i];
+        const struct yaml_node *node = platform_node(config, i);
+        need(&files, platform->access_key_secret.file, R_OK, NODE(node, "access_key_secret"));
+        need(&files, platform->tls.key_file, R_OK, NODE(node, "tls", "key_file"));
+    }
+    return files;
+}
+
+// Root can read all, so check as root is of no help to a service that is another user's: that is the user to whom any
+// of these files belongs, if not all are root's.
+static void check_as_owner(const struct needed_files *files, struct problems *problems)
 {
     uid_t user = 0;
     struct stat status;
-    for (size_t i = 0; geteuid() == 0 && i < count && user == 0; i++) {
-        user = stat(files[i].path, &status) == 0 ? status.st_uid : 0;
+    for (size_t i = 0; geteuid() == 0 && i < files->count && user == 0; i++) {
+        user = stat(files->items[i].path, &status) == 0 ? status.st_uid : 0;
     }
-    for (size_t i = 0; user != 0 && i < count; i++) {
-        if (!access_of_user(user, files[i].path, files[i].mode)) {
+    for (size_t i = 0; user != 0 && i < files->count; i++) {
+        const struct needed_file *file = &files->items[i];
+        if (!access_of_user(user, file->path, file->mode)) {
             AUTO_FREE char *name = access_user_name(user);
-            yaml_problem(
-                problems, SEVERITY_WARNING, files[i].node,
-                "%s is not for the user %s, to whom other files of the bridge belong: if the bridge runs as %s, "
-                "chown it",
-                files[i].path, name, name);
+            yaml_problem(problems, SEVERITY_WARNING, file->node,
+                         "the user %s, to whom other files of the bridge belong, cannot %s %s: if the bridge runs as "
+                         "%s, chown it",
+                         name, (file->mode & W_OK) != 0 ? "write" : "read", file->path, name);
         }
     }
 }
 
 static void check_owners(const struct config *config, const struct yaml_node *root, struct problems *problems)
 {
-    AUTO_FREE struct needed_file *files = mem_alloc((config->platform_count + 2) * sizeof *files);
-    AUTO_FREE char *folder = folder_of(config->outbox.path);
-    size_t count = 0;
-    files[count++] = (struct needed_file){folder, R_OK | W_OK | X_OK, NODE(root, "outbox", "path")};
-    if (config->mqtt.password.file != NULL) {
-        files[count++] = (struct needed_file){config->mqtt.password.file, R_OK, NODE(root, "mqtt", "password")};
+    struct needed_files files = find_needed(config, root);
+    check_as_owner(&files, problems);
+    for (size_t i = 0; i < files.count; i++) {
+        free(files.items[i].path);
     }
-    for (size_t i = 0; i < config->platform_count; i++) {
-        const struct config_platform *platform = &config->platforms[i];
-        if (platform->access_key_secret.file != NULL) {
-            files[count++] = (struct needed_file){platform->access_key_secret.file, R_OK,
-                                                  NODE(platform_node(config, i), "access_key_secret")};
-        }
-    }
-    check_as_owner(files, count, problems);
+    free(files.items);
 }
 
 void config_check_files(const struct config *config, struct problems *problems)

@@ -9,6 +9,7 @@ struct entry *entry_create(struct arrival *arrival)
 {
     struct entry *entry = mem_alloc(sizeof *entry);
     entry->row_id = arrival->row_id;
+    entry->weight = arrival->weight;
     entry->arrived = arrival->arrived;
     entry->command = arrival->command;
     entry->calls = mem_alloc(arrival->command->call_count * sizeof *entry->calls);
@@ -27,6 +28,12 @@ void entry_free(struct entry *entry)
     reply_record_clear(&entry->record);
     command_free(entry->command);
     free(entry);
+}
+
+bool entry_is_remembered(const struct entry *entry)
+{
+    const struct error_code *refusal = entry->command->refusal.code;
+    return entry->command->id_given && (refusal == NULL || !refusal->retryable);
 }
 
 int64_t entry_deadline_ms(const struct entry *entry, const struct moment *now)
@@ -50,8 +57,11 @@ void entry_prepare_outgoing(struct entry *entry)
     const struct reply_record *record = &entry->record;
     entry->outgoing = mem_alloc((record->delivery_count + 1) * sizeof *entry->outgoing);
     if (record->progress != NULL && record->progress_topic != NULL) {
-        entry->outgoing[entry->outgoing_count++] =
-            (struct outgoing){.topic = record->progress_topic, .payload = record->progress, .owner = entry};
+        entry->outgoing[entry->outgoing_count++] = (struct outgoing){.topic = record->progress_topic,
+                                                                     .payload = record->progress,
+                                                                     .id = entry->command->id,
+                                                                     .rule = entry->command->rule,
+                                                                     .owner = entry};
     }
     for (size_t i = 0; i < record->delivery_count; i++) {
         const struct delivery *delivery = &record->deliveries[i];
@@ -60,6 +70,8 @@ void entry_prepare_outgoing(struct entry *entry)
             .payload = record->reply,
             .correlation_data = delivery->correlation_data,
             .correlation_len = delivery->correlation_len,
+            .id = entry->command->id,
+            .rule = entry->command->rule,
             .owner = entry,
         };
     }

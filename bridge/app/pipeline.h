@@ -12,7 +12,7 @@
 #include "app/link.h"
 #include "app/mail.h"
 #include "app/platform.h"
-#include "app/receiver.h"
+#include "app/waiting.h"
 #include "io/http.h"
 #include "io/outbox.h"
 
@@ -25,7 +25,7 @@ struct pipeline_options {
     struct platform_set *platforms;
     struct http *http;
     struct outbox *outbox;
-    struct receiver *receiver;
+    struct waiting *waiting;
 };
 
 struct pipeline *pipeline_create(const struct pipeline_options *options);
@@ -62,7 +62,7 @@ enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct m
 // No further request leaves; what waits stays in the outbox. QoS 0 commands that wait are rejected.
 void pipeline_stop(struct pipeline *pipeline, const struct moment *now);
 // BASE/bridge/platform as it is now; for a broker that has just been connected.
-void pipeline_publish_platform(struct pipeline *pipeline);
+void pipeline_publish_platform(struct pipeline *pipeline, const struct moment *now);
 // For bridge/health: a JSON list with name, breaker, in_flight, in_flight_limit and clock_offset_ms of each platform.
 // The caller owns it.
 struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline);

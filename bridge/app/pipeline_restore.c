@@ -96,6 +96,15 @@ static void restore_replied(struct pipeline *pipeline, struct entry *entry, cons
     pipeline_stage_replies(pipeline, entry);
 }
 
+static int64_t count_waiting(struct pipeline *pipeline, const struct outbox_row *row, const struct command *command)
+{
+    struct waiting_command counted = {
+        .rule = command->rule,
+        .bytes = (int64_t)(strlen(row->message.topic) + row->message.payload_len + strlen(row->plan))};
+    waiting_restore(pipeline->options.waiting, &counted);
+    return counted.bytes;
+}
+
 static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, const struct moment *now,
                             struct diag *diag)
 {
@@ -107,6 +116,7 @@ static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, c
             LOG_S("error", reason.text));
         return ERR_OK;
     }
+    arrival.weight = row->refusal == NULL ? count_waiting(pipeline, row, arrival.command) : 0;
     if (row->state == OUTBOX_QUEUED) {
         struct entry *entry = entry_create(&arrival);
         if (row->note != NULL) {
@@ -117,7 +127,7 @@ static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, c
     }
     struct entry *entry = entry_create(&arrival);
     entry->state = row->state;
-    entry->keep_done = entry->command->id_given || pipeline_may_be_redelivered(pipeline, entry);
+    entry->keep_done = entry_is_remembered(entry) || pipeline_may_be_redelivered(pipeline, entry);
     pipeline_add(pipeline, entry);
     if (row->state == OUTBOX_SENT) {
         return restore_sent(pipeline, entry, now, diag);

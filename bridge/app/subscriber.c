@@ -90,6 +90,29 @@ static void remember_unsettled(struct subscriber *subscriber)
                                subscription_set_decode(text, &subscriber->left) == ERR_OK;
 }
 
+static char *shared(const struct subscriber *subscriber, const char *filter)
+{
+    const char *group = subscriber->options.share;
+    return group[0] == '\0' ? mem_strdup(filter) : mem_printf("$share/%s/%s", group, filter);
+}
+
+// Filters of an earlier configuration are forgotten before they are unsubscribed: else a kill in between would leave
+// one that seems to be granted.
+static void init_granted(struct subscriber *subscriber)
+{
+    const struct subscriber_options *options = &subscriber->options;
+    struct granted_options granted = {.outbox = options->outbox,
+                                      .mapping = options->mapping,
+                                      .client_id = options->client_id,
+                                      .is_needed = options->brings_retained_again};
+    struct subscription_set full = {.items = mem_alloc((subscriber->merged.count + 1) * sizeof *full.items)};
+    for (; full.count < subscriber->merged.count; full.count++) {
+        full.items[full.count].filter = shared(subscriber, subscriber->merged.items[full.count].filter);
+    }
+    granted_init(&subscriber->granted, &granted, &full);
+    subscription_set_free(&full);
+}
+
 void subscriber_init(struct subscriber *subscriber, const struct subscriber_options *options)
 {
     *subscriber = (struct subscriber){.options = *options, .wanted = &subscriber->plain};
@@ -100,6 +123,7 @@ void subscriber_init(struct subscriber *subscriber, const struct subscriber_opti
     remember(subscriber);
     remember_unsettled(subscriber);
     remember_contact(subscriber);
+    init_granted(subscriber);
     receiver_set_subscriptions(options->receiver, &subscriber->before,
                                subscriber->is_unsettled ? &subscriber->left : &subscriber->plain);
 }
@@ -111,12 +135,7 @@ void subscriber_clear(struct subscriber *subscriber)
     subscription_set_free(&subscriber->before);
     subscription_set_free(&subscriber->made);
     subscription_set_free(&subscriber->left);
-}
-
-static char *shared(const struct subscriber *subscriber, const char *filter)
-{
-    const char *group = subscriber->options.share;
-    return group[0] == '\0' ? mem_strdup(filter) : mem_printf("$share/%s/%s", group, filter);
+    granted_clear(&subscriber->granted);
 }
 
 static void replace_set(struct subscription_set *set, const struct subscription_set *a,
@@ -178,7 +197,9 @@ static void subscribe_all(struct subscriber *subscriber, bool with_ids)
     for (size_t i = 0; i < subscriber->wanted->count; i++) {
         const struct subscription *item = &subscriber->wanted->items[i];
         AUTO_FREE char *full = shared(subscriber, item->filter);
-        subscribe_one(subscriber, full, with_ids ? item->id : 0, i);
+        if (!granted_holds(&subscriber->granted, full)) {
+            subscribe_one(subscriber, full, with_ids ? item->id : 0, i);
+        }
     }
     subscribe_one(subscriber, subscriber->options.fence_topic, 0, subscriber->wanted->count);
 }
@@ -214,6 +235,7 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     subscriber->fence_readable = false;
     subscriber->fence_sent_ms = 0;
     subscriber->fence_due_ms = 0;
+    granted_connected(&subscriber->granted, event->url, event->session_present);
     if (!event->session_present) {
         subscription_set_free(&subscriber->made);
     }
@@ -247,6 +269,15 @@ static void note_answer(struct subscriber *subscriber, const struct mqtt_event *
     }
 }
 
+static void note_granted(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter)
+{
+    AUTO_FREE char *full = shared(subscriber, filter);
+    granted_set(&subscriber->granted, full, event->kind == MQTT_SUBSCRIBED);
+    if (subscriber->answers_due == 0) {
+        granted_note(&subscriber->granted);
+    }
+}
+
 void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event)
 {
     size_t index = (size_t)event->cookie - 1;
@@ -254,8 +285,9 @@ void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event 
     if (subscriber->answers_due > 0) {
         subscriber->answers_due--;
     }
-    note_answer(subscriber, event, is_fence ? subscriber->options.fence_topic : subscriber->wanted->items[index].filter,
-                is_fence);
+    const char *filter = is_fence ? subscriber->options.fence_topic : subscriber->wanted->items[index].filter;
+    note_answer(subscriber, event, filter, is_fence);
+    note_granted(subscriber, event, filter);
     bool no_fence_can_come = subscriber->answers_due == 0 && !subscriber->fence_readable;
     if (subscriber->is_unsettled && no_fence_can_come) {
         settle(subscriber);
@@ -324,7 +356,7 @@ static void renew(struct subscriber *subscriber)
     subscriber->fence_sent_ms = 0;
 }
 
-static int64_t run_fence(struct subscriber *subscriber, int64_t now_ms)
+static int64_t run_fence(struct subscriber *subscriber, int64_t now_ms, int64_t held_until_ms)
 {
     bool both_up =
         subscriber->options.commands->state == CONNECTION_UP && subscriber->options.replies->state == CONNECTION_UP;
@@ -336,11 +368,11 @@ static int64_t run_fence(struct subscriber *subscriber, int64_t now_ms)
         renew(subscriber);
         return 0;
     }
-    if (subscriber->fence_sent_ms == 0 && now_ms >= subscriber->fence_due_ms) {
+    int64_t due_ms = subscriber->fence_due_ms > held_until_ms ? subscriber->fence_due_ms : held_until_ms;
+    if (subscriber->fence_sent_ms == 0 && now_ms >= due_ms) {
         send_fence(subscriber, now_ms);
     }
-    return subscriber->fence_sent_ms != 0 ? subscriber->fence_sent_ms + FENCE_LIMIT_MS - now_ms
-                                          : subscriber->fence_due_ms - now_ms;
+    return subscriber->fence_sent_ms != 0 ? subscriber->fence_sent_ms + FENCE_LIMIT_MS - now_ms : due_ms - now_ms;
 }
 
 // Not at every contact, as each note costs a commit; but soon when there is one anyway.
@@ -357,10 +389,24 @@ static void run_contact(struct subscriber *subscriber, const struct moment *now)
     }
 }
 
-int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now)
+int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent)
 {
     run_contact(subscriber, now);
-    return run_fence(subscriber, now->boot_ms);
+    bool was_under_way = subscriber->fence_sent_ms != 0;
+    int64_t wait_ms = run_fence(subscriber, now->boot_ms, held_until_ms);
+    *sent = !was_under_way && subscriber->fence_sent_ms != 0;
+    return wait_ms;
+}
+
+// SUBACKs come in the order of the SUBSCRIBEs, the fence's last.
+const char *subscriber_unanswered(const struct subscriber *subscriber)
+{
+    size_t index = subscriber->wanted->count + 1 - subscriber->answers_due;
+    if (subscriber->answers_due == 0) {
+        return NULL;
+    }
+    return index < subscriber->wanted->count ? subscriber->wanted->items[index].filter
+                                             : subscriber->options.fence_topic;
 }
 
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now)

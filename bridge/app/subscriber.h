@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "app/connection.h"
+#include "app/granted.h"
 #include "app/receiver.h"
 #include "core/mapping.h"
 #include "core/topic.h"
@@ -28,6 +29,8 @@ struct subscriber_options {
     struct outbox *outbox;
     const char *share; // group name, or ""
     const char *fence_topic;
+    const char *client_id;
+    bool brings_retained_again; // MQTT 3.1.1: each SUBSCRIBE does
 };
 
 struct subscriber {
@@ -38,6 +41,7 @@ struct subscriber {
     struct subscription_set before; // in force when the broker queued for us
     struct subscription_set made;   // all that the session may hold
     struct subscription_set left;   // `made` as the process before left it
+    struct granted granted;         // what is not subscribed again
     bool is_unsettled;              // `left` is to be brought into force first
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
@@ -60,8 +64,11 @@ void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event 
 void subscriber_fence_published(struct subscriber *subscriber, const struct mqtt_event *event);
 // The fence came back. True if with it the subscriptions, all granted, have come into force: the bridge is online.
 bool subscriber_take_fence(struct subscriber *subscriber, int64_t now_ms);
-// Sends the fence and watches for it; returns the milliseconds until it must be called again.
-int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now);
+// Sends the fence (not before `held_until_ms`) and watches for it; returns the milliseconds until it must be called
+// again. *sent: the fence was handed to the broker.
+int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent);
+// The first filter whose SUBACK has not come; NULL if all have.
+const char *subscriber_unanswered(const struct subscriber *subscriber);
 // Notes the moment of a clean stop.
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now);
 
