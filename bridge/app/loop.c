@@ -16,6 +16,7 @@
 #include "app/pipeline.h"
 #include "app/platform.h"
 #include "app/receiver.h"
+#include "app/waiting.h"
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@
 #include "io/outbox.h"
 
 #define REFUSED_RESERVE 1000
+#define MEMORY_REFUSALS 5000 // of QoS 0 commands
 #define LONGEST_WAIT_MS 10000
 #define PURGE_MS        100
 
@@ -45,6 +47,7 @@ struct loop {
     struct http *http;
     struct platform_set platforms;
     struct mailbox *mailbox;
+    struct waiting *waiting;
     struct receiver *receiver;
     struct link *link;
     struct pipeline *pipeline;
@@ -96,12 +99,19 @@ static char *make_fence_topic(const struct config *config)
 
 static enum err open_link(struct loop *loop, struct diag *diag)
 {
+    struct waiting_limits waiting = {
+        .max_commands = loop->config->outbox.max_commands,
+        .max_bytes = loop->config->outbox.max_bytes,
+        .max_share = loop->config->outbox.max_share,
+        .max_refusals = MEMORY_REFUSALS,
+    };
+    loop->waiting = waiting_create(&waiting);
     struct receiver_options receiver = {
         .outbox = loop->outbox,
         .mapping = loop->mapping,
         .mailbox = loop->mailbox,
         .max_payload = loop->config->limits.payload,
-        .max_memory_commands = loop->config->outbox.max_commands,
+        .waiting = loop->waiting,
         .fence_topic = loop->fence_topic,
         .redelivery_by_content = loop->config->mqtt.redelivery == CONFIG_BY_CONTENT,
     };
@@ -112,7 +122,7 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .platforms = &loop->platforms,
         .http = loop->http,
         .outbox = loop->outbox,
-        .receiver = loop->receiver,
+        .waiting = loop->waiting,
     };
     loop->pipeline = pipeline_create(&pipeline);
     struct link_options link = {
@@ -261,6 +271,9 @@ static void close_all(struct loop *loop)
     }
     if (loop->receiver != NULL) {
         receiver_destroy(loop->receiver);
+    }
+    if (loop->waiting != NULL) {
+        waiting_destroy(loop->waiting);
     }
     if (loop->mailbox != NULL) {
         drain_unhandled(loop);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "app/mail.h"
+#include "app/waiting.h"
 #include "core/mapping.h"
 #include "core/topic.h"
 #include "io/outbox.h"
@@ -18,7 +19,7 @@ struct receiver_options {
     const struct mapping *mapping;
     struct mailbox *mailbox;
     int64_t max_payload;
-    int64_t max_memory_commands; // QoS 0 commands at a time
+    struct waiting *waiting;
     const char *fence_topic;
     bool redelivery_by_content; // else by DUP alone
 };
@@ -43,5 +44,3 @@ bool receiver_contact(struct receiver *receiver, struct moment *contact);
 void receiver_forgo_fence(struct receiver *receiver);
 // The payload by which the fence is known; for each connection a new one. Core thread.
 void receiver_expect_fence(struct receiver *receiver, const char *nonce);
-// A QoS 0 command has ended. Core thread.
-void receiver_memory_released(struct receiver *receiver);
