@@ -253,8 +253,7 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     subscribe_all(subscriber, false);
 }
 
-static void note_granted(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter,
-                         bool is_fence)
+static void note_qos(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter, bool is_fence)
 {
     if (is_fence || event->reason >= subscriber->lowest_qos) {
         return;
@@ -270,7 +269,7 @@ static void note_answer(struct subscriber *subscriber, const struct mqtt_event *
                         bool is_fence)
 {
     if (event->kind == MQTT_SUBSCRIBED) {
-        note_granted(subscriber, event, filter, is_fence);
+        note_qos(subscriber, event, filter, is_fence);
         subscriber->fence_readable = subscriber->fence_readable || is_fence;
         LOG(LOG_DEBUG, "mqtt_subscribed", LOG_S("filter", filter));
         return;
