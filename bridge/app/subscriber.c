@@ -90,6 +90,29 @@ static void remember_unsettled(struct subscriber *subscriber)
                                subscription_set_decode(text, &subscriber->left) == ERR_OK;
 }
 
+static char *shared(const struct subscriber *subscriber, const char *filter)
+{
+    const char *group = subscriber->options.share;
+    return group[0] == '\0' ? mem_strdup(filter) : mem_printf("$share/%s/%s", group, filter);
+}
+
+// Filters of an earlier configuration are forgotten before they are unsubscribed: else a kill in between would leave
+// one that seems to be granted.
+static void init_granted(struct subscriber *subscriber)
+{
+    const struct subscriber_options *options = &subscriber->options;
+    struct granted_options granted = {.outbox = options->outbox,
+                                      .mapping = options->mapping,
+                                      .client_id = options->client_id,
+                                      .is_needed = options->brings_retained_again};
+    struct subscription_set full = {.items = mem_alloc((subscriber->merged.count + 1) * sizeof *full.items)};
+    for (; full.count < subscriber->merged.count; full.count++) {
+        full.items[full.count].filter = shared(subscriber, subscriber->merged.items[full.count].filter);
+    }
+    granted_init(&subscriber->granted, &granted, &full);
+    subscription_set_free(&full);
+}
+
 void subscriber_init(struct subscriber *subscriber, const struct subscriber_options *options)
 {
     *subscriber = (struct subscriber){.options = *options, .wanted = &subscriber->plain};
@@ -100,6 +123,7 @@ void subscriber_init(struct subscriber *subscriber, const struct subscriber_opti
     remember(subscriber);
     remember_unsettled(subscriber);
     remember_contact(subscriber);
+    init_granted(subscriber);
     receiver_set_subscriptions(options->receiver, &subscriber->before,
                                subscriber->is_unsettled ? &subscriber->left : &subscriber->plain);
 }
@@ -111,12 +135,7 @@ void subscriber_clear(struct subscriber *subscriber)
     subscription_set_free(&subscriber->before);
     subscription_set_free(&subscriber->made);
     subscription_set_free(&subscriber->left);
-}
-
-static char *shared(const struct subscriber *subscriber, const char *filter)
-{
-    const char *group = subscriber->options.share;
-    return group[0] == '\0' ? mem_strdup(filter) : mem_printf("$share/%s/%s", group, filter);
+    granted_clear(&subscriber->granted);
 }
 
 static void replace_set(struct subscription_set *set, const struct subscription_set *a,
@@ -178,7 +197,9 @@ static void subscribe_all(struct subscriber *subscriber, bool with_ids)
     for (size_t i = 0; i < subscriber->wanted->count; i++) {
         const struct subscription *item = &subscriber->wanted->items[i];
         AUTO_FREE char *full = shared(subscriber, item->filter);
-        subscribe_one(subscriber, full, with_ids ? item->id : 0, i);
+        if (!granted_holds(&subscriber->granted, full)) {
+            subscribe_one(subscriber, full, with_ids ? item->id : 0, i);
+        }
     }
     subscribe_one(subscriber, subscriber->options.fence_topic, 0, subscriber->wanted->count);
 }
@@ -214,6 +235,7 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     subscriber->fence_readable = false;
     subscriber->fence_sent_ms = 0;
     subscriber->fence_due_ms = 0;
+    granted_connected(&subscriber->granted, event->url, event->session_present);
     if (!event->session_present) {
         subscription_set_free(&subscriber->made);
     }
@@ -247,6 +269,15 @@ static void note_answer(struct subscriber *subscriber, const struct mqtt_event *
     }
 }
 
+static void note_granted(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter)
+{
+    AUTO_FREE char *full = shared(subscriber, filter);
+    granted_set(&subscriber->granted, full, event->kind == MQTT_SUBSCRIBED);
+    if (subscriber->answers_due == 0) {
+        granted_note(&subscriber->granted);
+    }
+}
+
 void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event)
 {
     size_t index = (size_t)event->cookie - 1;
@@ -254,8 +285,9 @@ void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event 
     if (subscriber->answers_due > 0) {
         subscriber->answers_due--;
     }
-    note_answer(subscriber, event, is_fence ? subscriber->options.fence_topic : subscriber->wanted->items[index].filter,
-                is_fence);
+    const char *filter = is_fence ? subscriber->options.fence_topic : subscriber->wanted->items[index].filter;
+    note_answer(subscriber, event, filter, is_fence);
+    note_granted(subscriber, event, filter);
     bool no_fence_can_come = subscriber->answers_due == 0 && !subscriber->fence_readable;
     if (subscriber->is_unsettled && no_fence_can_come) {
         settle(subscriber);
