@@ -13,8 +13,6 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 
-#define MEMORY_OVERHEAD 512 // of a command in memory, beside its texts
-
 struct receiver {
     struct receiver_options options;
     bool copies_have_ids; // Paho's thread only
@@ -199,14 +197,6 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
     return command;
 }
 
-static struct waiting_command weigh(const struct message *message, const struct command *command, const char *plan)
-{
-    int64_t bytes = (int64_t)(strlen(message->topic) + strlen(plan));
-    return message->qos == 0
-               ? (struct waiting_command){.rule = command->rule, .in_memory = true, .bytes = bytes + MEMORY_OVERHEAD}
-               : (struct waiting_command){.rule = command->rule, .bytes = bytes + (int64_t)message->payload_len};
-}
-
 static void count_refusal(const struct failure *refusal_or_null)
 {
     bool full = refusal_or_null != NULL && strcmp(refusal_or_null->code->code, "outbox_full") == 0;
@@ -310,7 +300,7 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
     bool by_content = receiver->options.redelivery_by_content && atomic_load(&receiver->before_fence);
     struct command *command = map(receiver, rule, message, arrived, refuse_with);
     AUTO_FREE char *plan = command_encode(command);
-    struct waiting_command counted = weigh(message, command, plan);
+    struct waiting_command counted = waiting_weigh(message, command, plan);
     struct failure over_share = {0};
     if (refuse_with == NULL && waiting_enter(receiver->options.waiting, &counted, &over_share) != ERR_OK) {
         command_free(command);
@@ -370,7 +360,7 @@ static void keep_in_memory(struct receiver *receiver, const struct rule *rule, c
     struct failure full = {0};
     struct command *command = map(receiver, rule, message, arrived, NULL);
     AUTO_FREE char *plan = command_encode(command);
-    struct waiting_command counted = weigh(message, command, plan);
+    struct waiting_command counted = waiting_weigh(message, command, plan);
     counted.in_memory = true;
     if (waiting_enter(receiver->options.waiting, &counted, &full) == ERR_OK) {
         deliver(receiver, 0, counted.bytes, arrived, command, message);
