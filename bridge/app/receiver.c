@@ -1,6 +1,5 @@
 #include "app/receiver.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -175,6 +174,8 @@ static void deliver(struct receiver *receiver, int64_t row_id, int64_t weight, c
     mail->kind = APP_MAIL_COMMAND;
     mail->arrival = (struct arrival){.row_id = row_id, .weight = weight, .arrived = *arrived, .command = command};
     message_hash_payload(message, mail->arrival.hash);
+    bool refused = command->refusal.code != NULL && strcmp(command->refusal.code->code, "outbox_full") == 0;
+    metrics_add(METRIC_COMMANDS_REFUSED_FULL, refused ? 1 : 0);
     post(receiver, mail);
 }
 
@@ -195,12 +196,6 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
             LOG_S("hint", "reply.allow does not permit it, or a rule takes that topic"));
     }
     return command;
-}
-
-static void count_refusal(const struct failure *refusal_or_null)
-{
-    bool full = refusal_or_null != NULL && strcmp(refusal_or_null->code->code, "outbox_full") == 0;
-    metrics_add(METRIC_COMMANDS_REFUSED_FULL, full ? 1 : 0);
 }
 
 // ---- redeliveries
@@ -316,7 +311,6 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
     switch (result) {
     case OUTBOX_APPENDED:
         FAULT_POINT("after_append_commit");
-        count_refusal(refuse_with);
         say_if_without_dup(receiver, message);
         deliver(receiver, id, refuse_with == NULL ? counted.bytes : 0, arrived, command, message);
         return;
@@ -346,7 +340,6 @@ static void refuse_in_memory(struct receiver *receiver, const struct rule *rule,
             LOG_S("hint", "more QoS 0 commands are refused than replies can be sent, so nobody is told; use QoS 1"));
         return;
     }
-    count_refusal(refuse_with);
     deliver(receiver, 0, 0, arrived, map(receiver, rule, message, arrived, refuse_with), message);
 }
 
