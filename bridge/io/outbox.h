@@ -44,6 +44,7 @@ struct outbox_row {
     char *refusal;          // error code of a refusal made on arrival, or NULL
     char *plan;             // what the command was mapped to, or NULL
     char *reply;            // final reply and where it goes, or NULL
+    char *note;             // of its first call that is not DONE and has one, or NULL
 };
 void outbox_row_clear(struct outbox_row *row);
 
@@ -100,7 +101,8 @@ void outbox_stage_state(struct outbox *outbox, int64_t id, enum outbox_state sta
 // REPLIED with the reply's bytes. Payload and user properties are dropped (they are needed no more).
 void outbox_stage_reply(struct outbox *outbox, int64_t id, const char *reply);
 void outbox_stage_delete(struct outbox *outbox, int64_t id);
-// State and note of one call of a command with several calls; `note` is the caller's text (outcome) or NULL.
+// State and note of one call; `note` is the caller's text or NULL. Of a command with one call only the note counts, as
+// its own state is the call's.
 void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum outbox_state state, const char *note);
 // For duplicates: the command's key (rule-independent: topic and id) and the hash of its payload.
 void outbox_stage_key(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32]);
