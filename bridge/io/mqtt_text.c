@@ -129,7 +129,10 @@ void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, c
     } else if (strstr(message, "timeout") != NULL) {
         snprintf(out, size, "no answer within %d s", link->mqtt->connect_timeout_s);
     } else {
-        snprintf(out, size, "no connection to %s port %d: refused or cut", url->host, url->port);
+        const char *more = url->websocket ? ", or the answer to the WebSocket handshake came in pieces, which the MQTT "
+                                            "library cannot read"
+                                          : "";
+        snprintf(out, size, "no connection to %s port %d: refused or cut%s", url->host, url->port, more);
     }
     last_alert[0] = '\0';
     name_failed = false;
