@@ -17,6 +17,7 @@ struct entry_call {
     int tries;               // of this process, for the backoff
     bool time_corrected;     // tried again with the platform's time
     bool secret_read_again;  // tried again with another secret
+    bool refusal_doubted;    // tried again as its refusal came right after throttling
     bool connecting;         // its last attempt was given up at the deadline, before it was sent
     struct failure last;     // of the last attempt, if it was not the end
     struct call_outcome outcome;

@@ -100,6 +100,8 @@ static void prepare(struct link *link)
         .outbox = options->outbox,
         .share = options->config->mqtt.share,
         .fence_topic = options->fence_topic,
+        .client_id = options->config->mqtt.client_id,
+        .brings_retained_again = options->config->mqtt.version == CONFIG_MQTT_3_1_1,
     };
     link->commands.name = "commands";
     link->replies.name = "replies";

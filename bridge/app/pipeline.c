@@ -296,14 +296,18 @@ static void reject_stopping(struct pipeline *pipeline, struct entry *entry, cons
 
 void pipeline_accept(struct pipeline *pipeline, struct arrival *arrival, const struct moment *now)
 {
-    struct entry *entry = entry_create(arrival);
+    pipeline_take(pipeline, entry_create(arrival), arrival->hash, now);
+}
+
+void pipeline_take(struct pipeline *pipeline, struct entry *entry, const unsigned char *hash, const struct moment *now)
+{
     pipeline_add(pipeline, entry);
     if (entry->command->redelivery_of != 0) {
         answer_redelivery(pipeline, entry, now);
         return;
     }
     entry->keep_done = pipeline_may_be_redelivered(pipeline, entry);
-    if (entry->command->id_given && answer_duplicate(pipeline, entry, arrival->hash, now)) {
+    if (entry->command->id_given && answer_duplicate(pipeline, entry, hash, now)) {
         return;
     }
     if (entry->command->refusal.code != NULL) {

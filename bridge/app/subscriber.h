@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "app/connection.h"
+#include "app/granted.h"
 #include "app/receiver.h"
 #include "core/mapping.h"
 #include "core/topic.h"
@@ -28,6 +29,8 @@ struct subscriber_options {
     struct outbox *outbox;
     const char *share; // group name, or ""
     const char *fence_topic;
+    const char *client_id;
+    bool brings_retained_again; // MQTT 3.1.1: each SUBSCRIBE does
 };
 
 struct subscriber {
@@ -38,7 +41,9 @@ struct subscriber {
     struct subscription_set before; // in force when the broker queued for us
     struct subscription_set made;   // all that the session may hold
     struct subscription_set left;   // `made` as the process before left it
+    struct granted granted;         // what is not subscribed again
     bool is_unsettled;              // `left` is to be brought into force first
+    bool cannot_share;              // the broker has no shared subscriptions
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
     bool fence_readable;   // the fence's own filter was granted
