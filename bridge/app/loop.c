@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 #include "app/pipeline.h"
 #include "app/platform.h"
 #include "app/receiver.h"
+#include "app/signals.h"
 #include "app/waiting.h"
 #include "base/buf.h"
 #include "base/crypto.h"
@@ -169,22 +168,6 @@ static int fail(const char *what, enum err err, const struct diag *diag)
     return exit_code(err);
 }
 
-// True if the process is to stop. There is no reload yet; a restart takes up a new configuration and loses nothing.
-static bool read_signals(struct loop *loop)
-{
-    bool stop = false;
-    struct signalfd_siginfo info;
-    while (read(loop->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP) {
-            LOG(LOG_WARN, "sighup_ignored",
-                LOG_S("hint", "the configuration is not read again while it runs; restart to take a new one"));
-        } else {
-            stop = true;
-        }
-    }
-    return stop;
-}
-
 // A full disk, or a program that holds the file, can be gone later: that is waited for here, as a service manager would
 // give up starting what ends at once. ERR_UNAVAILABLE: the process is to stop.
 static enum err open_outbox_in_time(struct loop *loop, struct diag *diag)
@@ -196,7 +179,7 @@ static enum err open_outbox_in_time(struct loop *loop, struct diag *diag)
         health_tell_intake(&loop->health, NULL, &loop->intake, now_ms);
         struct pollfd signals = {.fd = loop->signals, .events = POLLIN};
         (void)poll(&signals, 1, (int)intake_wait_ms(&loop->intake, now_ms));
-        if (read_signals(loop)) {
+        if (signals_ask_stop(loop->signals)) {
             return err;
         }
     }
@@ -233,19 +216,6 @@ static int open_all(struct loop *loop)
     loop->operator=(struct operator){.outbox = loop->outbox, .pipeline = loop->pipeline};
     err = pipeline_restore(loop->pipeline, &now, &diag);
     return err == ERR_OK ? EX_OK : fail("outbox", err, &diag);
-}
-
-static void open_signals(struct loop *loop)
-{
-    sigset_t wanted;
-    sigemptyset(&wanted);
-    sigaddset(&wanted, SIGTERM);
-    sigaddset(&wanted, SIGINT);
-    sigaddset(&wanted, SIGHUP);
-    // Before any thread starts, so that all inherit it.
-    pthread_sigmask(SIG_BLOCK, &wanted, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    loop->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static void drain_unhandled(struct loop *loop)
@@ -343,7 +313,7 @@ static void begin_stop(struct loop *loop, const struct moment *now)
 
 static void take_signals(struct loop *loop, const struct moment *now)
 {
-    if (!read_signals(loop)) {
+    if (!signals_ask_stop(loop->signals)) {
         return;
     }
     if (loop->state == LOOP_RUNNING) {
@@ -486,11 +456,11 @@ static void turn(struct loop *loop, int64_t *wait_ms)
 
 int loop_run(const struct config *config, const struct mapping *mapping)
 {
-    struct loop loop = {.config = config, .mapping = mapping, .fence_topic = make_fence_topic(config)};
+    struct loop loop = {
+        .config = config, .mapping = mapping, .fence_topic = make_fence_topic(config), .signals = signals_open()};
     struct intake_limits limits = {.refused_reserve = REFUSED_RESERVE,
                                    .max_commands = config->outbox.max_commands,
                                    .max_bytes = config->outbox.max_bytes};
-    open_signals(&loop);
     health_init(&loop.health, config);
     intake_init(&loop.intake, &limits);
     loop.code = open_all(&loop);

@@ -98,9 +98,7 @@ static void restore_replied(struct pipeline *pipeline, struct entry *entry, cons
 
 static int64_t count_waiting(struct pipeline *pipeline, const struct outbox_row *row, const struct command *command)
 {
-    struct waiting_command counted = {
-        .rule = command->rule,
-        .bytes = (int64_t)(strlen(row->message.topic) + row->message.payload_len + strlen(row->plan))};
+    struct waiting_command counted = waiting_weigh(&row->message, command, row->plan);
     waiting_restore(pipeline->options.waiting, &counted);
     return counted.bytes;
 }

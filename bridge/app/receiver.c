@@ -1,6 +1,5 @@
 #include "app/receiver.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,8 +11,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-
-#define MEMORY_OVERHEAD 512 // of a command in memory, beside its texts
 
 struct receiver {
     struct receiver_options options;
@@ -177,6 +174,8 @@ static void deliver(struct receiver *receiver, int64_t row_id, int64_t weight, c
     mail->kind = APP_MAIL_COMMAND;
     mail->arrival = (struct arrival){.row_id = row_id, .weight = weight, .arrived = *arrived, .command = command};
     message_hash_payload(message, mail->arrival.hash);
+    bool refused = command->refusal.code != NULL && strcmp(command->refusal.code->code, "outbox_full") == 0;
+    metrics_add(METRIC_COMMANDS_REFUSED_FULL, refused ? 1 : 0);
     post(receiver, mail);
 }
 
@@ -197,20 +196,6 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
             LOG_S("hint", "reply.allow does not permit it, or a rule takes that topic"));
     }
     return command;
-}
-
-static struct waiting_command weigh(const struct message *message, const struct command *command, const char *plan)
-{
-    int64_t bytes = (int64_t)(strlen(message->topic) + strlen(plan));
-    return message->qos == 0
-               ? (struct waiting_command){.rule = command->rule, .in_memory = true, .bytes = bytes + MEMORY_OVERHEAD}
-               : (struct waiting_command){.rule = command->rule, .bytes = bytes + (int64_t)message->payload_len};
-}
-
-static void count_refusal(const struct failure *refusal_or_null)
-{
-    bool full = refusal_or_null != NULL && strcmp(refusal_or_null->code->code, "outbox_full") == 0;
-    metrics_add(METRIC_COMMANDS_REFUSED_FULL, full ? 1 : 0);
 }
 
 // ---- redeliveries
@@ -310,7 +295,7 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
     bool by_content = receiver->options.redelivery_by_content && atomic_load(&receiver->before_fence);
     struct command *command = map(receiver, rule, message, arrived, refuse_with);
     AUTO_FREE char *plan = command_encode(command);
-    struct waiting_command counted = weigh(message, command, plan);
+    struct waiting_command counted = waiting_weigh(message, command, plan);
     struct failure over_share = {0};
     if (refuse_with == NULL && waiting_enter(receiver->options.waiting, &counted, &over_share) != ERR_OK) {
         command_free(command);
@@ -326,7 +311,6 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
     switch (result) {
     case OUTBOX_APPENDED:
         FAULT_POINT("after_append_commit");
-        count_refusal(refuse_with);
         say_if_without_dup(receiver, message);
         deliver(receiver, id, refuse_with == NULL ? counted.bytes : 0, arrived, command, message);
         return;
@@ -356,7 +340,6 @@ static void refuse_in_memory(struct receiver *receiver, const struct rule *rule,
             LOG_S("hint", "more QoS 0 commands are refused than replies can be sent, so nobody is told; use QoS 1"));
         return;
     }
-    count_refusal(refuse_with);
     deliver(receiver, 0, 0, arrived, map(receiver, rule, message, arrived, refuse_with), message);
 }
 
@@ -370,7 +353,7 @@ static void keep_in_memory(struct receiver *receiver, const struct rule *rule, c
     struct failure full = {0};
     struct command *command = map(receiver, rule, message, arrived, NULL);
     AUTO_FREE char *plan = command_encode(command);
-    struct waiting_command counted = weigh(message, command, plan);
+    struct waiting_command counted = waiting_weigh(message, command, plan);
     counted.in_memory = true;
     if (waiting_enter(receiver->options.waiting, &counted, &full) == ERR_OK) {
         deliver(receiver, 0, counted.bytes, arrived, command, message);

@@ -6,7 +6,8 @@
 
 #include "base/mem.h"
 
-#define SLOTS 1024
+#define SLOTS           1024
+#define MEMORY_OVERHEAD 512 // of a command in memory, beside its texts
 
 struct sum {
     int64_t commands;
@@ -48,6 +49,15 @@ void waiting_destroy(struct waiting *waiting)
     }
     pthread_mutex_destroy(&waiting->mutex);
     free(waiting);
+}
+
+struct waiting_command waiting_weigh(const struct message *message, const struct command *command, const char *plan)
+{
+    bool in_memory = message->qos == 0;
+    size_t besides = in_memory ? MEMORY_OVERHEAD : message->payload_len;
+    return (struct waiting_command){.rule = command->rule,
+                                    .in_memory = in_memory,
+                                    .bytes = (int64_t)(strlen(message->topic) + strlen(plan) + besides)};
 }
 
 // FNV-1a.

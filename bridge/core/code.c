@@ -50,7 +50,7 @@ static const struct error_code codes[] = {
     {"no_devices", "The list of devices is empty", SOURCE_BRIDGE, false, NULL},
     {"request_too_large", "The request would be too large for the platform", SOURCE_BRIDGE, false, NULL},
     {"outbox_full", "The bridge's queue is full", SOURCE_BRIDGE, true,
-     "try again later; see outbox.max_commands and outbox.max_bytes"},
+     "send it again later; see outbox.max_commands, outbox.max_bytes and outbox.max_share"},
     {"dropped_by_operator", "An operator dropped the command", SOURCE_BRIDGE, false, NULL},
     {"bridge_stopping", "The bridge is being stopped", SOURCE_BRIDGE, true,
      "send it again when the bridge is back; a QoS 1 command would have waited"},

@@ -32,6 +32,7 @@ struct outbox_options {
     int64_t max_commands;    // rows in QUEUED, SENT or REPLIED, but for refused ones
     int64_t max_bytes;       // sum of messages (with properties), plans and replies of the rows in these states
     int64_t refused_reserve; // further rows without payload, for refusals made on arrival
+    bool is_tool;            // opened for a moment by another program than the service
 };
 
 // One stored command. In results everything is owned by the row (outbox_row_clear).
@@ -50,7 +51,7 @@ void outbox_row_clear(struct outbox_row *row);
 // Opens or creates the file. ERR_NEWER: written by a newer major schema version, nothing was changed. A damaged file is
 // set aside as PATH.damaged-TIME, what is readable of it is saved into a new one, and *damaged_or_null gets a sentence
 // about it. ERR_IO: it may not be opened or written; ERR_UNAVAILABLE: it cannot be written now, but perhaps later (the
-// disk is full or fails, another program writes it); ERR_REFUSED: another process has it open. The diag says what and
+// disk is full or fails, another program writes it, a tool has it open); ERR_REFUSED: another process has it open. The diag says what and
 // what to do.
 enum err outbox_open(const struct outbox_options *options, struct outbox **out, struct diag *damaged_or_null,
                      struct diag *diag) MUST_CHECK;

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -193,6 +195,21 @@ def test_a_hangup_before_it_runs_is_ignored_too(empty_home: Home, machine: Machi
     empty_home.bridge.wait_log("event=sighup_ignored")
     machine.fill_disk(False)
     empty_home.wait_online()
+
+
+def test_a_start_waits_for_a_tool_that_has_the_outbox(empty_home: Home):
+    home = empty_home.start()
+    home.stop_bridge()
+    with open(f"{home.bridge.outbox_file}.lock", "w") as lock:  # as `thingbridge outbox drop` does for a moment
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"{os.getpid()} tool\n")
+        lock.flush()
+        home.bridge.launch()
+        home.bridge.wait_log("event=intake_closed")
+        assert f"in use by `thingbridge outbox`, process {os.getpid()}" in home.bridge.log
+        assert home.bridge.is_running
+    home.wait_online()
+    assert home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted"
 
 
 # ---- one rule, and QoS 0
