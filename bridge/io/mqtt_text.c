@@ -136,10 +136,16 @@ void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, c
         snprintf(out, size, "no answer within %d s", link->mqtt->connect_timeout_s);
     } else if (strstr(message, "TCP/TLS connect failure") != NULL) {
         snprintf(out, size, "no connection to %s port %d: refused or cut", url->host, url->port);
+    } else if (url->websocket) {
+        snprintf(
+            out, size,
+            "%s port %d ended the connection: check that it speaks WebSocket; or the answer to the WebSocket handshake "
+            "came in pieces, which the MQTT library cannot read",
+            url->host, url->port);
     } else {
         snprintf(out, size,
-                 "%s port %d ended the connection in place of an answer: check that mqtt.url fits the port "
-                 "(mqtt://, mqtts://, ws:// or wss://) and mqtt.version the broker, whose log may say more",
+                 "%s port %d ended the connection in place of an answer: check that mqtt.url fits the port (mqtt://, "
+                 "mqtts://, ws:// or wss://) and mqtt.version the broker, whose log may say more",
                  url->host, url->port);
     }
     last_alert[0] = '\0';
