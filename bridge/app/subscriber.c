@@ -269,7 +269,6 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     subscribe_all(subscriber, false);
 }
 
-<<<<<<< HEAD
 static void note_qos(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter, bool is_fence)
 {
     if (is_fence || event->reason >= subscriber->lowest_qos) {
@@ -280,7 +279,8 @@ static void note_qos(struct subscriber *subscriber, const struct mqtt_event *eve
         LOG_S("hint",
               "commands come with QoS 0: the broker keeps none while the bridge is away, and one on its way can "
               "be lost"));
-=======
+}
+
 static const char *refusal_hint(const struct subscriber *subscriber, const struct mqtt_event *event, bool is_fence)
 {
     bool is_shared = subscriber->options.share[0] != '\0' && !is_fence;
