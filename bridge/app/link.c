@@ -195,7 +195,9 @@ static void commands_lost(struct link *link, const struct mqtt_event *event, con
     if (unanswered != NULL && trial_blames_message(event)) {
         link->commands_losses++;
         if (unanswered == link->state_topic) {
-            own_topic_lost(&link->commands_state, link->commands_losses, now_ms);
+            own_topic_publish_lost(&link->commands_state, link->commands_losses, now_ms);
+        } else {
+            subscriber_lost(&link->subscriber, link->commands_losses, now_ms);
         }
     }
     link->state_under_way = false;

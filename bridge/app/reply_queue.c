@@ -231,7 +231,7 @@ static void blame(struct reply_queue *queue, struct outgoing *first, const struc
 {
     queue->losses++;
     if (first->is_own) {
-        own_topic_lost(first->owner, queue->losses, now_ms);
+        own_topic_publish_lost(first->owner, queue->losses, now_ms);
         return;
     }
     reply_queue_leave_under_way(queue, first);

@@ -134,6 +134,7 @@ void subscriber_init(struct subscriber *subscriber, const struct subscriber_opti
 
 void subscriber_clear(struct subscriber *subscriber)
 {
+    asked_clear(&subscriber->asked);
     subscription_set_free(&subscriber->plain);
     subscription_set_free(&subscriber->merged);
     subscription_set_free(&subscriber->before);
@@ -183,11 +184,34 @@ static void unsubscribe_stale(struct subscriber *subscriber)
     note_set(subscriber, NOTE_IN_FORCE, subscriber->wanted);
 }
 
+// A filter over which the broker ends the connection; the others are subscribed without it.
+static bool leave_out(struct subscriber *subscriber, const char *filter)
+{
+    int64_t until_ms = asked_paused_until_ms(&subscriber->asked, filter);
+    if (until_ms <= clock_now().boot_ms) {
+        return false;
+    }
+    if (subscriber->resume_ms == 0 || until_ms < subscriber->resume_ms) {
+        subscriber->resume_ms = until_ms;
+    }
+    if (strcmp(filter, subscriber->options.fence_topic) == 0) {
+        subscriber->fence_is_left_out = true;
+        subscriber->answers_due++;
+    } else {
+        subscriber->refused++;
+    }
+    return true;
+}
+
 static void subscribe_one(struct subscriber *subscriber, const char *filter, uint32_t id, size_t index)
 {
     struct diag diag;
+    if (leave_out(subscriber, filter)) {
+        return;
+    }
     if (mqtt_subscribe(subscriber->options.commands->mqtt, filter, 1, id, index + 1, &diag) == ERR_OK) {
         subscriber->answers_due++;
+        asked_add(&subscriber->asked, filter);
         return;
     }
     subscriber->refused++;
@@ -202,22 +226,42 @@ static void tell_cannot_share(struct subscriber *subscriber)
     LOG(LOG_ERROR, "mqtt_share_unsupported", LOG_S("share", subscriber->options.share), LOG_S("hint", SHARE_HINT));
 }
 
+static void subscribe_next(struct subscriber *subscriber)
+{
+    size_t index = subscriber->next++;
+    if (index == subscriber->wanted->count) {
+        subscribe_one(subscriber, subscriber->options.fence_topic, 0, index);
+        return;
+    }
+    const struct subscription *item = &subscriber->wanted->items[index];
+    AUTO_FREE char *full = shared(subscriber, item->filter);
+    if (!subscriber->cannot_share && !granted_holds(&subscriber->granted, full)) {
+        subscribe_one(subscriber, full, subscriber->with_ids ? item->id : 0, index);
+    }
+}
+
+// After a loss that left a SUBACK due one at a time, so that the next loss shows which filter it was.
+static void subscribe_more(struct subscriber *subscriber)
+{
+    while (subscriber->next <= subscriber->wanted->count &&
+           (!subscriber->asked.is_careful || asked_first(&subscriber->asked) == NULL)) {
+        subscribe_next(subscriber);
+    }
+}
+
 static void subscribe_all(struct subscriber *subscriber, bool with_ids)
 {
     subscriber->answers_due = 0;
     subscriber->refused = 0;
     subscriber->lowest_qos = 1;
+    subscriber->resume_ms = 0;
+    subscriber->next = 0;
+    subscriber->with_ids = with_ids;
+    asked_begin(&subscriber->asked);
     if (subscriber->cannot_share) {
         tell_cannot_share(subscriber);
     }
-    for (size_t i = 0; i < subscriber->wanted->count && !subscriber->cannot_share; i++) {
-        const struct subscription *item = &subscriber->wanted->items[i];
-        AUTO_FREE char *full = shared(subscriber, item->filter);
-        if (!granted_holds(&subscriber->granted, full)) {
-            subscribe_one(subscriber, full, with_ids ? item->id : 0, i);
-        }
-    }
-    subscribe_one(subscriber, subscriber->options.fence_topic, 0, subscriber->wanted->count);
+    subscribe_more(subscriber);
 }
 
 static void subscribe_to(struct subscriber *subscriber, const struct subscription_set *wanted)
@@ -319,6 +363,14 @@ static void note_granted(struct subscriber *subscriber, const struct mqtt_event 
     }
 }
 
+static void note_asked(struct subscriber *subscriber, const char *filter, bool is_fence)
+{
+    AUTO_FREE char *full = is_fence ? mem_strdup(filter) : shared(subscriber, filter);
+    if (!is_fence || !subscriber->fence_is_left_out) {
+        asked_answered(&subscriber->asked, full);
+    }
+}
+
 void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event)
 {
     size_t index = (size_t)event->cookie - 1;
@@ -327,9 +379,13 @@ void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event 
         subscriber->answers_due--;
     }
     const char *filter = is_fence ? subscriber->options.fence_topic : subscriber->wanted->items[index].filter;
+    note_asked(subscriber, filter, is_fence);
+    subscribe_more(subscriber);
     note_answer(subscriber, event, filter, is_fence);
     note_granted(subscriber, event, filter);
-    bool no_fence_can_come = subscriber->answers_due == 0 && !subscriber->fence_readable;
+    bool all_answered = subscriber->answers_due == 0;
+    subscriber->asked.is_careful = subscriber->asked.is_careful && !all_answered;
+    bool no_fence_can_come = all_answered && !subscriber->fence_readable;
     if (subscriber->is_unsettled && no_fence_can_come) {
         settle(subscriber);
     }
@@ -430,24 +486,49 @@ static void run_contact(struct subscriber *subscriber, const struct moment *now)
     }
 }
 
+// Whoever waits for the fence is told that none comes, as if the broker had refused it.
+static void refuse_fence_if_left_out(struct subscriber *subscriber)
+{
+    if (subscriber->fence_is_left_out) {
+        struct mqtt_event event = {.kind = MQTT_SUBSCRIBE_FAILED,
+                                   .cookie = subscriber->wanted->count + 1,
+                                   .text = "the broker ends the connection over it"};
+        subscriber_answered(subscriber, &event);
+        subscriber->fence_is_left_out = false;
+    }
+}
+
+// All is subscribed anew: if the broker still ends the connection, the pause that follows is longer.
+static void resume_if_due(struct subscriber *subscriber, int64_t now_ms)
+{
+    bool is_due = subscriber->resume_ms > 0 && now_ms >= subscriber->resume_ms;
+    if (is_due && subscriber->options.commands->state == CONNECTION_UP) {
+        subscriber->resume_ms = 0;
+        connection_renew(subscriber->options.commands);
+    }
+}
+
 int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent)
 {
     run_contact(subscriber, now);
+    refuse_fence_if_left_out(subscriber);
+    resume_if_due(subscriber, now->boot_ms);
     bool was_under_way = subscriber->fence_sent_ms != 0;
     int64_t wait_ms = run_fence(subscriber, now->boot_ms, held_until_ms);
     *sent = !was_under_way && subscriber->fence_sent_ms != 0;
-    return wait_ms;
+    int64_t resume_ms = subscriber->resume_ms > 0 ? subscriber->resume_ms - now->boot_ms : INT64_MAX;
+    resume_ms = resume_ms > 0 ? resume_ms : 0;
+    return resume_ms < wait_ms ? resume_ms : wait_ms;
 }
 
-// SUBACKs come in the order of the SUBSCRIBEs, the fence's last.
 const char *subscriber_unanswered(const struct subscriber *subscriber)
 {
-    size_t index = subscriber->wanted->count + 1 - subscriber->answers_due;
-    if (subscriber->answers_due == 0) {
-        return NULL;
-    }
-    return index < subscriber->wanted->count ? subscriber->wanted->items[index].filter
-                                             : subscriber->options.fence_topic;
+    return asked_first(&subscriber->asked);
+}
+
+void subscriber_lost(struct subscriber *subscriber, uint64_t loss, int64_t now_ms)
+{
+    asked_lost(&subscriber->asked, loss, now_ms);
 }
 
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now)

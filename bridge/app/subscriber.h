@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/asked.h"
 #include "app/connection.h"
 #include "app/granted.h"
 #include "app/receiver.h"
@@ -46,12 +47,17 @@ struct subscriber {
     bool cannot_share;              // the broker has no shared subscriptions
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
-    int lowest_qos;        // that a command's subscription was granted
-    bool fence_readable;   // the fence's own filter was granted
-    bool in_force;         // the fence has come back on this connection
-    bool fence_acked;      // the broker has it, so the replies connection lives
-    int64_t fence_sent_ms; // 0: not under way
-    int64_t fence_due_ms;  // the next one
+    struct asked asked;
+    size_t next; // the first that was not asked for yet; after the wanted ones comes the fence's
+    bool with_ids;
+    int64_t resume_ms;      // when a filter that is left out on this connection may be asked for again; 0: none is
+    bool fence_is_left_out; // and its answer, a refusal of our own, is still to be taken
+    int lowest_qos;         // that a command's subscription was granted
+    bool fence_readable;    // the fence's own filter was granted
+    bool in_force;          // the fence has come back on this connection
+    bool fence_acked;       // the broker has it, so the replies connection lives
+    int64_t fence_sent_ms;  // 0: not under way
+    int64_t fence_due_ms;   // the next one
     struct moment noted_contact;
 };
 
@@ -69,6 +75,8 @@ bool subscriber_take_fence(struct subscriber *subscriber, int64_t now_ms);
 // Sends the fence (not before `held_until_ms`) and watches for it; returns the milliseconds until it must be called
 // again. *sent: the fence was handed to the broker.
 int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent);
+// The connection was lost, and a SUBACK was due.
+void subscriber_lost(struct subscriber *subscriber, uint64_t loss, int64_t now_ms);
 // The first filter whose SUBACK has not come; NULL if all have.
 const char *subscriber_unanswered(const struct subscriber *subscriber);
 // Notes the moment of a clean stop.
