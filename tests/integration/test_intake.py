@@ -305,3 +305,25 @@ def test_what_nobody_can_be_told_of_is_counted(empty_home: Home, proxies: Any):
     assert counters["commands_received"] >= 6000 - 100
     assert counters["dropped"] + counters["refused_full"] + 5 >= counters["commands_received"] - 5
     assert counters["dropped"] > 0
+
+
+# ---- the gap is an absence
+
+
+def test_what_waited_for_too_long_at_the_broker_does_not_run(empty_home: Home, machine: Machine):
+    home = empty_home
+    launch(home, machine)
+    home.wait_online()
+    machine.fill_disk(True)
+    home.client.publish("home/hall-lamp-1/any", {"$id": "closes", "$expire": "10m"})
+    home.bridge.wait_log("event=intake_closed")
+    home.wait_offline()
+    home.client.publish("home/hall-lamp-1/any", {"$id": "late", "$expire": "1s"})
+    already = len(closings(home, "unwritable"))
+    wait_until(lambda: len(closings(home, "unwritable")) >= already + 3, 60, "attempts that take longer than a second")
+    machine.fill_disk(False)
+    assert home.client.wait_reply("closes")["status"] == "accepted"
+    assert home.client.wait_reply("late")["status"] == "expired"
+    home.wait_online()
+    assert home.platform.executed("hall-lamp-1") == 1
+    assert home.client.command("home/hall-lamp-1/any", {"$expire": "10s"})["status"] == "accepted"
