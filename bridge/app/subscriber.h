@@ -43,6 +43,7 @@ struct subscriber {
     struct subscription_set left;   // `made` as the process before left it
     struct granted granted;         // what is not subscribed again
     bool is_unsettled;              // `left` is to be brought into force first
+    bool cannot_share;              // the broker has no shared subscriptions
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
     bool fence_readable;   // the fence's own filter was granted

@@ -228,6 +228,7 @@ class Steps:
             self.build("fuzz", "fuzzers"),
             self.fuzz(),
             self.build("release", "thingbridge", "bench_load", "bench_mapping"),
+            self.pytest("release", "tests/release", is_quick=False, preset="release"),
             self.crash(),
             self.pytest("demo", "tests/demo", is_quick=False),
             self.bench(),
