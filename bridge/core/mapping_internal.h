@@ -147,7 +147,8 @@ struct loader {
     const struct mapping_options *options;
     const struct group *groups;
     size_t group_count;
-    bool groups_unknown; // not all that define some could be read
+    const struct json_object *group_names; // the same names as members
+    bool groups_unknown;                   // not all that define some could be read
     struct model_shelf *models;
     struct problems *problems;
 };

@@ -384,7 +384,7 @@ static void warn_of_clearing(const struct loader *loader, const struct rule_sour
     if (rule->keys.empty == EMPTY_ACCEPT && rule->keys.retained == RETAINED_ACCEPT) {
         yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "empty"),
                      "a retained message is cleared by an empty one, and that runs this rule too: leave out "
-                     "`retained: accept`, or let senders send {}");
+                     "`empty: accept`, and let senders send {}");
     }
 }
 

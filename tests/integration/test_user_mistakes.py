@@ -320,7 +320,7 @@ def test_typographic_quotes_around_a_text_are_told(tmp_path: Path, quotes: str):
 
 
 def test_typographic_quotes_inside_a_text_or_in_straight_ones_are_meant(tmp_path: Path):
-    args = "{a: say “hello” to it, b: \"“white”\"}"
+    args = "{a: say “hello” to it, b: say “hello”, c: \"“white”\"}"
     assert told_of_rules(tmp_path, HEAD + rule(f"invoke: {{identifier: Set, device: lamp, args: {args}}}")) == []
 
 
@@ -398,7 +398,7 @@ def test_braces_that_are_no_template_are_left_alone(tmp_path: Path, value: str):
         ("devices: [c, group.downstairs]", "warning", 'the devices of the group are "${group.downstairs}"'),
         ("device: '${device | int}'", "error", "add | string"),
         ("devices: ['${device | int}']", "error", "add | string"),
-        ("device: '${payload.n | map(a=1,b=2)}'", "error", "add | string"),
+        ("device: '${payload.n | map(a=1,b=2)}'", "error", "not integer 1: add | string"),
     ],
 )
 def test_what_gives_no_device_is_told(tmp_path: Path, invoke: str, severity: str, words: str):
