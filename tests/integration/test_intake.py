@@ -13,7 +13,7 @@ from typing import Any, Iterator
 import pytest
 
 from crash.machine import Machine
-from harness.home import Home
+from harness.home import Home, rule
 from harness.network import MarkedProxy, TcpProxy
 from simulator.client import wait_until
 
@@ -246,7 +246,8 @@ def test_one_rule_cannot_fill_the_queue_for_all(empty_home: Home, hanging: TcpPr
 
 
 def test_the_share_counts_what_an_earlier_process_left(empty_home: Home, hanging: TcpProxy):
-    home = start_hanging(empty_home, hanging, max_commands=10)
+    rules = [rule("any", "home/{device}/any", "Any", args={}, idempotent=True)]  # what was sent waits again
+    home = start_hanging(empty_home, hanging, rules, max_commands=10)
     for number in range(5):
         home.client.publish("home/lamp-0001/any", {"$id": f"flood-{number}", "$expire": "10m"})
     home.crash_bridge()
