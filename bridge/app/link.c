@@ -344,6 +344,7 @@ void link_stop_commands(struct link *link, const struct moment *now)
         subscriber_note_stop(&link->subscriber, now);
     }
     publish_state(link, "offline", now->boot_ms);
+    proof_stop(&link->proof, now->boot_ms);
     link->online = false;
     connection_stop(&link->commands);
 }

@@ -205,6 +205,16 @@ def test_mqtt_over_websockets_with_tls(empty_home: Home, certificates: Certifica
         home.stop_bridge()
 
 
+def test_a_websocket_handshake_in_pieces_is_named_as_what_may_be_wrong(empty_home: Home):
+    """Paho's fault, up to 1.3.15. If it connects one day, the text and the page can go."""
+    home = empty_home
+    home.broker.start()
+    with WebsocketGateway(home.broker.port, handshake_first_bytes=60) as gateway:
+        home.make_bridge({"mqtt": {"url": f"ws://localhost:{gateway.port}/mqtt"}}).launch()
+        home.bridge.wait_log("the answer to the WebSocket handshake came in pieces", 30)
+        assert home.bridge.stop() == 0
+
+
 def test_two_bridges_with_a_name_each_live_on_one_broker(empty_home: Home):
     home = empty_home.start()
     first = home.bridge

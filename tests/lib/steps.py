@@ -163,7 +163,8 @@ class Steps:
         def work(log: Path) -> Count:
             run_logged(log, "/usr/bin/python3", "-B", "tests/lib/install_brokers.py")
             told = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("skipped: ")]
-            print("".join(f"\n    {line}" for line in told), end=" ")
+            if told:
+                print("".join(f"\n    {line}" for line in told))
             return inner.run(log)
 
         return replace(inner, run=work)
