@@ -15,6 +15,7 @@ struct target {
     const struct template_scope *scope;
     struct rule *rule;
     const struct yaml_node *node;     // `invoke` or `call`
+    const struct yaml_node *above;    // the rule that holds it
     bool checked[TOPIC_MAX_CAPTURES]; // captures that `where` holds to something
 };
 
@@ -163,13 +164,17 @@ static enum err load_devices(const struct target *target, const struct yaml_node
     return result;
 }
 
+// A key of `invoke` that is missing there is misspelt, or stands one level up.
+static bool was_told(const struct target *target, const char *key)
+{
+    return keys_misspelt(mapping_invoke_keys, target->node, key) || yaml_get(target->above, key) != NULL;
+}
+
 static enum err load_device_key(const struct target *target, const struct invoke_keys *keys)
 {
     struct rule *rule = target->rule;
     int given = (keys->device != NULL) + (keys->devices != NULL) + (keys->iot_id != NULL);
-    if (given == 0 && (keys_misspelt(mapping_invoke_keys, target->node, "device") ||
-                       keys_misspelt(mapping_invoke_keys, target->node, "devices") ||
-                       keys_misspelt(mapping_invoke_keys, target->node, "iot_id"))) {
+    if (given == 0 && (was_told(target, "device") || was_told(target, "devices") || was_told(target, "iot_id"))) {
         return ERR_SYNTAX;
     }
     if (given != 1) {
@@ -228,7 +233,7 @@ static enum err load_identifier(const struct target *target, const struct yaml_n
     if (node != NULL) {
         return load_name(target, node, NAME_IDENTIFIER, &target->rule->identifier);
     }
-    if (keys_misspelt(mapping_invoke_keys, target->node, "identifier")) {
+    if (was_told(target, "identifier")) {
         return ERR_SYNTAX;
     }
     return refuse(target, target->node, "`invoke` has no `identifier`: the service to invoke");
@@ -392,11 +397,15 @@ static enum err load_call(const struct target *target)
     return err != ERR_OK ? err : parameters_err;
 }
 
-void rule_load_target(const struct loader *loader, const struct template_scope *scope, struct rule *rule)
+void rule_load_target(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
+                      struct rule *rule)
 {
     bool is_invoke = rule->keys.invoke != NULL;
-    struct target target = {
-        .loader = loader, .scope = scope, .rule = rule, .node = is_invoke ? rule->keys.invoke : rule->keys.call};
+    struct target target = {.loader = loader,
+                            .scope = scope,
+                            .rule = rule,
+                            .node = is_invoke ? rule->keys.invoke : rule->keys.call,
+                            .above = source->rule};
     for (size_t i = 0; i < rule->where_count; i++) {
         target.checked[rule->where[i].capture] = true;
     }
