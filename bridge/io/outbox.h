@@ -189,6 +189,8 @@ void outbox_close_reader(struct outbox_reader *reader);
 // a slow reader does not make the service's log grow.
 enum err outbox_list(struct outbox_reader *reader, int64_t after, unsigned states, struct outbox_row *rows, size_t max,
                      size_t *count, struct diag *diag) MUST_CHECK;
+// The committed text of a note (outbox_stage_note), owned by the caller, or NULL.
+char *outbox_reader_note(struct outbox_reader *reader, const char *name);
 // One row with all that is stored, and its calls, as they were at one moment. ERR_MISSING: there is no such row.
 enum err outbox_show(struct outbox_reader *reader, int64_t id, struct outbox_row *row, struct outbox_call **calls,
                      size_t *count, struct diag *diag) MUST_CHECK;
