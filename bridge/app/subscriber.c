@@ -1,4 +1,4 @@
-#include "app/subscriber.h"
+#include "app/subscriber_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -184,29 +184,10 @@ static void unsubscribe_stale(struct subscriber *subscriber)
     note_set(subscriber, NOTE_IN_FORCE, subscriber->wanted);
 }
 
-// A filter over which the broker ends the connection; the others are subscribed without it.
-static bool leave_out(struct subscriber *subscriber, const char *filter)
-{
-    int64_t until_ms = asked_paused_until_ms(&subscriber->asked, filter);
-    if (until_ms <= clock_now().boot_ms) {
-        return false;
-    }
-    if (subscriber->resume_ms == 0 || until_ms < subscriber->resume_ms) {
-        subscriber->resume_ms = until_ms;
-    }
-    if (strcmp(filter, subscriber->options.fence_topic) == 0) {
-        subscriber->fence_is_left_out = true;
-        subscriber->answers_due++;
-    } else {
-        subscriber->refused++;
-    }
-    return true;
-}
-
 static void subscribe_one(struct subscriber *subscriber, const char *filter, uint32_t id, size_t index)
 {
     struct diag diag;
-    if (leave_out(subscriber, filter)) {
+    if (subscriber_leave_out(subscriber, filter)) {
         return;
     }
     if (mqtt_subscribe(subscriber->options.commands->mqtt, filter, 1, id, index + 1, &diag) == ERR_OK) {
@@ -486,49 +467,16 @@ static void run_contact(struct subscriber *subscriber, const struct moment *now)
     }
 }
 
-// Whoever waits for the fence is told that none comes, as if the broker had refused it.
-static void refuse_fence_if_left_out(struct subscriber *subscriber)
-{
-    if (subscriber->fence_is_left_out) {
-        struct mqtt_event event = {.kind = MQTT_SUBSCRIBE_FAILED,
-                                   .cookie = subscriber->wanted->count + 1,
-                                   .text = "the broker ends the connection over it"};
-        subscriber_answered(subscriber, &event);
-        subscriber->fence_is_left_out = false;
-    }
-}
-
-// All is subscribed anew: if the broker still ends the connection, the pause that follows is longer.
-static void resume_if_due(struct subscriber *subscriber, int64_t now_ms)
-{
-    bool is_due = subscriber->resume_ms > 0 && now_ms >= subscriber->resume_ms;
-    if (is_due && subscriber->options.commands->state == CONNECTION_UP) {
-        subscriber->resume_ms = 0;
-        connection_renew(subscriber->options.commands);
-    }
-}
-
 int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent)
 {
     run_contact(subscriber, now);
-    refuse_fence_if_left_out(subscriber);
-    resume_if_due(subscriber, now->boot_ms);
+    subscriber_run_left_out(subscriber, now->boot_ms);
     bool was_under_way = subscriber->fence_sent_ms != 0;
     int64_t wait_ms = run_fence(subscriber, now->boot_ms, held_until_ms);
     *sent = !was_under_way && subscriber->fence_sent_ms != 0;
     int64_t resume_ms = subscriber->resume_ms > 0 ? subscriber->resume_ms - now->boot_ms : INT64_MAX;
     resume_ms = resume_ms > 0 ? resume_ms : 0;
     return resume_ms < wait_ms ? resume_ms : wait_ms;
-}
-
-const char *subscriber_unanswered(const struct subscriber *subscriber)
-{
-    return asked_first(&subscriber->asked);
-}
-
-void subscriber_lost(struct subscriber *subscriber, uint64_t loss, int64_t now_ms)
-{
-    asked_lost(&subscriber->asked, loss, now_ms);
 }
 
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now)
