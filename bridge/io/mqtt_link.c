@@ -178,8 +178,9 @@ static void say_session_is_shorter(const struct mqtt *mqtt, MQTTProperties *said
     if (kept_s < mqtt->session_expiry_s) {
         LOG(LOG_WARN, "mqtt_session_expiry_lowered", LOG_S("client_id", mqtt->client_id), LOG_N("seconds", kept_s),
             LOG_N("asked_for", mqtt->session_expiry_s),
-            LOG_S("hint", "the broker keeps commands for this long while the bridge is away, and loses later ones: raise "
-                          "the broker's own limit"));
+            LOG_S("hint",
+                  "the broker keeps commands for this long while the bridge is away, and loses later ones: raise "
+                  "the broker's own limit"));
     }
 }
 
