@@ -152,9 +152,8 @@ def test_a_retained_command_is_not_run_when_the_bridge_comes_back(home: Home, li
     home.client.publish(TOPIC, b"", retain=True)
 
 
+@pytest.mark.only_with("ActiveMq", "Aedes")
 def test_a_broker_that_needs_another_redelivery_setting_is_named_in_the_log(empty_home: Home, line: TcpProxy):
-    if empty_home.broker.redelivery == "dup":
-        pytest.skip("the default is right for it")
     home = empty_home.start({"mqtt": {"redelivery": "dup"}})
     hold_pubacks(home, line, "seen")
     line.cut()
@@ -162,8 +161,7 @@ def test_a_broker_that_needs_another_redelivery_setting_is_named_in_the_log(empt
     wait_until(lambda: "redelivery: content" in home.bridge.log, what="the hint")
 
 
+@pytest.mark.only_with("Ejabberd-5")
 def test_a_broker_without_shared_subscriptions_is_named_in_the_log(empty_home: Home):
-    if empty_home.broker.versions[0] != 5 or empty_home.client_login["version"] != 5:
-        pytest.skip("it does not say so")
     empty_home.make_bridge({"mqtt": {"share": "group"}}).launch()
     empty_home.bridge.wait_log("this broker has no shared subscriptions")
