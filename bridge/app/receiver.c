@@ -362,7 +362,7 @@ static void log_no_rule(const struct receiver *receiver, const struct message *m
 static void take_message(struct receiver *receiver, const struct message *message)
 {
     if (message->qos > 0) {
-        outbox_count_packet(receiver->options.outbox);
+        outbox_count_packet(receiver->options.outbox, message->packet_id);
     }
     if (is_fence(receiver, message)) {
         take_fence(receiver, message);

@@ -46,6 +46,7 @@ struct subscriber {
     bool cannot_share;              // the broker has no shared subscriptions
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
+    int lowest_qos;        // that a command's subscription was granted
     bool fence_readable;   // the fence's own filter was granted
     bool in_force;         // the fence has come back on this connection
     bool fence_acked;      // the broker has it, so the replies connection lives

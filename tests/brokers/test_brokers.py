@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+
+import pytest
+
 from harness.home import Home
 from harness.network import TcpProxy
 from harness.outbox import rows, unproved
@@ -103,6 +108,26 @@ def test_commands_whose_pubacks_were_lost_with_a_kill_run_once(home: Home, line:
     assert_each_ran_once(home, ids)
 
 
+@pytest.mark.parametrize("is_killed", [False, True], ids=["lost", "killed"])
+def test_commands_without_ids_whose_pubacks_were_lost_run_once(home: Home, line: TcpProxy, is_killed: bool):
+    """Nothing but their content tells what comes again."""
+    line.hold("up")
+    for number in range(COUNT):
+        home.client.publish(TOPIC, {"number": number})
+    wait_until(lambda: are_answered(home), 60, "the answers")
+    if is_killed:
+        home.bridge.crash()
+    line.cut()
+    line.release()
+    home.wait_offline()
+    if is_killed:
+        home.start()
+    wait_executed(home, COUNT)
+    home.settle()
+    ran = Counter(json.loads(call["args"])["number"] for call in home.platform.calls(device_names=[LAMP]))
+    assert ran == Counter(range(COUNT))
+
+
 def test_an_equal_command_that_was_acknowledged_long_ago_is_no_redelivery(home: Home, line: TcpProxy):
     """Without an id, as a button sends it: one before the loss of the connection, and one after it."""
     home.client.publish(TOPIC, "{}")
@@ -125,3 +150,18 @@ def test_a_retained_command_is_not_run_when_the_bridge_comes_back(home: Home, li
     home.settle()
     assert home.platform.executed(LAMP) == 1
     home.client.publish(TOPIC, b"", retain=True)
+
+
+@pytest.mark.only_with("ActiveMq", "Aedes")
+def test_a_broker_that_needs_another_redelivery_setting_is_named_in_the_log(empty_home: Home, line: TcpProxy):
+    home = empty_home.start({"mqtt": {"redelivery": "dup"}})
+    hold_pubacks(home, line, "seen")
+    line.cut()
+    line.release()
+    wait_until(lambda: "redelivery: content" in home.bridge.log, what="the hint")
+
+
+@pytest.mark.only_with("Ejabberd-5")
+def test_a_broker_without_shared_subscriptions_is_named_in_the_log(empty_home: Home):
+    empty_home.make_bridge({"mqtt": {"share": "group"}}).launch()
+    empty_home.bridge.wait_log("this broker has no shared subscriptions")
