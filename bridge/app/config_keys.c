@@ -9,6 +9,7 @@
 #define MIB    (1024LL * 1024)
 
 static const char *const versions[] = {"5", "3.1.1", NULL};
+static const char *const redeliveries[] = {"dup", "content", NULL};
 static const char *const methods[] = {"GET", "POST", NULL};
 static const char *const algorithms[] = {"HMAC-SHA1", "HMAC-SHA256", NULL};
 static const char *const syncs[] = {"full", "normal", NULL};
@@ -37,8 +38,10 @@ static const struct key mqtt_keys[] = {
      .help = "version of MQTT"},
     {.name = "username", .type = KEY_TEXT, .offset = MQTT(username), .help = "name to log in with"},
     {.name = "password", .type = KEY_SECRET, .offset = MQTT(password), .help = "where the password is read from"},
-    {.name = "session_expiry", .type = KEY_DURATION, .offset = MQTT(session_expiry_ms), .fallback = "60s",
+    {.name = "session_expiry", .type = KEY_DURATION, .offset = MQTT(session_expiry_ms), .fallback = "1d",
      .min = SECOND, .max = 365LL * DAY, .help = "how long the broker queues for us while we are away (MQTT 5)"},
+    {.name = "redelivery", .type = KEY_CHOICE, .offset = MQTT(redelivery), .fallback = "dup", .choices = redeliveries,
+     .help = "content: for brokers that set no DUP, or deny a session that they keep"},
     {.name = "keepalive", .type = KEY_DURATION, .offset = MQTT(keepalive_ms), .fallback = "20s", .min = SECOND,
      .max = 60LL * MINUTE, .help = "longest silence on a connection before it is tested"},
     {.name = "share", .type = KEY_TEXT, .offset = MQTT(share), .fallback = "\"\"",

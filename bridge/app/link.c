@@ -91,6 +91,9 @@ static void prepare(struct link *link)
         .outbox = options->outbox,
         .share = options->config->mqtt.share,
         .fence_topic = options->fence_topic,
+        .base_topic = options->config->bridge.base_topic,
+        .username = options->config->mqtt.username,
+        .sessions_may_be_denied = options->config->mqtt.redelivery == CONFIG_REDELIVERY_CONTENT,
     };
     link->commands.name = "commands";
     link->replies.name = "replies";
@@ -160,11 +163,15 @@ static void go_offline(struct link *link)
     }
 }
 
-void link_on_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
+void link_on_commands_event(struct link *link, const struct mqtt_event *event, const struct moment *now)
 {
-    if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
-        subscriber_answered(&link->subscriber, event);
-    } else if (connection_take(&link->commands, event, now_ms)) {
+    if (fence_is_round(event)) {
+        if (subscriber_round_answered(&link->subscriber, now)) {
+            link->commands.failures = 0;
+        }
+    } else if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
+        subscriber_answered(&link->subscriber, event, now->boot_ms);
+    } else if (connection_take(&link->commands, event, now->boot_ms)) {
         go_offline(link);
         if (link->commands.state == CONNECTION_UP) {
             subscriber_connected(&link->subscriber, event);
@@ -174,18 +181,20 @@ void link_on_commands_event(struct link *link, const struct mqtt_event *event, i
 
 void link_on_replies_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
 {
-    if (event->cookie == SUBSCRIBER_FENCE_COOKIE) {
-        subscriber_fence_published(&link->subscriber, event);
+    if (event->cookie == FENCE_PUBLISH_COOKIE) {
+        fence_published(&link->subscriber.fence, event, now_ms);
     } else if (!connection_take(&link->replies, event, now_ms)) {
         reply_queue_take(&link->queue, event, now_ms);
     } else if (link->replies.state == CONNECTION_UP) {
         reply_queue_connected(&link->queue, event, link->options.config->mqtt.version == CONFIG_MQTT_5);
+    } else {
+        fence_replies_lost(&link->subscriber.fence, now_ms);
     }
 }
 
 bool link_on_fence(struct link *link, int64_t now_ms)
 {
-    if (link->commands.state != CONNECTION_UP || !subscriber_take_fence(&link->subscriber, now_ms)) {
+    if (link->commands.state != CONNECTION_UP || !subscriber_take_fence(&link->subscriber, now_ms) || link->online) {
         return false;
     }
     link->commands.failures = 0;
@@ -195,6 +204,11 @@ bool link_on_fence(struct link *link, int64_t now_ms)
     publish(&link->commands, link->state_topic, "online", true);
     LOG(LOG_INFO, "online", LOG_N("subscriptions", link->subscriber.wanted->count));
     return true;
+}
+
+void link_on_gap(struct link *link)
+{
+    fence_begin_again(&link->subscriber.fence);
 }
 
 static int64_t sooner(int64_t a, int64_t b)

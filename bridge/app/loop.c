@@ -101,6 +101,7 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .max_payload = loop->config->limits.payload,
         .max_memory_commands = loop->config->outbox.max_commands,
         .fence_topic = loop->fence_topic,
+        .sessions_may_be_denied = loop->config->mqtt.redelivery == CONFIG_REDELIVERY_CONTENT,
     };
     loop->receiver = receiver_create(&receiver);
     struct pipeline_options pipeline = {
@@ -251,8 +252,11 @@ static void take_mail(struct loop *loop, const struct moment *now)
                 pipeline_publish_platform(loop->pipeline);
             }
             break;
+        case APP_MAIL_GAP:
+            link_on_gap(loop->link);
+            break;
         case APP_MAIL_COMMANDS:
-            link_on_commands_event(loop->link, &item->event, now->boot_ms);
+            link_on_commands_event(loop->link, &item->event, now);
             break;
         case APP_MAIL_REPLIES:
             link_on_replies_event(loop->link, &item->event, now->boot_ms);
@@ -380,6 +384,7 @@ static void turn(struct loop *loop, int64_t *wait_ms)
 {
     bool signalled = false;
     http_poll(loop->http, (int)*wait_ms, &loop->signals, &signalled, 1);
+    receiver_beat(loop->receiver);
     struct moment now = clock_now();
     take_signals(loop, &now);
     take_mail(loop, &now);

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/pulse.h"
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -18,29 +19,36 @@
 
 struct receiver {
     struct receiver_options options;
+    struct freshness *freshness;
+    struct pulse *pulse;
     bool copies_have_ids; // Paho's thread only
-    // What comes before the fence on a resumed session may be as old as our absence. Paho's thread only.
-    int64_t absence_ms;
-    _Atomic bool fenced;
+    int64_t age_ms;       // how old the message in hand may be. Paho's thread only
     _Atomic int64_t memory_commands;
     pthread_mutex_t mutex; // guards what follows
     const struct subscription_set *before;
     const struct subscription_set *now;
-    bool has_contact;
-    struct moment contact;
-    char nonce[CRYPTO_NONCE_LEN];
 };
+
+static void beat(void *context)
+{
+    receiver_beat(context);
+}
 
 struct receiver *receiver_create(const struct receiver_options *options)
 {
     struct receiver *receiver = mem_alloc(sizeof *receiver);
+    struct moment now = clock_now();
     receiver->options = *options;
     pthread_mutex_init(&receiver->mutex, NULL);
+    receiver->freshness = freshness_create(&now);
+    receiver->pulse = pulse_create(FRESHNESS_BEAT_MS, beat, receiver);
     return receiver;
 }
 
 void receiver_destroy(struct receiver *receiver)
 {
+    pulse_destroy(receiver->pulse);
+    freshness_destroy(receiver->freshness);
     pthread_mutex_destroy(&receiver->mutex);
     free(receiver);
 }
@@ -54,40 +62,16 @@ void receiver_set_subscriptions(struct receiver *receiver, const struct subscrip
     pthread_mutex_unlock(&receiver->mutex);
 }
 
-static void leave_before(struct receiver *receiver)
+void receiver_leave_before(struct receiver *receiver)
 {
     pthread_mutex_lock(&receiver->mutex);
     receiver->before = receiver->now;
     pthread_mutex_unlock(&receiver->mutex);
 }
 
-void receiver_set_contact(struct receiver *receiver, const struct moment *contact)
+struct freshness *receiver_freshness(struct receiver *receiver)
 {
-    pthread_mutex_lock(&receiver->mutex);
-    receiver->contact = *contact;
-    receiver->has_contact = true;
-    pthread_mutex_unlock(&receiver->mutex);
-}
-
-bool receiver_contact(struct receiver *receiver, struct moment *contact)
-{
-    pthread_mutex_lock(&receiver->mutex);
-    bool known = receiver->has_contact;
-    *contact = receiver->contact;
-    pthread_mutex_unlock(&receiver->mutex);
-    return known;
-}
-
-void receiver_forgo_fence(struct receiver *receiver)
-{
-    atomic_store(&receiver->fenced, true);
-}
-
-void receiver_expect_fence(struct receiver *receiver, const char *nonce)
-{
-    pthread_mutex_lock(&receiver->mutex);
-    memcpy(receiver->nonce, nonce, sizeof receiver->nonce);
-    pthread_mutex_unlock(&receiver->mutex);
+    return receiver->freshness;
 }
 
 void receiver_memory_released(struct receiver *receiver)
@@ -108,22 +92,38 @@ static void post_event(struct receiver *receiver, enum app_mail_kind kind, const
     post(receiver, mail);
 }
 
+void receiver_note_gap(struct receiver *receiver, int64_t gap_ms)
+{
+    if (gap_ms == 0) {
+        return;
+    }
+    LOG(LOG_WARN, "process_stood_still", LOG_N("ms", gap_ms),
+        LOG_S("hint",
+              "it was stopped, or the machine was suspended or overloaded; commands that came meanwhile count as "
+              "that old"));
+    struct app_mail *mail = mem_alloc(sizeof *mail);
+    mail->kind = APP_MAIL_GAP;
+    post(receiver, mail);
+}
+
+void receiver_beat(struct receiver *receiver)
+{
+    struct moment now = clock_now();
+    receiver_note_gap(receiver, freshness_beat(receiver->freshness, &now));
+}
+
 static bool is_fence(struct receiver *receiver, const struct message *message)
 {
     return strcmp(message->topic, receiver->options.fence_topic) == 0;
 }
 
-static void take_fence(struct receiver *receiver, const struct message *message)
+static void take_fence(struct receiver *receiver, const struct message *message, const struct moment *now)
 {
-    pthread_mutex_lock(&receiver->mutex);
-    bool ours = message->payload_len == strlen(receiver->nonce) &&
-                memcmp(message->payload, receiver->nonce, message->payload_len) == 0;
-    pthread_mutex_unlock(&receiver->mutex);
-    if (ours && message->payload_len > 0) {
-        struct moment now = clock_now();
-        leave_before(receiver);
-        atomic_store(&receiver->fenced, true);
-        receiver_set_contact(receiver, &now);
+    int64_t gap_ms = 0;
+    bool ours = freshness_take_fence(receiver->freshness, message->payload, message->payload_len, now, &gap_ms);
+    receiver_note_gap(receiver, gap_ms);
+    if (ours) {
+        receiver_leave_before(receiver);
         struct app_mail *mail = mem_alloc(sizeof *mail);
         mail->kind = APP_MAIL_FENCE;
         post(receiver, mail);
@@ -181,8 +181,7 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
     char uuid[CRYPTO_UUID_LEN];
     crypto_uuid7(arrived->wall_ms, uuid);
     struct command *command = mapping_command(receiver->options.mapping, rule, message, arrived, uuid, refuse_with);
-    bool may_be_old = !atomic_load(&receiver->fenced) && !command->age_known;
-    if (may_be_old && receiver->absence_ms > command->lifetime_ms) {
+    if (!command->age_known && receiver->age_ms > command->lifetime_ms && receiver->age_ms > 0) {
         command->lifetime_ms = 0;
     }
     if (command->reply_topic_refused) {
@@ -257,9 +256,8 @@ static void keep_in_memory(struct receiver *receiver, const struct rule *rule, c
 }
 
 static void take_command(struct receiver *receiver, const struct rule *rule, const struct message *message,
-                         bool resumed)
+                         const struct moment *arrived, bool resumed)
 {
-    struct moment arrived = clock_now();
     struct failure too_large = {0};
     const struct failure *refuse_with = NULL;
     if (message->payload_len > (size_t)receiver->options.max_payload) {
@@ -268,25 +266,18 @@ static void take_command(struct receiver *receiver, const struct rule *rule, con
         refuse_with = &too_large;
     }
     metrics_add(METRIC_COMMANDS_RECEIVED, 1);
-    if (atomic_load(&receiver->fenced)) {
-        receiver_set_contact(receiver, &arrived);
-    }
     if (message->qos == 0 || FAULT_DEFECT("ack_before_commit")) {
-        keep_in_memory(receiver, rule, message, &arrived, refuse_with);
+        keep_in_memory(receiver, rule, message, arrived, refuse_with);
     } else {
         FAULT_POINT("before_append_commit");
-        store(receiver, rule, message, &arrived, resumed, refuse_with);
+        store(receiver, rule, message, arrived, resumed, refuse_with);
         FAULT_POINT("before_puback");
     }
 }
 
-static void on_message(void *context, const struct message *message, bool resumed)
+static void take_message(struct receiver *receiver, const struct message *message, const struct moment *arrived,
+                         bool resumed)
 {
-    struct receiver *receiver = context;
-    if (is_fence(receiver, message)) {
-        take_fence(receiver, message);
-        return;
-    }
     if (is_spare_copy(receiver, message)) {
         metrics_add(METRIC_COPIES_IGNORED, 1);
         return;
@@ -302,40 +293,38 @@ static void on_message(void *context, const struct message *message, bool resume
         LOG(LOG_INFO, "retained_ignored", LOG_S("topic", message->topic), LOG_S("rule", rule_name(rule)));
         return;
     }
-    take_command(receiver, rule, message, resumed);
+    take_command(receiver, rule, message, arrived, resumed);
 }
 
-// How long the broker may have kept commands for us; without a record, or with a clock that was set back, it may be any
-// time.
-static int64_t absence_ms(struct receiver *receiver)
+static void on_message(void *context, const struct message *message, bool resumed)
 {
-    struct moment contact;
-    struct moment now = clock_now();
-    if (!receiver_contact(receiver, &contact)) {
-        return INT64_MAX;
+    struct receiver *receiver = context;
+    struct moment arrived = clock_now();
+    if (is_fence(receiver, message)) {
+        take_fence(receiver, message, &arrived);
+        return;
     }
-    int64_t elapsed = clock_elapsed_ms(&contact, &now);
-    return elapsed >= 0 ? elapsed : INT64_MAX;
-}
-
-// The fence of an earlier connection may come again, and stands for nothing on this one.
-static void forget_fence(struct receiver *receiver)
-{
-    pthread_mutex_lock(&receiver->mutex);
-    receiver->nonce[0] = '\0';
-    pthread_mutex_unlock(&receiver->mutex);
+    int64_t gap_ms = 0;
+    receiver->age_ms = freshness_message(receiver->freshness, &arrived, &gap_ms);
+    receiver_note_gap(receiver, gap_ms);
+    if (message->retained && !resumed) {
+        receiver->age_ms = 0; // it comes because we have just subscribed, and is as old as its rule accepts
+    }
+    take_message(receiver, message, &arrived, resumed);
+    struct moment done = clock_now();
+    receiver_note_gap(receiver, freshness_message_done(receiver->freshness, &arrived, &done));
 }
 
 // Before any message of the new connection: a new session has new packet ids, so the record of the old one would lie.
 static void begin_session(struct receiver *receiver, const struct mqtt_event *event)
 {
     struct diag diag;
-    forget_fence(receiver);
+    struct moment now = clock_now();
+    bool may_be_kept = event->session_present || receiver->options.sessions_may_be_denied;
     receiver->copies_have_ids = event->subscription_ids;
-    receiver->absence_ms = absence_ms(receiver);
-    atomic_store(&receiver->fenced, !event->session_present);
-    if (!event->session_present) {
-        leave_before(receiver);
+    freshness_connected(receiver->freshness, may_be_kept, &now);
+    if (!may_be_kept) {
+        receiver_leave_before(receiver);
     }
     if (!event->session_present && outbox_forget_deliveries(receiver->options.outbox, &diag) != ERR_OK) {
         cannot_store(diag.text);
