@@ -46,7 +46,7 @@ static void report(const struct check *check, bool json)
                check->mapping != NULL && mapping_rule_count(check->mapping) == 1 ? "" : "s", check->files.count,
                check->files.count == 1 ? "" : "s");
     } else {
-        fprintf(stderr, "%zu error%s\n", check->problems.errors, check->problems.errors == 1 ? "" : "s");
+        problem_report_count(stderr, &check->problems);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "app/input.h"
 #include "app/ruleset.h"
 #include "app/secret.h"
+#include "app/terminal.h"
 #include "base/crypto.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -53,7 +54,7 @@ static int print_report(const struct explain *explain, struct json_object *repor
 {
     if (explain->json) {
         AUTO_FREE char *text = json_print(report);
-        puts(text);
+        terminal_print_json(stdout, text);
     } else {
         explain_print(report);
     }

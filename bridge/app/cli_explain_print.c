@@ -202,7 +202,7 @@ static void print_reply(const char *title, const struct json_object *reply_or_nu
     if (reply_or_null != NULL) {
         AUTO_FREE char *text = json_print_pretty(reply_or_null);
         heading(title);
-        puts(text);
+        terminal_print_json(stdout, text);
     }
 }
 

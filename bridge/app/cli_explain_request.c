@@ -55,15 +55,30 @@ static struct json_object *parameters_of(const char *query)
 
 // ---- curl
 
+// What a terminal would obey stands there in a form that every shell turns back.
+static void quote_bytes(struct buf *out, const char *text, size_t len)
+{
+    buf_text(out, "'\"$(printf '");
+    for (size_t i = 0; i < len; i++) {
+        buf_printf(out, "\\%03o", (unsigned char)text[i]);
+    }
+    buf_text(out, "')\"'");
+}
+
 // In single quotes nothing means anything to a shell but their end.
 static void quote(struct buf *out, const char *text)
 {
+    size_t len = strlen(text);
+    unsigned code = 0;
     buf_char(out, '\'');
-    for (; *text != '\0'; text++) {
-        if (*text == '\'') {
+    for (size_t i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+        count = str_unshowable(text + i, len - i, &code);
+        if (count > 0 && code != '\n') {
+            quote_bytes(out, text + i, count);
+        } else if (text[i] == '\'') {
             buf_text(out, "'\\''");
         } else {
-            buf_char(out, *text);
+            buf_char(out, text[i]);
         }
     }
     buf_char(out, '\'');
@@ -161,8 +176,8 @@ static enum err make_key(const struct config_platform *platform, bool with_secre
 {
     struct diag reason;
     char *secret = NULL;
-    bool readable_by_others = false;
-    if (with_secret && secret_read(&platform->access_key_secret, &secret, &readable_by_others, &reason) != ERR_OK) {
+    const char *warning = NULL;
+    if (with_secret && secret_read(&platform->access_key_secret, &secret, &warning, &reason) != ERR_OK) {
         return diag_set(diag, ERR_REFUSED, "access_key_secret of platform %s: %s", platform->name, reason.text);
     }
     *key = sign_key_create(config_algorithm_name(platform), secret != NULL ? secret : "");

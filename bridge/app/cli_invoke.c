@@ -108,7 +108,7 @@ static void print_json(const struct command *command, const struct one_call *don
     struct reply_facts facts = {
         .wall_ms = clock_now().wall_ms, .duration_ms = done->duration_ms, .attempts = done->attempts};
     AUTO_FREE char *text = reply_final(command, &done->outcome, 1, &facts);
-    puts(text);
+    terminal_print_json(stdout, text);
 }
 
 // ---- the call

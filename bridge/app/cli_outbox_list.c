@@ -53,7 +53,7 @@ static bool print_view(void *context, const struct outbox_view *view)
     if (listing->json) {
         AUTO_JSON struct json_object *map = outbox_view_json(view);
         AUTO_FREE char *text = json_print(map);
-        puts(text);
+        terminal_print_json(stdout, text);
     } else {
         if (listing->count == 0) {
             outbox_view_print_head(stdout);

@@ -5,6 +5,7 @@
 
 #include "app/cli_outbox_internal.h"
 #include "app/drop.h"
+#include "app/terminal.h"
 #include "base/mem.h"
 
 #define ANSWER_MS 5000
@@ -25,7 +26,7 @@ static int report(enum outbox_verb verb, int64_t number, bool done, const struct
         json_put(map, "done", json_new_bool(done));
         json_put_text(map, "detail", told->text);
         AUTO_FREE char *text = json_print(map);
-        puts(text);
+        terminal_print_json(stdout, text);
     } else if (done) {
         puts(told->text);
     }

@@ -258,7 +258,7 @@ static void print_facts(const struct stored *stored, bool json)
     AUTO_JSON struct json_object *map = all_facts(stored);
     if (json) {
         AUTO_FREE char *text = json_print_pretty(map);
-        puts(text);
+        terminal_print_json(stdout, text);
         return;
     }
     struct text_writer writer = {.indent = 0, .mark = ""};

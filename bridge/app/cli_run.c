@@ -1,4 +1,5 @@
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -32,15 +33,27 @@ static int run_with(struct config *config, struct mapping_files *files, const ch
                  config_load_own_mappings(config, files, problems) == ERR_OK &&
                  config_build_mapping(config, files, &mapping, problems) == ERR_OK;
     bool errors = report(config, files, problems);
+    if (ready && !errors) {
+        config_fingerprint(config, files);
+    }
     mapping_files_clear(files);
     if (!ready || errors) {
-        fputs("thingbridge: not started; mend the errors above, `thingbridge check` shows them again\n", stderr);
+        fputs("thingbridge: not started; correct the errors above, `thingbridge check` shows them again\n", stderr);
         return EX_CONFIG;
     }
     log_setup((enum log_level)config->log.level, (enum log_format)config->log.format);
     int code = loop_run(config, mapping);
     mapping_destroy(mapping);
     return code;
+}
+
+// It would end a process that does not await it; the loop takes it when it runs.
+static void hold_sighup(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 int cli_run(int argc, char **argv)
@@ -64,6 +77,7 @@ int cli_run(int argc, char **argv)
         return EX_USAGE;
     }
     secret_hide_memory();
+    hold_sighup();
     struct config config = {0};
     struct mapping_files files = {0};
     struct problems problems = {0};

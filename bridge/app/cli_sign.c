@@ -8,6 +8,7 @@
 #include "app/config.h"
 #include "app/problem_report.h"
 #include "app/secret.h"
+#include "app/terminal.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/json.h"
@@ -92,7 +93,7 @@ static void show(const struct signature_stages *stages, bool json)
     json_put_text(map, "string_to_sign", stages->string_to_sign.data);
     json_put_text(map, "signature", stages->signature.data);
     AUTO_FREE char *text = json_print(map);
-    puts(text);
+    terminal_print_json(stdout, text);
 }
 
 static int read_arguments(int count, char **arguments, struct parameters *parameters)
@@ -125,7 +126,7 @@ static int sign_with(const struct sign_request_options *options, const struct se
                      const struct config_platform *platform_or_null, struct parameters *parameters)
 {
     char *secret = NULL;
-    bool readable = false;
+    const char *warning = NULL;
     struct diag diag;
     const char *algorithm = options->algorithm;
     if (algorithm == NULL) {
@@ -135,7 +136,7 @@ static int sign_with(const struct sign_request_options *options, const struct se
     if (method == NULL) {
         method = platform_or_null != NULL ? config_method_name(platform_or_null) : "GET";
     }
-    if (secret_read(source, &secret, &readable, &diag) != ERR_OK) {
+    if (secret_read(source, &secret, &warning, &diag) != ERR_OK) {
         fprintf(stderr, "thingbridge sign: %s\n", diag.text);
         return EX_NOPERM;
     }

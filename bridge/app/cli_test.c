@@ -134,7 +134,7 @@ static void print_json(const struct suite *suite)
     json_put(map, "failed", json_new_int((int64_t)suite->failed));
     json_put(map, "tests", json_ref(suite->report));
     AUTO_FREE char *text = json_print(map);
-    puts(text);
+    terminal_print_json(stdout, text);
 }
 
 static void run_all(struct suite *suite)

@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/mapping.h"
 
 #define ENV_PREFIX    "THINGBRIDGE_"
 #define ENV_MAX_LEVEL 8
@@ -44,6 +45,20 @@ static size_t split_env_name(char *name, const char *path[ENV_MAX_LEVEL])
     return count;
 }
 
+// The variable's name with "__" where one '_' stands between two levels; NULL if it is right, or of no key at all.
+static char *find_meant(const char *name)
+{
+    AUTO_FREE char *found = keys_find_joined(config_keys, name);
+    if (found == NULL || strcmp(found, name) == 0) {
+        return NULL;
+    }
+    char *meant = mem_printf(ENV_PREFIX "%s", found);
+    for (char *c = meant; *c != '\0'; c++) {
+        *c = (char)toupper((unsigned char)*c);
+    }
+    return meant;
+}
+
 static void override_from(const char *variable, struct yaml_document **document, struct problems *problems)
 {
     const char *equals = strchr(variable, '=');
@@ -51,6 +66,12 @@ static void override_from(const char *variable, struct yaml_document **document,
     AUTO_FREE char *source = mem_printf("environment %s", name);
     for (char *c = name; *c != '\0'; c++) {
         *c = (char)tolower((unsigned char)*c);
+    }
+    AUTO_FREE char *meant = find_meant(name + strlen(ENV_PREFIX));
+    if (meant != NULL) {
+        problems_add(problems, SEVERITY_ERROR, source, 0, 0,
+                     "two underscores stand between the levels of a key: call it %s", meant);
+        return;
     }
     const char *path[ENV_MAX_LEVEL];
     size_t count = split_env_name(name + strlen(ENV_PREFIX), path);
@@ -331,11 +352,27 @@ static bool mappings_read(const struct config *config, const struct yaml_node *r
     return true;
 }
 
+// A file that was given in place of the other kind is told so, and not key by key.
+static bool check_kind(struct config *config, struct problems *problems)
+{
+    const struct yaml_node *root = yaml_root(config->document);
+    config->is_mapping_file = keys_has_any(mapping_file_keys, root) && !keys_has_any(config_keys, root);
+    if (config->is_mapping_file) {
+        yaml_problem(problems, SEVERITY_ERROR, root,
+                     "this is a mapping file and no configuration: name it under `mappings` of the configuration, or "
+                     "give it to `thingbridge check` without -c");
+    }
+    return !config->is_mapping_file;
+}
+
 enum err config_load(const char *path, struct config *config, struct problems *problems)
 {
     config_defaults(config);
     size_t errors_before = problems->errors;
     if (load_document(path, config, problems) != ERR_OK && !config_is_read(config)) {
+        return ERR_SYNTAX;
+    }
+    if (!check_kind(config, problems)) {
         return ERR_SYNTAX;
     }
     read_environment(&config->document, problems);
@@ -352,7 +389,7 @@ enum err config_load(const char *path, struct config *config, struct problems *p
 
 bool config_is_read(const struct config *config)
 {
-    return config->document != NULL && yaml_root(config->document) != NULL;
+    return config->document != NULL && yaml_root(config->document) != NULL && !config->is_mapping_file;
 }
 
 void config_clear(struct config *config)

@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/access.h"
 #include "app/config_internal.h"
 #include "app/secret.h"
 #include "base/mem.h"
@@ -142,25 +144,26 @@ void config_check_platform(const struct config_platform *platform, const struct 
 static void check_secret(const struct secret_source *source, const struct yaml_node *node, struct problems *problems)
 {
     char *secret = NULL;
-    bool readable_by_others = false;
+    const char *warning = NULL;
     struct diag diag;
     if (!secret_is_set(source)) {
         return;
     }
-    enum err err = secret_read(source, &secret, &readable_by_others, &diag);
+    enum err err = secret_read(source, &secret, &warning, &diag);
     if (err != ERR_OK) {
         bool is_here_only = err == ERR_IO || err == ERR_MISSING;
         yaml_problem(problems, is_here_only ? SEVERITY_WARNING : SEVERITY_ERROR, node, "%s", diag.text);
-    } else if (readable_by_others) {
-        yaml_problem(problems, SEVERITY_WARNING, node, "others can read this file: run chmod 600 on it");
+    } else if (warning != NULL) {
+        yaml_problem(problems, SEVERITY_WARNING, node, "%s", warning);
     }
     secret_free(secret);
 }
 
 static void check_file(const char *path, const struct yaml_node *node, struct problems *problems)
 {
-    if (path != NULL && access(path, R_OK) != 0) {
-        yaml_problem(problems, SEVERITY_WARNING, node, "cannot read %s: %s", path, strerror(errno));
+    struct diag diag;
+    if (path != NULL && access_check(path, R_OK, &diag) != ERR_OK) {
+        yaml_problem(problems, SEVERITY_WARNING, node, "cannot be read: %s", diag.text);
     }
 }
 
@@ -171,6 +174,84 @@ static void check_tls_files(const struct config_tls *tls, const struct yaml_node
     check_file(tls->key_file, NODE(node, "key_file"), problems);
 }
 
+static const struct yaml_node *platform_node(const struct config *config, size_t index)
+{
+    return config->platform_node != NULL
+               ? config->platform_node
+               : NODE(yaml_root(config->document), "platforms", config->platforms[index].name);
+}
+
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? mem_strdup(".") : slash == path ? mem_strdup("/") : mem_dup(path, (size_t)(slash - path));
+}
+
+// What the outbox needs of this machine. It is made when the service starts.
+static void check_outbox(const char *path, const struct yaml_node *node, struct problems *problems)
+{
+    AUTO_FREE char *folder = folder_of(path);
+    struct stat status;
+    struct diag diag;
+    if (stat(folder, &status) != 0 && errno == ENOENT) {
+        yaml_problem(problems, SEVERITY_WARNING, node,
+                     "`outbox.path`: the folder %s does not exist: create it, for the user that runs the bridge",
+                     folder);
+    } else if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        yaml_problem(problems, SEVERITY_ERROR, node, "`outbox.path`: %s is a folder: name a file in it", path);
+    } else if (access_check(folder, W_OK | X_OK, &diag) != ERR_OK ||
+               (access(path, F_OK) == 0 && access_check(path, R_OK | W_OK, &diag) != ERR_OK)) {
+        yaml_problem(problems, SEVERITY_WARNING, node, "`outbox.path`: %s", diag.text);
+    }
+}
+
+// A file that the service needs, with its place in the configuration.
+struct needed_file {
+    const char *path;
+    int mode; // as for access(2)
+    const struct yaml_node *node;
+};
+
+// Root can read all, so check as root is of no help to a service that is another user's: whose files are there is that
+// user, if it is not root's alone.
+static void check_as_owner(const struct needed_file *files, size_t count, struct problems *problems)
+{
+    uid_t user = 0;
+    struct stat status;
+    for (size_t i = 0; geteuid() == 0 && i < count && user == 0; i++) {
+        user = stat(files[i].path, &status) == 0 ? status.st_uid : 0;
+    }
+    for (size_t i = 0; user != 0 && i < count; i++) {
+        if (!access_of_user(user, files[i].path, files[i].mode)) {
+            AUTO_FREE char *name = access_user_name(user);
+            yaml_problem(
+                problems, SEVERITY_WARNING, files[i].node,
+                "%s is not for the user %s, to whom other files of the bridge belong: if the bridge runs as %s, "
+                "chown it",
+                files[i].path, name, name);
+        }
+    }
+}
+
+static void check_owners(const struct config *config, const struct yaml_node *root, struct problems *problems)
+{
+    AUTO_FREE struct needed_file *files = mem_alloc((config->platform_count + 2) * sizeof *files);
+    AUTO_FREE char *folder = folder_of(config->outbox.path);
+    size_t count = 0;
+    files[count++] = (struct needed_file){folder, R_OK | W_OK | X_OK, NODE(root, "outbox", "path")};
+    if (config->mqtt.password.file != NULL) {
+        files[count++] = (struct needed_file){config->mqtt.password.file, R_OK, NODE(root, "mqtt", "password")};
+    }
+    for (size_t i = 0; i < config->platform_count; i++) {
+        const struct config_platform *platform = &config->platforms[i];
+        if (platform->access_key_secret.file != NULL) {
+            files[count++] = (struct needed_file){platform->access_key_secret.file, R_OK,
+                                                  NODE(platform_node(config, i), "access_key_secret")};
+        }
+    }
+    check_as_owner(files, count, problems);
+}
+
 void config_check_files(const struct config *config, struct problems *problems)
 {
     const struct yaml_node *root = yaml_root(config->document);
@@ -178,9 +259,10 @@ void config_check_files(const struct config *config, struct problems *problems)
     check_tls_files(&config->mqtt.tls, NODE(root, "mqtt", "tls"), problems);
     for (size_t i = 0; i < config->platform_count; i++) {
         const struct config_platform *platform = &config->platforms[i];
-        const struct yaml_node *node =
-            config->platform_node != NULL ? config->platform_node : NODE(root, "platforms", platform->name);
+        const struct yaml_node *node = platform_node(config, i);
         check_secret(&platform->access_key_secret, NODE(node, "access_key_secret"), problems);
         check_tls_files(&platform->tls, NODE(node, "tls"), problems);
     }
+    check_outbox(config->outbox.path, NODE(root, "outbox", "path"), problems);
+    check_owners(config, root, problems);
 }

@@ -25,7 +25,7 @@ static const struct key tls_keys[] = {
      .help = "client certificate with its chain, PEM"},
     {.name = "key_file", .type = KEY_TEXT, .offset = offsetof(struct config_tls, key_file), .empty_ok = true,
      .help = "private key of the client certificate, PEM"},
-    {0},
+    {.members = config_keys},
 };
 
 #define MQTT(member) offsetof(struct config_mqtt, member)
@@ -47,7 +47,7 @@ static const struct key mqtt_keys[] = {
     {.name = "share", .type = KEY_TEXT, .offset = MQTT(share), .fallback = "\"\"",
      .help = "group name: shared subscription with other bridges"},
     {.name = "tls", .type = KEY_GROUP, .offset = MQTT(tls), .members = tls_keys, .help = "for mqtts and wss"},
-    {0},
+    {.members = config_keys},
 };
 
 #define PLATFORM(member) offsetof(struct config_platform, member)
@@ -75,7 +75,7 @@ const struct key config_platform_keys[] = {
     {.name = "proxy", .type = KEY_TEXT, .offset = PLATFORM(proxy),
      .help = "proxy URL; empty: none; default: HTTPS_PROXY and NO_PROXY of the environment"},
     {.name = "tls", .type = KEY_GROUP, .offset = PLATFORM(tls), .members = tls_keys, .help = "for https"},
-    {0},
+    {.members = config_keys},
 };
 
 #define AT(member) offsetof(struct config, member)
@@ -92,13 +92,13 @@ static const struct key outbox_keys[] = {
      .fallback = "10m", .min = 0, .max = 30LL * DAY, .help = "how long an id is remembered"},
     {.name = "dedupe_max", .type = KEY_INT, .offset = AT(outbox.dedupe_max) - AT(outbox), .fallback = "100000",
      .min = 0, .max = 10000000, .help = "most ids that are remembered"},
-    {0},
+    {.members = config_keys},
 };
 
 static const struct key reply_keys[] = {
     {.name = "allow", .type = KEY_TEXT_LIST, .offset = 0,
      .help = "topic filters that a requester may name as Response Topic"},
-    {0},
+    {.members = config_keys},
 };
 
 static const struct key bridge_keys[] = {
@@ -106,13 +106,13 @@ static const struct key bridge_keys[] = {
      .help = "where our own topics begin"},
     {.name = "control", .type = KEY_CHOICE, .offset = AT(bridge.control) - AT(bridge), .fallback = "read",
      .choices = controls, .help = "control verbs over MQTT"},
-    {0},
+    {.members = config_keys},
 };
 
 static const struct key admin_keys[] = {
     {.name = "listen", .type = KEY_TEXT, .offset = 0, .fallback = "127.0.0.1:10464",
      .help = "address of the admin endpoint, unix:PATH, or off"},
-    {0},
+    {.members = config_keys},
 };
 
 static const struct key log_keys[] = {
@@ -120,7 +120,7 @@ static const struct key log_keys[] = {
      .help = "least important lines to write"},
     {.name = "format", .type = KEY_CHOICE, .offset = AT(log.format) - AT(log), .fallback = "auto", .choices = formats,
      .help = "auto: text on a terminal, logfmt otherwise"},
-    {0},
+    {.members = config_keys},
 };
 
 static const struct key limit_keys[] = {
@@ -132,13 +132,15 @@ static const struct key limit_keys[] = {
      .min = 1024, .max = 64LL * MIB, .help = "largest answer of the platform"},
     {.name = "stop", .type = KEY_DURATION, .offset = AT(limits.stop_ms) - AT(limits), .fallback = "15s",
      .min = 0, .max = 10LL * MINUTE, .help = "how long a stop waits for what is in flight"},
-    {0},
+    {.members = config_keys},
 };
 
 const struct key config_keys[] = {
     {.name = "mqtt", .type = KEY_GROUP, .offset = AT(mqtt), .members = mqtt_keys, .help = "the broker"},
-    {.name = "platform", .type = KEY_NODE, .offset = AT(platform_node), .help = "the platform (or platforms)"},
-    {.name = "platforms", .type = KEY_NODE, .offset = AT(platforms_node),
+    {.name = "platform", .type = KEY_NODE, .offset = AT(platform_node), .members = config_platform_keys,
+     .help = "the platform (or platforms)"},
+    {.name = "platforms", .type = KEY_NODE, .offset = AT(platforms_node), .members = config_platform_keys,
+     .each = "platform",
      .help = "several platforms by name, for `platform: NAME` in a rule; the first is the default"},
     {.name = "outbox", .type = KEY_GROUP, .offset = AT(outbox), .members = outbox_keys, .help = "the durable queue"},
     {.name = "reply", .type = KEY_GROUP, .offset = AT(reply), .members = reply_keys, .help = "replies"},
@@ -148,6 +150,6 @@ const struct key config_keys[] = {
     {.name = "limits", .type = KEY_GROUP, .offset = AT(limits), .members = limit_keys, .help = "limits"},
     {.name = "mappings", .type = KEY_TEXT_LIST, .offset = AT(mappings),
      .fallback = "/etc/thingbridge/mappings/*.yaml", .help = "mapping files; globs, merged in name order"},
-    {0},
+    {.members = config_keys},
 };
 // clang-format on

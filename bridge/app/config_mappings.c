@@ -4,25 +4,60 @@
 #include <string.h>
 
 #include "app/config_internal.h"
+#include "base/buf.h"
+#include "base/crypto.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static bool fits_any(const char *pattern)
+{
+    glob_t found = {0};
+    bool fits = glob(pattern, GLOB_BRACE | GLOB_TILDE, NULL, &found) == 0;
+    globfree(&found);
+    return fits;
+}
+
+// The pattern with another of the endings that such files have, if files fit that one. NULL if none; the caller frees.
+static char *find_with_other_ending(const char *pattern)
+{
+    static const char *const endings[] = {".yaml", ".yml", ".json"};
+    const char *dot = strrchr(pattern, '.');
+    bool is_known = false;
+    for (size_t i = 0; dot != NULL && i < COUNT_OF(endings); i++) {
+        is_known |= strcmp(dot, endings[i]) == 0;
+    }
+    for (size_t i = 0; is_known && i < COUNT_OF(endings); i++) {
+        char *other = mem_printf("%.*s%s", (int)(dot - pattern), pattern, endings[i]);
+        if (fits_any(other)) {
+            return other;
+        }
+        free(other);
+    }
+    return NULL;
+}
+
 // `node`: of the pattern; NULL if it was given on the command line.
 static void tell_missing(const char *pattern, const struct yaml_node *node, struct problems *problems)
 {
     bool is_pattern = strpbrk(pattern, "*?[{") != NULL;
+    AUTO_FREE char *other = find_with_other_ending(pattern);
+    AUTO_FREE char *cure =
+        other != NULL ? mem_printf("; %s %s: name that", other, is_pattern ? "fits some" : "is there") : mem_strdup("");
     if (node == NULL) {
-        problems_add(problems, SEVERITY_ERROR, pattern, 0, 0,
-                     is_pattern ? "no file fits this pattern" : "there is no such file, or its folder cannot be read");
+        problems_add(problems, SEVERITY_ERROR, pattern, 0, 0, "%s%s",
+                     is_pattern ? "no file fits this pattern" : "there is no such file, or its folder cannot be read",
+                     cure);
     } else {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "`mappings`: %s %s; a relative path begins where the bridge is started",
-                     is_pattern ? "no file fits" : "there is no file", pattern);
+        yaml_problem(problems, SEVERITY_ERROR, node, "`mappings`: %s %s%s",
+                     is_pattern ? "no file fits" : "there is no file", pattern,
+                     other != NULL ? cure : "; a relative path begins where the bridge is started");
     }
 }
 
@@ -51,6 +86,20 @@ static void expand(const struct text_list *patterns, const struct yaml_node *nod
     }
 }
 
+static bool is_configuration(const struct yaml_node *root)
+{
+    return keys_has_any(config_keys, root) && !keys_has_any(mapping_file_keys, root);
+}
+
+static void check_kind(const struct yaml_node *root, struct problems *problems)
+{
+    if (is_configuration(root)) {
+        yaml_problem(problems, SEVERITY_ERROR, root,
+                     "this is a configuration and no mapping file: give it with -c, and keep it out of the folder that "
+                     "`mappings` names");
+    }
+}
+
 static void load_file(const char *path, struct mapping_files *files, struct problems *problems)
 {
     struct yaml_document *document = NULL;
@@ -60,6 +109,9 @@ static void load_file(const char *path, struct mapping_files *files, struct prob
     if (document != NULL) {
         files->documents = mem_resize(files->documents, files->count + 1, sizeof(struct yaml_document *));
         files->documents[files->count++] = document;
+        if (yaml_root(document) != NULL) {
+            check_kind(yaml_root(document), problems);
+        }
     }
 }
 
@@ -125,7 +177,8 @@ enum err config_build_mapping(const struct config *config, const struct mapping_
     size_t document_count = 0;
     AUTO_FREE struct yaml_document **documents = mem_alloc((files->count + 1) * sizeof(struct yaml_document *));
     for (size_t i = 0; i < files->count; i++) {
-        if (yaml_root(files->documents[i]) != NULL) {
+        const struct yaml_node *root = yaml_root(files->documents[i]);
+        if (root != NULL && !is_configuration(root)) {
             documents[document_count++] = files->documents[i];
         }
     }
@@ -148,4 +201,25 @@ enum err config_build_mapping(const struct config *config, const struct mapping_
         .read_file = file_read,
     };
     return mapping_create(documents, document_count, &options, out, problems);
+}
+
+static void add_document(struct buf *text, const struct yaml_document *document)
+{
+    AUTO_JSON struct json_object *value = yaml_to_json(yaml_root(document));
+    AUTO_FREE char *printed = json_print(value);
+    buf_printf(text, "%s\n", printed);
+}
+
+void config_fingerprint(struct config *config, const struct mapping_files *files)
+{
+    unsigned char digest[CRYPTO_SHA256_LEN];
+    AUTO_BUF struct buf text = {0};
+    AUTO_BUF struct buf hex = {0};
+    add_document(&text, config->document);
+    for (size_t i = 0; i < files->count; i++) {
+        add_document(&text, files->documents[i]);
+    }
+    crypto_sha256(text.data, text.len, digest);
+    str_hex_encode(&hex, digest, sizeof config->fingerprint / 2);
+    memcpy(config->fingerprint, hex.data, sizeof config->fingerprint);
 }

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "app/connection.h"
+#include "app/info.h"
 #include "app/secret.h"
 #include "app/subscriber.h"
 #include "base/log.h"
 #include "base/mem.h"
 
+#define INFO_COOKIE       (UINT64_C(1) << 61) // of its SUBSCRIBE
 #define CONNECT_TIMEOUT_S 10
 #define RECEIVE_MAXIMUM   128
 #define MAX_PACKET_SIZE   (1024 * 1024)
@@ -19,8 +21,10 @@ struct link {
     struct connection replies;
     struct subscriber subscriber;
     struct reply_queue queue;
+    struct info info;
     char *state_topic;
     bool online;
+    bool held; // the commands connection is closed by us until commands are taken again
 };
 
 static struct mqtt_options connection_options(const struct link *link, const char *client_id, const char *password)
@@ -64,18 +68,17 @@ static enum err create_replies(struct link *link, const char *password, struct d
 
 static enum err read_password(const struct config_mqtt *config, char **password, struct diag *diag)
 {
-    bool readable = false;
+    const char *warning = NULL;
     struct diag reason;
     if (!secret_is_set(&config->password)) {
         return ERR_OK;
     }
-    enum err err = secret_read(&config->password, password, &readable, &reason);
+    enum err err = secret_read(&config->password, password, &warning, &reason);
     if (err != ERR_OK) {
         return diag_set(diag, err, "mqtt.password: %s", reason.text);
     }
-    if (readable) {
-        LOG(LOG_WARN, "secret_readable", LOG_S("file", config->password.file),
-            LOG_S("hint", "others can read this file: chmod 600"));
+    if (warning != NULL) {
+        LOG(LOG_WARN, "secret_warning", LOG_S("file", config->password.file), LOG_S("hint", warning));
     }
     return ERR_OK;
 }
@@ -98,6 +101,7 @@ static void prepare(struct link *link)
     link->commands.name = "commands";
     link->replies.name = "replies";
     link->state_topic = mem_printf("%s/bridge/state", options->config->bridge.base_topic);
+    info_init(&link->info, options->config, options->outbox, options->info_topic, mapping_rule_count(options->mapping));
     subscriber_init(&link->subscriber, &subscriber);
     reply_queue_init(&link->queue, &link->replies, options->done, options->context);
 }
@@ -125,6 +129,7 @@ void link_destroy(struct link *link)
     mqtt_destroy(link->commands.mqtt);
     mqtt_destroy(link->replies.mqtt);
     subscriber_clear(&link->subscriber);
+    info_clear(&link->info);
     free(link->state_topic);
     free(link);
 }
@@ -169,6 +174,11 @@ void link_on_commands_event(struct link *link, const struct mqtt_event *event, c
         if (subscriber_round_answered(&link->subscriber, now)) {
             link->commands.failures = 0;
         }
+    } else if (event->cookie == INFO_COOKIE) {
+        if (event->kind == MQTT_SUBSCRIBE_FAILED) {
+            LOG(LOG_WARN, "mqtt_subscribe_refused", LOG_S("filter", link->info.topic), LOG_S("error", event->text),
+                LOG_S("hint", "a second bridge with the same bridge.base_topic is not noticed"));
+        }
     } else if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
         subscriber_answered(&link->subscriber, event, now->boot_ms);
     } else if (connection_take(&link->commands, event, now->boot_ms)) {
@@ -192,6 +202,22 @@ void link_on_replies_event(struct link *link, const struct mqtt_event *event, in
     }
 }
 
+static void tell_info(struct link *link)
+{
+    struct diag diag;
+    if (mqtt_subscribe(link->commands.mqtt, link->info.topic, 1, 0, INFO_COOKIE, &diag) != ERR_OK) {
+        LOG(LOG_DEBUG, "mqtt_subscribe_failed", LOG_S("filter", link->info.topic), LOG_S("error", diag.text));
+    }
+    publish(&link->replies, link->info.topic, link->info.text, true);
+}
+
+void link_on_info(struct link *link, const struct mqtt_event *event, int64_t now_ms)
+{
+    if (info_take(&link->info, event, event->reason != 0, now_ms)) {
+        publish(&link->replies, link->info.topic, link->info.text, true);
+    }
+}
+
 bool link_on_fence(struct link *link, int64_t now_ms)
 {
     if (link->commands.state != CONNECTION_UP || !subscriber_take_fence(&link->subscriber, now_ms) || link->online) {
@@ -202,6 +228,7 @@ bool link_on_fence(struct link *link, int64_t now_ms)
     link->replies.failures = 0;
     link->online = true;
     publish(&link->commands, link->state_topic, "online", true);
+    tell_info(link);
     LOG(LOG_INFO, "online", LOG_N("subscriptions", link->subscriber.wanted->count));
     return true;
 }
@@ -216,11 +243,25 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+// The broker keeps what comes meanwhile. What is said of the last contact stays as it is: what the broker has not sent
+// yet may be as old as that.
+static void hold_commands(struct link *link)
+{
+    if (link->commands.state == CONNECTION_UP && !link->held) {
+        link->held = true;
+        go_offline(link);
+        connection_renew(&link->commands);
+    }
+}
+
 int64_t link_run(struct link *link, const struct moment *now, bool take_commands)
 {
     int64_t wait_ms = connection_run(&link->replies, now->boot_ms);
     if (take_commands) {
+        link->held = false;
         wait_ms = sooner(wait_ms, connection_run(&link->commands, now->boot_ms));
+    } else {
+        hold_commands(link);
     }
     wait_ms = sooner(wait_ms, subscriber_run(&link->subscriber, now));
     return sooner(wait_ms, reply_queue_run(&link->queue, now->boot_ms));

@@ -19,6 +19,7 @@ struct link_options {
     struct receiver *receiver;
     struct outbox *outbox;
     const char *fence_topic;
+    const char *info_topic;
     reply_queue_done *done;
     void *context; // of done
 };
@@ -38,10 +39,12 @@ void link_on_commands_event(struct link *link, const struct mqtt_event *event, c
 void link_on_replies_event(struct link *link, const struct mqtt_event *event, int64_t now_ms);
 // True if the bridge has come online with it.
 bool link_on_fence(struct link *link, int64_t now_ms);
+// APP_MAIL_INFO.
+void link_on_info(struct link *link, const struct mqtt_event *event, int64_t now_ms);
 // This process did not run for a while (APP_MAIL_GAP).
 void link_on_gap(struct link *link);
 // Connects, publishes and watches; returns the milliseconds until it must be called again.
-// Commands are let in (`take_commands`) only while the outbox can take them.
+// Without `take_commands` the connection that receives them is closed, and not made.
 int64_t link_run(struct link *link, const struct moment *now, bool take_commands);
 bool link_is_online(const struct link *link);
 

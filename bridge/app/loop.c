@@ -1,6 +1,7 @@
 #include "app/loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/health.h"
+#include "app/intake.h"
 #include "app/link.h"
 #include "app/operator.h"
 #include "app/pipeline.h"
@@ -26,7 +28,6 @@
 
 #define REFUSED_RESERVE 1000
 #define LONGEST_WAIT_MS 10000
-#define COMMIT_RETRY_MS 500
 #define PURGE_MS        100
 
 enum loop_state {
@@ -40,6 +41,7 @@ struct loop {
     const struct config *config;
     const struct mapping *mapping;
     char *fence_topic;
+    char *info_topic;
     struct outbox *outbox;
     struct http *http;
     struct platform_set platforms;
@@ -48,13 +50,14 @@ struct loop {
     struct link *link;
     struct pipeline *pipeline;
     struct health health;
+    struct intake intake;
     struct operator operator;
     int signals;
     enum loop_state state;
     int64_t stop_at_ms;
     int64_t purge_at_ms;
-    bool commit_failed;
-    int code; // what loop_run returns
+    bool commit_failed; // what is staged waits for an outbox that can be written
+    int code;           // what loop_run returns
 };
 
 // ---- set-up
@@ -101,6 +104,7 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .max_payload = loop->config->limits.payload,
         .max_memory_commands = loop->config->outbox.max_commands,
         .fence_topic = loop->fence_topic,
+        .info_topic = loop->info_topic,
         .sessions_may_be_denied = loop->config->mqtt.redelivery == CONFIG_REDELIVERY_CONTENT,
     };
     loop->receiver = receiver_create(&receiver);
@@ -119,6 +123,7 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .receiver = loop->receiver,
         .outbox = loop->outbox,
         .fence_topic = loop->fence_topic,
+        .info_topic = loop->info_topic,
         .done = pipeline_reply_done,
         .context = loop->pipeline,
     };
@@ -157,6 +162,40 @@ static int fail(const char *what, enum err err, const struct diag *diag)
     return exit_code(err);
 }
 
+// True if the process is to stop. There is no reload yet; a restart takes up a new configuration and loses nothing.
+static bool read_signals(struct loop *loop)
+{
+    bool stop = false;
+    struct signalfd_siginfo info;
+    while (read(loop->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            LOG(LOG_WARN, "sighup_ignored",
+                LOG_S("hint", "the configuration is not read again while it runs; restart to take a new one"));
+        } else {
+            stop = true;
+        }
+    }
+    return stop;
+}
+
+// A full disk, or a program that holds the file, can be gone later: that is waited for here, as a service manager would
+// give up starting what ends at once. ERR_UNAVAILABLE: the process is to stop.
+static enum err open_outbox_in_time(struct loop *loop, struct diag *diag)
+{
+    enum err err = open_outbox(loop, diag);
+    for (; err == ERR_UNAVAILABLE; err = open_outbox(loop, diag)) {
+        int64_t now_ms = clock_now().boot_ms;
+        intake_cannot_write(&loop->intake, diag->text, now_ms);
+        health_tell_intake(&loop->health, NULL, &loop->intake, now_ms);
+        struct pollfd signals = {.fd = loop->signals, .events = POLLIN};
+        (void)poll(&signals, 1, (int)intake_wait_ms(&loop->intake, now_ms));
+        if (read_signals(loop)) {
+            return err;
+        }
+    }
+    return err;
+}
+
 static int open_all(struct loop *loop)
 {
     struct diag diag;
@@ -169,7 +208,11 @@ static int open_all(struct loop *loop)
     if (err != ERR_OK) {
         return fail("http", err, &diag);
     }
-    err = open_outbox(loop, &diag);
+    err = open_outbox_in_time(loop, &diag);
+    if (err == ERR_UNAVAILABLE) {
+        loop->state = LOOP_ENDED;
+        return EX_OK;
+    }
     if (err != ERR_OK) {
         return fail("outbox", err, &diag);
     }
@@ -191,6 +234,7 @@ static void open_signals(struct loop *loop)
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGINT);
+    sigaddset(&wanted, SIGHUP);
     // Before any thread starts, so that all inherit it.
     pthread_sigmask(SIG_BLOCK, &wanted, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -234,6 +278,7 @@ static void close_all(struct loop *loop)
     platform_set_clear(&loop->platforms);
     close(loop->signals);
     free(loop->fence_topic);
+    free(loop->info_topic);
 }
 
 // ---- a turn
@@ -255,11 +300,20 @@ static void take_mail(struct loop *loop, const struct moment *now)
         case APP_MAIL_GAP:
             link_on_gap(loop->link);
             break;
+        case APP_MAIL_INFO:
+            link_on_info(loop->link, &item->event, now->boot_ms);
+            break;
         case APP_MAIL_COMMANDS:
             link_on_commands_event(loop->link, &item->event, now);
             break;
         case APP_MAIL_REPLIES:
             link_on_replies_event(loop->link, &item->event, now->boot_ms);
+            break;
+        case APP_MAIL_NO_ROOM:
+            intake_no_room(&loop->intake, now->boot_ms);
+            break;
+        case APP_MAIL_CANNOT_WRITE:
+            intake_cannot_write(&loop->intake, item->event.text, now->boot_ms);
             break;
         }
         free(item);
@@ -286,13 +340,13 @@ static void begin_stop(struct loop *loop, const struct moment *now)
 
 static void take_signals(struct loop *loop, const struct moment *now)
 {
-    struct signalfd_siginfo info;
-    while (read(loop->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (loop->state == LOOP_RUNNING) {
-            begin_stop(loop, now);
-        } else {
-            loop->state = LOOP_ENDED; // asked twice: do not wait
-        }
+    if (!read_signals(loop)) {
+        return;
+    }
+    if (loop->state == LOOP_RUNNING) {
+        begin_stop(loop, now);
+    } else {
+        loop->state = LOOP_ENDED; // asked twice: do not wait
     }
 }
 
@@ -315,37 +369,58 @@ static void advance_stop(struct loop *loop, const struct moment *now)
     }
 }
 
-// A full disk can be mended while we wait; a damaged file is repaired by the next start, and a fault of ours does not
-// get better.
-static void commit_failed(struct loop *loop, enum err err, const struct diag *diag)
+// A full disk gets room while we wait; a damaged file is repaired by the next start, and a fault of ours does not get
+// better.
+static void cannot_write(struct loop *loop, enum err err, const struct diag *diag, const struct moment *now)
 {
-    bool hopeless = err != ERR_IO;
-    LOG(LOG_ERROR, "outbox_commit_failed", LOG_S("error", diag->text),
-        LOG_S("hint",
-              hopeless ? "the bridge ends; start it again" : "nothing is sent until it can be written; mend the disk"));
-    loop->commit_failed = true;
-    if (hopeless) {
-        loop->state = LOOP_ENDED;
-        loop->code = exit_code(err);
+    if (err == ERR_IO || err == ERR_UNAVAILABLE) {
+        intake_cannot_write(&loop->intake, diag->text, now->boot_ms);
+        return;
+    }
+    LOG(LOG_ERROR, "outbox_failed", LOG_S("error", diag->text), LOG_S("hint", "the bridge ends; start it again"));
+    loop->state = LOOP_ENDED;
+    loop->code = exit_code(err);
+}
+
+static bool can_write(const struct loop *loop)
+{
+    return loop->intake.state == INTAKE_OPEN || loop->intake.state == INTAKE_FULL;
+}
+
+static void prove(struct loop *loop, const struct moment *now)
+{
+    struct diag diag;
+    if (!intake_must_prove(&loop->intake, now->boot_ms)) {
+        return;
+    }
+    enum err err = outbox_prove(loop->outbox, &diag);
+    if (err == ERR_OK) {
+        intake_proved(&loop->intake, now->boot_ms);
+    } else {
+        cannot_write(loop, err, &diag, now);
     }
 }
 
 // Nothing that was decided in this turn leaves before this has succeeded.
-static bool commit(struct loop *loop)
+static bool commit(struct loop *loop, const struct moment *now)
 {
     struct diag diag;
-    enum err err = outbox_has_staged(loop->outbox) ? outbox_commit(loop->outbox, &diag) : ERR_OK;
-    loop->commit_failed = false;
-    if (err != ERR_OK) {
-        commit_failed(loop, err, &diag);
+    enum err err = ERR_OK;
+    bool has_staged = outbox_has_staged(loop->outbox);
+    if (has_staged && can_write(loop)) {
+        err = outbox_commit(loop->outbox, &diag);
     }
-    return err == ERR_OK;
+    if (err != ERR_OK) {
+        cannot_write(loop, err, &diag, now);
+    }
+    loop->commit_failed = has_staged && (err != ERR_OK || !can_write(loop));
+    return !loop->commit_failed;
 }
 
 static void purge(struct loop *loop, const struct moment *now)
 {
     struct diag diag;
-    if (now->boot_ms < loop->purge_at_ms) {
+    if (now->boot_ms < loop->purge_at_ms || !can_write(loop)) {
         return;
     }
     loop->purge_at_ms = now->boot_ms + PURGE_MS;
@@ -355,11 +430,6 @@ static void purge(struct loop *loop, const struct moment *now)
     }
 }
 
-static bool can_take_commands(const struct loop *loop)
-{
-    return !loop->commit_failed && outbox_counts(loop->outbox).refused < REFUSED_RESERVE / 2;
-}
-
 static int64_t sooner(int64_t a, int64_t b)
 {
     return b >= 0 && b < a ? b : a;
@@ -367,17 +437,25 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static int64_t turn_wait_ms(const struct loop *loop, const struct moment *now, int64_t link_wait_ms)
 {
-    if (loop->commit_failed) {
-        return COMMIT_RETRY_MS;
-    }
-    if (outbox_has_staged(loop->outbox)) {
+    if (outbox_has_staged(loop->outbox) && !loop->commit_failed) {
         return 0;
     }
     int64_t wait_ms = sooner(LONGEST_WAIT_MS, link_wait_ms);
-    wait_ms = sooner(wait_ms, pipeline_wait_ms(loop->pipeline, now));
-    wait_ms = sooner(wait_ms, operator_wait_ms(&loop->operator, now->boot_ms));
+    // What waits for its commit must not be asked again at once.
+    wait_ms = sooner(wait_ms, loop->commit_failed ? -1 : pipeline_wait_ms(loop->pipeline, now));
+    wait_ms = sooner(wait_ms, loop->commit_failed ? -1 : operator_wait_ms(&loop->operator, now->boot_ms));
     wait_ms = sooner(wait_ms, health_wait_ms(&loop->health, now->boot_ms));
+    wait_ms = sooner(wait_ms, intake_wait_ms(&loop->intake, now->boot_ms));
     return loop->state == LOOP_RUNNING ? wait_ms : sooner(wait_ms, loop->stop_at_ms - now->boot_ms);
+}
+
+static int64_t run_link(struct loop *loop, const struct moment *now)
+{
+    struct outbox_counts counts = outbox_counts(loop->outbox);
+    intake_look(&loop->intake, &counts, now->boot_ms);
+    health_tell_intake(&loop->health, loop->link, &loop->intake, now->boot_ms);
+    bool proved = loop->intake.state != INTAKE_UNPROVED;
+    return proved ? link_run(loop->link, now, intake_is_open(&loop->intake)) : INT64_MAX;
 }
 
 static void turn(struct loop *loop, int64_t *wait_ms)
@@ -389,15 +467,16 @@ static void turn(struct loop *loop, int64_t *wait_ms)
     take_signals(loop, &now);
     take_mail(loop, &now);
     take_answers(loop, &now);
-    if (!loop->commit_failed) {
+    prove(loop, &now);
+    if (!loop->commit_failed && can_write(loop)) {
         operator_run(&loop->operator, & now);
     }
     pipeline_run(loop->pipeline, &now);
     purge(loop, &now);
-    if (commit(loop)) {
+    if (commit(loop, &now)) {
         pipeline_release(loop->pipeline, &now);
     }
-    int64_t link_wait_ms = link_run(loop->link, &now, can_take_commands(loop));
+    int64_t link_wait_ms = run_link(loop, &now);
     health_run(&loop->health, loop->link, loop->pipeline, &now);
     advance_stop(loop, &now);
     *wait_ms = turn_wait_ms(loop, &now, link_wait_ms);
@@ -405,13 +484,20 @@ static void turn(struct loop *loop, int64_t *wait_ms)
 
 int loop_run(const struct config *config, const struct mapping *mapping)
 {
-    struct loop loop = {.config = config, .mapping = mapping, .fence_topic = make_fence_topic(config)};
+    struct loop loop = {.config = config,
+                        .mapping = mapping,
+                        .fence_topic = make_fence_topic(config),
+                        .info_topic = mem_printf("%s/bridge/info", config->bridge.base_topic)};
+    struct intake_limits limits = {.refused_reserve = REFUSED_RESERVE,
+                                   .max_commands = config->outbox.max_commands,
+                                   .max_bytes = config->outbox.max_bytes};
     open_signals(&loop);
+    health_init(&loop.health, config);
+    intake_init(&loop.intake, &limits);
     loop.code = open_all(&loop);
-    bool opened = loop.code == EX_OK;
+    bool opened = loop.code == EX_OK && loop.state == LOOP_RUNNING;
     if (opened) {
         int64_t wait_ms = 0;
-        health_init(&loop.health, config);
         LOG(LOG_INFO, "started", LOG_S("version", THINGBRIDGE_VERSION), LOG_N("rules", mapping_rule_count(mapping)),
             LOG_S("client_id", config->mqtt.client_id));
         while (loop.state != LOOP_ENDED) {

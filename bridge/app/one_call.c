@@ -118,8 +118,8 @@ static enum err check_secret(const struct config_platform *platform, struct diag
 {
     struct diag reason;
     char *secret = NULL;
-    bool readable_by_others = false;
-    if (secret_read(&platform->access_key_secret, &secret, &readable_by_others, &reason) != ERR_OK) {
+    const char *warning = NULL;
+    if (secret_read(&platform->access_key_secret, &secret, &warning, &reason) != ERR_OK) {
         return diag_set(diag, ERR_REFUSED, "access_key_secret of platform %s: %s", platform->name, reason.text);
     }
     secret_free(secret);

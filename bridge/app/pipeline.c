@@ -187,6 +187,27 @@ static struct schedule_call *waiting_calls(struct entry *entry, size_t *count)
     return calls;
 }
 
+// A device's lane belongs to one platform: its namesake on another is another device. A rule's lane is one for all, so
+// that it holds when the rule's platform changes. Made here and not where the command is mapped: what the version
+// before has stored gets the same names.
+static char **lanes_of(const struct command *command)
+{
+    char **lanes = mem_alloc((command->lane_count + 1) * sizeof *lanes);
+    for (size_t i = 0; i < command->lane_count; i++) {
+        const char *lane = command->lanes[i];
+        lanes[i] = command->order == ORDER_RULE ? mem_strdup(lane) : mem_printf("%s\n%s", command->platform, lane);
+    }
+    return lanes;
+}
+
+static void free_lanes(char **lanes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(lanes[i]);
+    }
+    free(lanes);
+}
+
 static void enter_schedule(struct pipeline *pipeline, struct entry *entry, size_t account, const struct moment *now)
 {
     const struct command *command = entry->command;
@@ -194,6 +215,7 @@ static void enter_schedule(struct pipeline *pipeline, struct entry *entry, size_
     AUTO_FREE struct schedule_call *calls = waiting_calls(entry, &count);
     AUTO_FREE char *key = can_fold(command) ? fold_key(command) : NULL;
     AUTO_FREE char *latest = command->latest_only ? latest_key(command) : NULL;
+    char **lanes = lanes_of(command);
     struct schedule_fold fold = {.key = key,
                                  .device = key != NULL ? command->device_names[0] : NULL,
                                  .action = FOLDED_ACTION,
@@ -203,7 +225,7 @@ static void enter_schedule(struct pipeline *pipeline, struct entry *entry, size_
         .id = (uint64_t)(uintptr_t)entry,
         .account = account,
         .rule = command->rule,
-        .lanes = (const char *const *)command->lanes,
+        .lanes = (const char *const *)lanes,
         .lane_count = command->lane_count,
         .deadline_ms = entry_deadline_ms(entry, now),
         .calls = calls,
@@ -213,13 +235,14 @@ static void enter_schedule(struct pipeline *pipeline, struct entry *entry, size_
     };
     entry->scheduled = true;
     schedule_enter(pipeline->schedule, &entered);
+    free_lanes(lanes, command->lane_count);
 }
 
 void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     const struct platform *platform = platform_find(pipeline->options.platforms, entry->command->platform);
     if (platform == NULL) {
-        pipeline_reject(pipeline, entry, "platform_unknown", "the configuration has no such platform", now);
+        pipeline_end_homeless(pipeline, entry, now);
         return;
     }
     enter_schedule(pipeline, entry, platform->schedule_account, now);

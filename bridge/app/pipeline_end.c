@@ -182,6 +182,21 @@ void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const st
     end_waiting_calls(pipeline, entry, STATUS_SUPERSEDED, &failure, now);
 }
 
+void pipeline_end_homeless(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+{
+    const char *platform = entry->command->platform;
+    for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
+        const struct entry_call *call = &entry->calls[i];
+        struct call_outcome outcome = {.status = STATUS_REJECTED};
+        failure_set(&outcome.failure, "platform_unknown", "%s, and the configuration has no platform %.128s any more",
+                    call->may_have_run ? "it was sent before, what came of it is not known" : "nothing was sent",
+                    platform == NULL ? "" : platform);
+        if (call->state == OUTBOX_QUEUED) {
+            pipeline_end_call(pipeline, entry, i, &outcome, now);
+        }
+    }
+}
+
 static void end_rejected(struct pipeline *pipeline, struct entry *entry, const struct failure *failure,
                          const struct moment *now)
 {

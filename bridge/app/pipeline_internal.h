@@ -52,6 +52,8 @@ void pipeline_stage_replies(struct pipeline *pipeline, struct entry *entry);
 // Ends a command of which nothing was sent.
 void pipeline_reject(struct pipeline *pipeline, struct entry *entry, const char *code, const char *detail,
                      const struct moment *now);
+// Ends the calls of a command that have not left: the configuration has no such platform any more.
+void pipeline_end_homeless(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 void pipeline_end_refused(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 // Ends a call, and with the last one its command. Takes what the outcome points to.
 void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t call, const struct call_outcome *outcome,

@@ -17,14 +17,14 @@ static enum err make_key(const struct platform *platform, struct crypto_mac_key 
     const struct config_platform *config = platform->config;
     struct diag reason;
     char *secret = NULL;
-    bool readable = false;
-    enum err err = secret_read(&config->access_key_secret, &secret, &readable, &reason);
+    const char *warning = NULL;
+    enum err err = secret_read(&config->access_key_secret, &secret, &warning, &reason);
     if (err != ERR_OK) {
         return diag_set(diag, err, "access_key_secret of platform %s: %s", config->name, reason.text);
     }
-    if (readable) {
-        LOG(LOG_WARN, "secret_readable", LOG_S("platform", config->name), LOG_S("file", config->access_key_secret.file),
-            LOG_S("hint", "others can read this file: chmod 600"));
+    if (warning != NULL) {
+        LOG(LOG_WARN, "secret_warning", LOG_S("platform", config->name), LOG_S("file", config->access_key_secret.file),
+            LOG_S("hint", warning));
     }
     *key = sign_key_create(config_algorithm_name(config), secret);
     secret_free(secret);

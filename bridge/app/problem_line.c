@@ -44,6 +44,10 @@ static int character_width(const char *character, size_t len)
 {
     mbstate_t state = {0};
     wchar_t wide;
+    unsigned code = 0;
+    if (str_unshowable(character, len, &code) > 0) {
+        return -1;
+    }
     return mbrtowc(&wide, character, len, &state) == len ? wcwidth(wide) : -1;
 }
 

@@ -71,7 +71,8 @@ static int by_place(const void *a, const void *b)
 {
     const struct ranked *left = a;
     const struct ranked *right = b;
-    const long long order[] = {(long long)left->source - (long long)right->source,
+    const long long order[] = {(long long)left->problem->severity - (long long)right->problem->severity,
+                               (long long)left->source - (long long)right->source,
                                (long long)left->problem->line - right->problem->line,
                                (long long)left->problem->column - right->problem->column,
                                (long long)left->position - (long long)right->position};
@@ -82,7 +83,7 @@ static int by_place(const void *a, const void *b)
     return order[i] < 0 ? -1 : order[i] > 0;
 }
 
-// The problems of each source from its top to its bottom. Caller frees.
+// Errors before warnings, and those of each source from its top to its bottom. Caller frees.
 static struct ranked *sort_problems(const struct problems *problems)
 {
     struct ranked *sorted = mem_alloc((problems->count + 1) * sizeof *sorted);
@@ -97,22 +98,54 @@ static struct ranked *sort_problems(const struct problems *problems)
     return sorted;
 }
 
+// What the report of one output shares.
+struct report {
+    FILE *out;
+    bool colour;
+    const struct yaml_document *document;
+    const struct mapping_files *files;
+    struct seen_line seen;
+};
+
+static void show_problem(struct report *report, const struct problem *problem)
+{
+    const char *start = !report->colour ? "" : problem->severity == SEVERITY_ERROR ? "\033[31m" : "\033[33m";
+    show_place(report->out, problem);
+    fprintf(report->out, "%s%s:%s %s\n", start, severity_name(problem->severity), report->colour ? "\033[0m" : "",
+            problem->text);
+    show_line(report->out, problem, find_document(problem->source, report->document, report->files), &report->seen);
+}
+
+static void show_omitted(FILE *out, size_t count, const char *what)
+{
+    if (count > 0) {
+        fprintf(out, "and %zu more %s%s\n", count, what, count == 1 ? "" : "s");
+    }
+}
+
 void problem_report(FILE *out, const struct problems *problems, const struct yaml_document *document,
                     const struct mapping_files *files)
 {
-    bool colour = terminal_has_colour(out);
-    struct seen_line seen = {0};
+    struct report report = {.out = out, .colour = terminal_has_colour(out), .document = document, .files = files};
     AUTO_FREE struct ranked *sorted = sort_problems(problems);
-    for (size_t i = 0; i < problems->count; i++) {
-        const struct problem *problem = sorted[i].problem;
-        const char *start = !colour ? "" : problem->severity == SEVERITY_ERROR ? "\033[31m" : "\033[33m";
-        show_place(out, problem);
-        fprintf(out, "%s%s:%s %s\n", start, severity_name(problem->severity), colour ? "\033[0m" : "", problem->text);
-        show_line(out, problem, find_document(problem->source, document, files), &seen);
+    size_t i = 0;
+    for (; i < problems->count && sorted[i].problem->severity == SEVERITY_ERROR; i++) {
+        show_problem(&report, sorted[i].problem);
     }
-    if (problems->omitted > 0) {
-        fprintf(out, "and %zu more\n", problems->omitted);
+    show_omitted(out, problems->omitted_errors, "error");
+    for (; i < problems->count; i++) {
+        show_problem(&report, sorted[i].problem);
     }
+    show_omitted(out, problems->omitted_warnings, "warning");
+}
+
+void problem_report_count(FILE *out, const struct problems *problems)
+{
+    fprintf(out, "%zu error%s", problems->errors, problems->errors == 1 ? "" : "s");
+    if (problems->warnings > 0) {
+        fprintf(out, ", %zu warning%s", problems->warnings, problems->warnings == 1 ? "" : "s");
+    }
+    fputc('\n', out);
 }
 
 void problem_report_json(FILE *out, const struct problems *problems)
@@ -132,7 +165,8 @@ void problem_report_json(FILE *out, const struct problems *problems)
     }
     json_put(map, "problems", list);
     json_put(map, "errors", json_new_int((int64_t)problems->errors));
-    json_put(map, "omitted", json_new_int((int64_t)problems->omitted));
+    json_put(map, "warnings", json_new_int((int64_t)problems->warnings));
+    json_put(map, "omitted", json_new_int((int64_t)(problems->omitted_errors + problems->omitted_warnings)));
     AUTO_FREE char *text = json_print(map);
-    fprintf(out, "%s\n", text);
+    terminal_print_json(out, text);
 }

@@ -3,11 +3,11 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
-#include <unistd.h>
 
+#include "app/info.h"
 #include "app/pulse.h"
 #include "base/crypto.h"
 #include "base/fault.h"
@@ -22,7 +22,9 @@ struct receiver {
     struct freshness *freshness;
     struct pulse *pulse;
     bool copies_have_ids; // Paho's thread only
-    int64_t age_ms;       // how old the message in hand may be. Paho's thread only
+    bool not_stored;      // the message at hand; Paho's thread only
+    bool cannot_store;    // any message of this connection; Paho's thread only
+    int64_t age_ms;       // how old the message at hand may be; Paho's thread only
     _Atomic int64_t memory_commands;
     pthread_mutex_t mutex; // guards what follows
     const struct subscription_set *before;
@@ -156,13 +158,15 @@ static bool is_spare_copy(struct receiver *receiver, const struct message *messa
     return true;
 }
 
-// Nothing may be acknowledged that is not on disk, and Paho acknowledges when its callback returns: so the process ends
-// here. The broker keeps the command and sends it again.
-static _Noreturn void cannot_store(const char *why)
+// Nothing may be acknowledged that is not on disk: the connection is cut, and the broker keeps the command and sends it
+// again when the core connects anew, which it does when the outbox can be written and has room.
+static void leave_to_broker(struct receiver *receiver, enum app_mail_kind kind, const char *why)
 {
-    LOG(LOG_ERROR, "outbox_cannot_store", LOG_S("error", why),
-        LOG_S("hint", "the command stays with the broker; the bridge ends, mend the disk and start it again"));
-    _exit(EX_IOERR);
+    struct app_mail *mail = mem_alloc(sizeof *mail);
+    mail->kind = kind;
+    snprintf(mail->event.text, sizeof mail->event.text, "%s", why);
+    receiver->not_stored = true;
+    post(receiver, mail);
 }
 
 static void deliver(struct receiver *receiver, int64_t row_id, const struct moment *arrived, struct command *command,
@@ -202,7 +206,8 @@ static void store_refused(struct receiver *receiver, const struct rule *rule, co
 {
     struct failure full = {0};
     if (refused_already != NULL) {
-        cannot_store("the reserve for refusals is used up as well");
+        leave_to_broker(receiver, APP_MAIL_NO_ROOM, "the reserve for refusals is used up");
+        return;
     }
     failure_set(&full, "outbox_full",
                 "the bridge's queue is full; try again later, or raise outbox.max_commands or outbox.max_bytes");
@@ -228,7 +233,9 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
         command_free(command);
         return;
     case OUTBOX_CANNOT_WRITE:
-        cannot_store(diag.text);
+        command_free(command);
+        leave_to_broker(receiver, APP_MAIL_CANNOT_WRITE, diag.text);
+        return;
     case OUTBOX_NO_ROOM:
         command_free(command);
         store_refused(receiver, rule, message, arrived, resumed, refuse_with);
@@ -275,9 +282,21 @@ static void take_command(struct receiver *receiver, const struct rule *rule, con
     }
 }
 
+static void take_info(struct receiver *receiver, const struct message *message)
+{
+    struct mqtt_event event = {.reason = !message->retained && receiver->age_ms == 0};
+    if (info_read(message->payload, message->payload_len, &event)) {
+        post_event(receiver, APP_MAIL_INFO, &event);
+    }
+}
+
 static void take_message(struct receiver *receiver, const struct message *message, const struct moment *arrived,
                          bool resumed)
 {
+    if (strcmp(message->topic, receiver->options.info_topic) == 0) {
+        take_info(receiver, message);
+        return;
+    }
     if (is_spare_copy(receiver, message)) {
         metrics_add(METRIC_COPIES_IGNORED, 1);
         return;
@@ -296,13 +315,17 @@ static void take_message(struct receiver *receiver, const struct message *messag
     take_command(receiver, rule, message, arrived, resumed);
 }
 
-static void on_message(void *context, const struct message *message, bool resumed)
+static bool on_message(void *context, const struct message *message, bool resumed)
 {
     struct receiver *receiver = context;
+    receiver->not_stored = receiver->cannot_store;
+    if (receiver->not_stored) {
+        return false;
+    }
     struct moment arrived = clock_now();
     if (is_fence(receiver, message)) {
         take_fence(receiver, message, &arrived);
-        return;
+        return true;
     }
     int64_t gap_ms = 0;
     receiver->age_ms = freshness_message(receiver->freshness, &arrived, &gap_ms);
@@ -313,6 +336,7 @@ static void on_message(void *context, const struct message *message, bool resume
     take_message(receiver, message, &arrived, resumed);
     struct moment done = clock_now();
     receiver_note_gap(receiver, freshness_message_done(receiver->freshness, &arrived, &done));
+    return !receiver->not_stored;
 }
 
 // Before any message of the new connection: a new session has new packet ids, so the record of the old one would lie.
@@ -326,8 +350,11 @@ static void begin_session(struct receiver *receiver, const struct mqtt_event *ev
     if (!may_be_kept) {
         receiver_leave_before(receiver);
     }
-    if (!event->session_present && outbox_forget_deliveries(receiver->options.outbox, &diag) != ERR_OK) {
-        cannot_store(diag.text);
+    // A record that may lie would take a new command for a redelivery: until it is gone nothing is taken.
+    receiver->cannot_store =
+        !event->session_present && outbox_forget_deliveries(receiver->options.outbox, &diag) != ERR_OK;
+    if (receiver->cannot_store) {
+        leave_to_broker(receiver, APP_MAIL_CANNOT_WRITE, diag.text);
     }
 }
 
@@ -345,11 +372,12 @@ static void on_reply_event(void *context, const struct mqtt_event *event)
     post_event(context, APP_MAIL_REPLIES, event);
 }
 
-static void on_stray_message(void *context, const struct message *message, bool resumed)
+static bool on_stray_message(void *context, const struct message *message, bool resumed)
 {
     (void)context;
     (void)resumed;
     LOG(LOG_WARN, "mqtt_stray_message", LOG_S("topic", message->topic));
+    return true;
 }
 
 struct mqtt_handlers receiver_command_handlers(struct receiver *receiver)

@@ -21,6 +21,7 @@ struct receiver_options {
     int64_t max_payload;
     int64_t max_memory_commands; // QoS 0 commands at a time
     const char *fence_topic;
+    const char *info_topic;
     bool sessions_may_be_denied; // the broker may have kept messages although it says Session Present 0
 };
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/access.h"
 #include "base/mem.h"
 
 bool secret_is_set(const struct secret_source *source)
@@ -23,7 +24,7 @@ void secret_free(char *secret)
     }
 }
 
-static enum err check_mode(int fd, const char *path, bool *readable_by_others, struct diag *diag)
+static enum err check_mode(int fd, const char *path, const char **warning, struct diag *diag)
 {
     struct stat status;
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -34,11 +35,26 @@ static enum err check_mode(int fd, const char *path, bool *readable_by_others, s
                         "others can write %s: run chmod 600 on it, and change the secret if you do not trust them",
                         path);
     }
-    *readable_by_others = (status.st_mode & S_IROTH) != 0;
+    if ((status.st_mode & S_IROTH) != 0) {
+        *warning = "others can read this file: run chmod 600 on it";
+    }
     return ERR_OK;
 }
 
-static enum err take(const char *name, const char *data, size_t len, char **out, struct diag *diag)
+static const char *find_oddity(const char *data, size_t len)
+{
+    bool is_quoted = len >= 2 && data[0] == data[len - 1] && strchr("\"'", data[0]) != NULL;
+    if (is_quoted) {
+        return "the secret is in quotes, which are part of it: remove them, unless they are meant";
+    }
+    if (strchr(" \t", data[0]) != NULL || strchr(" \t", data[len - 1]) != NULL) {
+        return "a blank stands before or behind the secret, and is part of it: remove it, unless it is meant";
+    }
+    return NULL;
+}
+
+static enum err take(const char *name, const char *data, size_t len, char **out, const char **warning,
+                     struct diag *diag)
 {
     if (len > 0 && data[len - 1] == '\n') {
         len--;
@@ -53,32 +69,42 @@ static enum err take(const char *name, const char *data, size_t len, char **out,
         return diag_set(diag, ERR_REFUSED,
                         "the secret in %s has more than one line: it must hold the secret and nothing else", name);
     }
+    if (len >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0) {
+        return diag_set(diag, ERR_REFUSED,
+                        "the secret in %s begins with a byte order mark: save the file as UTF-8 without one", name);
+    }
+    const char *oddity = find_oddity(data, len);
+    *warning = oddity != NULL ? oddity : *warning;
     *out = mem_dup(data, len);
     return ERR_OK;
 }
 
-static enum err read_file(const char *path, char **out, bool *readable_by_others, struct diag *diag)
+static enum err read_file(const char *path, char **out, const char **warning, struct diag *diag)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return diag_set(diag, ERR_IO, "cannot read the secret in %s: %s", path, strerror(errno));
+        struct diag reason;
+        int error = errno;
+        bool is_known = access_check(path, R_OK, &reason) != ERR_OK && error == EACCES;
+        return diag_set(diag, ERR_IO, "cannot read the secret in %s: %s", path,
+                        is_known ? reason.text : strerror(error));
     }
     char data[SECRET_MAX_LEN + 1];
-    enum err err = check_mode(fd, path, readable_by_others, diag);
+    enum err err = check_mode(fd, path, warning, diag);
     ssize_t len = err == ERR_OK ? read(fd, data, sizeof data) : 0;
     if (len < 0) {
         err = diag_set(diag, ERR_IO, "cannot read the secret in %s: %s", path, strerror(errno));
     } else if (len > SECRET_MAX_LEN) {
         err = diag_set(diag, ERR_LIMIT, "%s is larger than %d bytes: that is no secret", path, SECRET_MAX_LEN);
     } else if (err == ERR_OK) {
-        err = take(path, data, (size_t)len, out, diag);
+        err = take(path, data, (size_t)len, out, warning, diag);
     }
     close(fd);
     mem_wipe(data, sizeof data);
     return err;
 }
 
-static enum err read_credential(const char *name, char **out, bool *readable_by_others, struct diag *diag)
+static enum err read_credential(const char *name, char **out, const char **warning, struct diag *diag)
 {
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
     if (folder == NULL) {
@@ -91,17 +117,17 @@ static enum err read_credential(const char *name, char **out, bool *readable_by_
         return diag_set(diag, ERR_REFUSED, "credential %s: a name has no slash", name);
     }
     AUTO_FREE char *path = mem_printf("%s/%s", folder, name);
-    return read_file(path, out, readable_by_others, diag);
+    return read_file(path, out, warning, diag);
 }
 
-enum err secret_read(const struct secret_source *source, char **out, bool *readable_by_others, struct diag *diag)
+enum err secret_read(const struct secret_source *source, char **out, const char **warning, struct diag *diag)
 {
-    *readable_by_others = false;
+    *warning = NULL;
     if (source->file != NULL) {
-        return read_file(source->file, out, readable_by_others, diag);
+        return read_file(source->file, out, warning, diag);
     }
     if (source->credential != NULL) {
-        return read_credential(source->credential, out, readable_by_others, diag);
+        return read_credential(source->credential, out, warning, diag);
     }
     if (source->env == NULL) {
         return diag_set(diag, ERR_MISSING,
@@ -112,7 +138,7 @@ enum err secret_read(const struct secret_source *source, char **out, bool *reada
         return diag_set(diag, ERR_MISSING, "the environment variable %s, which should hold the secret, is not set",
                         source->env);
     }
-    return take(source->env, value, strlen(value), out, diag);
+    return take(source->env, value, strlen(value), out, warning, diag);
 }
 
 // Sanitizers need to look into their own process.

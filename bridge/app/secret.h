@@ -9,9 +9,9 @@
 #define SECRET_MAX_LEN 4096
 
 // The secret's text without one line end at its end; free it with secret_free. ERR_MISSING: no source is set.
-// ERR_REFUSED: a file that others can write, or whose text is empty. `*readable_by_others` is set if it is a file that
-// others can read (a warning).
-enum err secret_read(const struct secret_source *source, char **out, bool *readable_by_others,
+// ERR_REFUSED: a file that others can write, or whose text can be no secret. *warning is what is legal and hardly
+// meant, with the cure, as a file that others can read or quotes around the text; NULL if nothing. It is constant.
+enum err secret_read(const struct secret_source *source, char **out, const char **warning,
                      struct diag *diag) MUST_CHECK;
 void secret_free(char *secret);
 bool secret_is_set(const struct secret_source *source);

@@ -1,8 +1,10 @@
 #include "app/terminal.h"
 
-#include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "base/str.h"
 
 bool terminal_has_colour(FILE *out)
 {
@@ -11,11 +13,27 @@ bool terminal_has_colour(FILE *out)
 
 void terminal_print_clean(FILE *out, const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        bool is_c1 = c[0] == 0xC2 && c[1] >= 0x80 && c[1] <= 0x9F; // U+0080 to U+009F in UTF-8
-        c += is_c1 ? 1 : 0;
-        fputc(is_c1 || iscntrl(*c) ? '?' : *c, out);
+    unsigned code = 0;
+    for (size_t len = strlen(text), i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+        size_t whole = str_utf8_character(text + i, len - i);
+        bool is_shown = whole > 0 && str_unshowable(text + i, whole, &code) == 0;
+        fwrite(is_shown ? text + i : "?", 1, is_shown ? whole : 1, out);
+        count = whole;
     }
+}
+
+void terminal_print_json(FILE *out, const char *text)
+{
+    unsigned code = 0;
+    for (size_t len = strlen(text), i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+        count = str_unshowable(text + i, len - i, &code);
+        if (count > 0 && code != '\n') {
+            fprintf(out, "\\u%04x", code);
+        } else {
+            fputc(text[i], out);
+        }
+    }
+    fputc('\n', out);
 }
 
 bool terminal_flush(const char *command)

@@ -48,12 +48,19 @@ static bool told_before(const struct problems *problems, const struct problem *t
     return false;
 }
 
+static bool is_full(const struct problems *problems, enum severity severity)
+{
+    return severity == SEVERITY_ERROR ? problems->errors - problems->omitted_errors == PROBLEMS_MAX_ERRORS
+                                      : problems->warnings - problems->omitted_warnings == PROBLEMS_MAX_WARNINGS;
+}
+
 void problems_add(struct problems *problems, enum severity severity, const char *source, int line, int column,
                   const char *fmt, ...)
 {
-    if (problems->count == PROBLEMS_MAX) {
-        problems->errors += severity == SEVERITY_ERROR;
-        problems->omitted++;
+    size_t *found = severity == SEVERITY_ERROR ? &problems->errors : &problems->warnings;
+    if (is_full(problems, severity)) {
+        *found += 1;
+        *(severity == SEVERITY_ERROR ? &problems->omitted_errors : &problems->omitted_warnings) += 1;
         return;
     }
     va_list args;
@@ -67,7 +74,7 @@ void problems_add(struct problems *problems, enum severity severity, const char 
         return;
     }
     problem.source = mem_strdup(source);
-    problems->errors += severity == SEVERITY_ERROR;
+    *found += 1;
     problems->items = mem_resize(problems->items, problems->count + 1, sizeof *problems->items);
     problems->items[problems->count++] = problem;
 }

@@ -43,13 +43,17 @@ struct problem {
     char *text;
 };
 
-// All problems found in one go, each once. Bounded: after PROBLEMS_MAX further ones are only counted in `omitted`.
-#define PROBLEMS_MAX 1000
+// All problems found in one go, each once. Bounded, each severity for itself, so that warnings never take the place of
+// an error: further ones are only counted.
+#define PROBLEMS_MAX_ERRORS   1000
+#define PROBLEMS_MAX_WARNINGS 100
 struct problems {
     struct problem *items;
     size_t count;
-    size_t errors; // how many problems, shown or omitted, are errors
-    size_t omitted;
+    size_t errors;           // how many, kept or omitted
+    size_t warnings;         // likewise
+    size_t omitted_errors;   // how many of these are not among the items
+    size_t omitted_warnings; // likewise
 };
 
 void problems_add(struct problems *problems, enum severity severity, const char *source, int line, int column,

@@ -42,15 +42,19 @@ static const char *nearest_key(const struct key *keys, size_t count, const char 
     return str_nearest(name, names);
 }
 
-static void unknown_key(const struct key *keys, const struct yaml_node *node, struct problems *problems)
+static void unknown_key(const struct key *keys, const struct yaml_node *node, const char *path,
+                        struct problems *problems)
 {
     char shown[STR_SHOWN_LEN];
     str_show(node->text, shown);
     size_t count = count_keys(keys);
     const char *nearest = nearest_key(keys, count, node->text);
+    AUTO_FREE char *place = places_describe(keys, path, node->text);
     AUTO_BUF struct buf text = {0};
     buf_printf(&text, "unknown key `%s`", shown);
-    if (nearest != NULL) {
+    if (place != NULL) {
+        buf_printf(&text, "; it belongs %s", place);
+    } else if (nearest != NULL) {
         buf_printf(&text, "; did you mean `%s`?", nearest);
     } else if (count <= MAX_LISTED) {
         for (size_t i = 0; i < count; i++) {
@@ -70,6 +74,15 @@ bool keys_misspelt(const struct key *keys, const struct yaml_node *map, const ch
         }
     }
     return false;
+}
+
+bool keys_has_any(const struct key *keys, const struct yaml_node *node)
+{
+    bool found = false;
+    for (size_t i = 0; node->kind == YAML_MAP && i < node->count; i++) {
+        found |= find_key(keys, node->keys[i]->text) != NULL;
+    }
+    return found;
 }
 
 static bool read_map(const struct key *keys, const struct yaml_node *map, const char *path, void *out,
@@ -101,7 +114,7 @@ static bool read_map(const struct key *keys, const struct yaml_node *map, const 
     for (size_t i = 0; i < map->count; i++) {
         const struct key *key = find_key(keys, map->keys[i]->text);
         if (key == NULL) {
-            unknown_key(keys, map->keys[i], problems);
+            unknown_key(keys, map->keys[i], path, problems);
             fine = false;
             continue;
         }

@@ -45,9 +45,12 @@ struct key {
     int64_t min;                // KEY_INT, KEY_DURATION, KEY_SIZE; KEY_TEXT: 1 if it cannot be the empty text
     int64_t max;                // 0 with min 0: no bounds
     const char *const *choices; // KEY_CHOICE: NULL-terminated
-    const struct key *members;  // KEY_GROUP: ends with a row without a name
+    const struct key *members;  // KEY_GROUP; KEY_NODE: the table by which its owner reads it further, or NULL
+    const char *each;           // KEY_NODE with members: it is a list or map of such things, as "rule"
     const char *help;           // one line for the reference
 };
+// A table ends with a row without a name. The `members` of that row may be the root of the tables it belongs to: an
+// unknown key is then told where among them it belongs.
 
 // Fills *out with the fallbacks. *out must be zeroed.
 void keys_defaults(const struct key *keys, void *out);
@@ -58,6 +61,11 @@ enum err keys_read(const struct key *keys, const struct yaml_node *map, void *ou
                    struct problems *problems) MUST_CHECK;
 // Is a required key that is missing in the map only misspelt there? Then it is told as an unknown key already.
 bool keys_misspelt(const struct key *keys, const struct yaml_node *map, const char *name);
+// Does the node, if it is a map, have any of these keys?
+bool keys_has_any(const struct key *keys, const struct yaml_node *node);
+// The key whose names on all levels, joined by any number of '_', are `joined`: these names joined by "__", as an
+// environment variable has them. NULL if there is none; the caller frees it.
+char *keys_find_joined(const struct key *root, const char *joined);
 // Frees what keys_defaults and keys_read allocated in *out.
 void keys_free(const struct key *keys, void *out);
 

@@ -190,7 +190,8 @@ static bool read_int(const struct reading *reading)
         return values_wrong(reading);
     }
     if (yaml_type(node) != YAML_INT) {
-        return malformed(reading, node->quoted ? " in quotes" : "");
+        bool is_quoted = node->quoted && str_parse_int(node->text, &(int64_t){0}) == ERR_OK;
+        return malformed(reading, is_quoted ? " in quotes, which is text: remove the quotes" : "");
     }
     AUTO_JSON struct json_object *number = yaml_to_json(node);
     int64_t value = json_int(number);
@@ -286,11 +287,19 @@ static bool read_text_list(const struct reading *reading)
     return true;
 }
 
-static const char *const secret_keys[] = {"file", "env", "credential", NULL};
+const char *const values_secret_keys[] = {"file", "env", "credential", NULL};
 
 // Never names what was written: it may be the secret itself.
 static bool wrong_secret(const struct reading *reading)
 {
+    if (reading->node->line == 0) {
+        yaml_problem(
+            reading->problems, SEVERITY_ERROR, reading->node,
+            "`%s`: this variable cannot hold the secret itself; add __FILE, __ENV or __CREDENTIAL to its name, "
+            "and say there where it is read from",
+            reading->path);
+        return false;
+    }
     yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
                  "`%s`: a secret is never written in line; say where it is read from: %s", reading->path,
                  wanted(KEY_SECRET));
@@ -299,12 +308,34 @@ static bool wrong_secret(const struct reading *reading)
 
 static bool wrong_secret_key(const struct reading *reading, const char *name)
 {
-    const char *nearest = str_nearest(name, secret_keys);
+    const char *nearest = str_nearest(name, values_secret_keys);
     if (nearest == NULL) {
         return wrong_secret(reading);
     }
     yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s`: unknown key; did you mean `%s`?",
                  reading->path, nearest);
+    return false;
+}
+
+// The one place that the map names; what the environment names wins over what the file does. The count of the map if
+// it names none, or several.
+static size_t find_place(const struct yaml_node *map)
+{
+    size_t of_environment = map->count;
+    size_t count = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        bool is_own = map->keys[i]->line == 0;
+        of_environment = is_own ? i : of_environment;
+        count += is_own;
+    }
+    return count == 1 ? of_environment : map->count == 1 ? 0 : map->count;
+}
+
+static bool several_places(const struct reading *reading)
+{
+    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
+                 "`%s`: a secret is never written in line; say by one key where it is read from: %s", reading->path,
+                 wanted(KEY_SECRET));
     return false;
 }
 
@@ -314,14 +345,18 @@ static bool read_secret(const struct reading *reading)
     if (is_null(node) && reading->key->empty_ok) {
         return true;
     }
-    if (node->kind != YAML_MAP || node->count != 1) {
+    if (node->kind != YAML_MAP || node->count == 0) {
         return wrong_secret(reading);
     }
-    const char *name = node->keys[0]->text;
-    const struct yaml_node *value = node->items[0];
+    size_t place = find_place(node);
+    if (place == node->count) {
+        return several_places(reading);
+    }
+    const char *name = node->keys[place]->text;
+    const struct yaml_node *value = node->items[place];
     bool known = false;
-    for (size_t i = 0; secret_keys[i] != NULL; i++) {
-        known |= strcmp(secret_keys[i], name) == 0;
+    for (size_t i = 0; values_secret_keys[i] != NULL; i++) {
+        known |= strcmp(values_secret_keys[i], name) == 0;
     }
     if (!known) {
         return wrong_secret_key(reading, name);

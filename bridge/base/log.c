@@ -92,21 +92,11 @@ static size_t shown_len(const char *text, bool *cut)
     return len;
 }
 
-// Bytes of the character at the start of the text, 0 if it is no valid UTF-8.
-static size_t character_len(const char *text, size_t len)
-{
-    for (size_t count = 1; count <= 4 && count <= len; count++) {
-        if (str_utf8_valid(text, count)) {
-            return count;
-        }
-    }
-    return 0;
-}
-
 static void append_escaped(struct buf *line, const char *text, size_t len)
 {
     while (len > 0) {
-        size_t count = character_len(text, len);
+        unsigned code = 0;
+        size_t count = str_utf8_character(text, len);
         unsigned char first = (unsigned char)*text;
         if (count == 0) {
             buf_text(line, "\xEF\xBF\xBD"); // U+FFFD, as what is no UTF-8 has no place in JSON
@@ -115,8 +105,8 @@ static void append_escaped(struct buf *line, const char *text, size_t len)
             buf_append(line, (const char[]){'\\', (char)first}, 2);
         } else if (first == '\n') {
             buf_text(line, "\\n");
-        } else if (str_has_control(text, count)) {
-            buf_printf(line, "\\u%04x", count == 1 ? first : (unsigned char)text[1]);
+        } else if (str_unshowable(text, count, &code) > 0) {
+            buf_printf(line, "\\u%04x", code);
         } else {
             buf_append(line, text, count);
         }
@@ -134,11 +124,23 @@ static void append_quoted(struct buf *line, const char *text)
     buf_text(line, cut ? "...\"" : "\"");
 }
 
+static bool is_plain(const char *text, size_t len)
+{
+    unsigned code = 0;
+    size_t i = 0;
+    for (size_t count; i < len; i += count) {
+        count = str_utf8_character(text + i, len - i);
+        if (count == 0 || str_unshowable(text + i, count, &code) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool needs_quotes(const char *text)
 {
     size_t len = strnlen(text, MAX_VALUE + 1);
-    return len == 0 || len > MAX_VALUE || strpbrk(text, " =\"\\") != NULL || str_has_control(text, len) ||
-           !str_utf8_valid(text, len);
+    return len == 0 || len > MAX_VALUE || strpbrk(text, " =\"\\") != NULL || !is_plain(text, len);
 }
 
 static void append_pairs(struct buf *line, const struct log_field *fields)

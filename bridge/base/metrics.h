@@ -26,7 +26,8 @@
     X(REQUESTS_FOLDED, "requests_folded", "requests for the commands of several senders")                              \
     X(REQUESTS_UNANSWERED, "requests_unanswered", "requests that ended without an answer")                             \
     X(MQTT_CONNECTS, "mqtt_connects", "connections made to the broker")                                                \
-    X(MQTT_LOSSES, "mqtt_losses", "connections to the broker lost")
+    X(MQTT_LOSSES, "mqtt_losses", "connections to the broker lost")                                                    \
+    X(INTAKE_CLOSINGS, "intake_closings", "times that no more commands were taken, as there was no room or no disk")
 
 enum metric {
 #define METRIC_ENUM(name, text, help) METRIC_##name,

@@ -83,17 +83,41 @@ bool str_has_control(const char *data, size_t len)
     return false;
 }
 
+static bool is_unshowable(unsigned code)
+{
+    return code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0x061C || code == 0x200E || code == 0x200F ||
+           (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+}
+
+size_t str_unshowable(const char *data, size_t len, unsigned *code)
+{
+    static const unsigned char lead_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    const unsigned char *bytes = (const unsigned char *)data;
+    size_t count = str_utf8_character(data, len);
+    if (count == 0) {
+        return 0;
+    }
+    unsigned found = bytes[0] & lead_bits[count];
+    for (size_t i = 1; i < count; i++) {
+        found = found << 6 | (bytes[i] & 0x3FU);
+    }
+    *code = found;
+    return is_unshowable(found) ? count : 0;
+}
+
 void str_show(const char *text, char out[STR_SHOWN_LEN])
 {
+    unsigned code = 0;
     size_t len = strlen(text);
     bool cut = len > STR_SHOWN_LEN - 4;
     len = cut ? STR_SHOWN_LEN - 4 : len;
     while (cut && len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) {
         len--;
     }
-    for (size_t i = 0; i < len; i++) {
-        bool control = (unsigned char)text[i] < 0x20 || text[i] == 0x7F;
-        out[i] = (char)(control ? '?' : text[i]);
+    memcpy(out, text, len);
+    for (size_t i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+        count = str_unshowable(text + i, len - i, &code);
+        memset(out + i, '?', count);
     }
     memcpy(out + len, "...", 4);
     out[len + (cut ? 3 : 0)] = '\0';

@@ -27,8 +27,12 @@ bool str_utf8_valid(const char *data, size_t len);
 size_t str_utf8_character(const char *data, size_t len);
 // True if the text holds a C0 or C1 control character or DEL (U+0000-1F, U+7F-9F).
 bool str_has_control(const char *data, size_t len);
+// Length of the character that the text begins with, and its code, if it does more on a terminal than to show itself:
+// control characters, and those that end a line or turn the direction of writing (U+061C, U+200E-F, U+2028-2E,
+// U+2066-69), so that what is read is not what is there; else 0.
+size_t str_unshowable(const char *data, size_t len, unsigned *code);
 #define STR_SHOWN_LEN 64
-// What outsiders wrote, fit for a message: cut, control characters replaced.
+// What outsiders wrote, fit for a message: cut, with '?' for each byte of what is unshowable.
 void str_show(const char *text, char out[STR_SHOWN_LEN]);
 // Shell-like glob without character classes: '*' any text, '?' one UTF-8 character; case counts. Linear space, no
 // recursion.

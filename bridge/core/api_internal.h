@@ -41,7 +41,7 @@ void api_xml_unescape(struct buf *out, const char *text, size_t len);
 
 // The row that fits a code best, or NULL.
 const struct api_row *api_row_for_code(const char *code, const struct api_row *extra_rows, size_t extra_count);
-// The row of an HTTP status with a code that no row knows: NULL unless it is 429, 500, 502, 503 or 504.
+// The row of an HTTP status with a code that no row knows: NULL unless it is 429 or 5xx.
 const struct api_row *api_row_for_status(long http_status);
 // The row of an answer without a code (never NULL).
 const struct api_row *api_row_without_code(const struct api_facts *facts, long http_status);

@@ -67,9 +67,8 @@ static const struct {
     long status;
     struct api_row row;
 } status_rows[] = {
-    {429, {"HTTP 429", API_THROTTLED, "throttled"}},         {503, {"HTTP 503", API_BUSY, "platform_busy"}},
-    {500, {"HTTP 500", API_MAY_HAVE_RUN, "platform_error"}}, {502, {"HTTP 502", API_MAY_HAVE_RUN, "platform_error"}},
-    {504, {"HTTP 504", API_MAY_HAVE_RUN, "platform_error"}},
+    {429, {"HTTP 429", API_THROTTLED, "throttled"}},
+    {503, {"HTTP 503", API_BUSY, "platform_busy"}},
 };
 
 static const struct api_row refused_row = {"HTTP 3xx, 4xx", API_REQUEST, "request_refused"};
@@ -129,7 +128,7 @@ const struct api_row *api_row_for_status(long http_status)
             return &status_rows[i].row;
         }
     }
-    return NULL;
+    return http_status >= 500 ? &error_row : NULL;
 }
 
 const struct api_row *api_row_without_code(const struct api_facts *facts, long http_status)
@@ -142,5 +141,5 @@ const struct api_row *api_row_without_code(const struct api_facts *facts, long h
         return &refused_row;
     }
     // Success false without a code tells that something failed, and not whether it ran before.
-    return http_status >= 500 || facts->success == API_SUCCESS_FALSE ? &error_row : &unreadable_row;
+    return facts->success == API_SUCCESS_FALSE ? &error_row : &unreadable_row;
 }

@@ -55,7 +55,7 @@ struct command {
     size_t device_count;
     struct call *calls; // empty if refused
     size_t call_count;
-    char **lanes; // texts that name the lanes of the command
+    char **lanes; // texts that name the lanes of the command; those of devices are its platform's own
     size_t lane_count;
     // where replies go; NULL publishes none
     char *ack_topic;

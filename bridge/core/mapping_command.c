@@ -69,6 +69,7 @@ static bool take_id(struct mapper *mapper, const struct json_object *value)
     return true;
 }
 
+// What is missing or null is no id.
 static void take_id_from_rule(struct mapper *mapper)
 {
     AUTO_JSON struct json_object *value = NULL;
@@ -76,7 +77,7 @@ static void take_id_from_rule(struct mapper *mapper)
     struct failure failure;
     if (template_value(mapper->rule->id_from, &mapper->input, &value, &missing, &failure) != ERR_OK) {
         refuse(mapper, &failure);
-    } else if (!missing && !take_id(mapper, value)) {
+    } else if (json_kind(value) != JSON_NULL && !take_id(mapper, value)) {
         refuse_value(mapper, "id_invalid", "what id_from gives", value);
     }
 }

@@ -61,6 +61,7 @@ struct invoke_keys {
     const struct yaml_node *device;
     const struct yaml_node *devices;
     const struct yaml_node *iot_id;
+    char *product_key; // or NULL: the rule's
     const struct yaml_node *args;
 };
 
@@ -176,6 +177,8 @@ void rule_load_template(const struct loader *loader, const struct yaml_node *nod
                         struct template **out);
 // Node of a key, in the rule or else in the defaults; the rule itself if it is in neither.
 const struct yaml_node *rule_place(const struct rule_source *source, const char *key);
+// The same of `product_key`, which can be in `invoke` too.
+const struct yaml_node *rule_product_place(const struct rule_source *source);
 // Tells a key of a map that has to be a map. False and a problem if it is something else.
 bool expect_map(const struct yaml_node *node, const char *what, struct problems *problems);
 // Checks `defaults` once, so that their errors are told once and not for each rule.
@@ -247,7 +250,7 @@ struct payload {
     bool present; // false: empty or not readable
     bool exact;   // false: numbers are rounded, so only what is told with a rejection may be read
     struct json_object *value;
-    struct json_object *id; // owned, as the others; has_ tells JSON null from none
+    struct json_object *id; // owned, as the others; has_ tells JSON null from none, but a $id of null is none
     struct json_object *reply_to;
     struct json_object *expire;
     struct json_object *sent_at;

@@ -11,12 +11,11 @@ static void refuse(struct payload *payload, const char *code, const char *detail
 }
 
 // JSON that is well formed and beyond a limit: rejected, and read all the same for the id.
-static void read_beyond_limits(const struct message *message, const struct json_limits *limits, const struct diag *diag,
+static void read_beyond_limits(struct str json, const struct json_limits *limits, const struct diag *diag,
                                struct payload *out)
 {
-    const char *code =
-        json_too_deep(message->payload, message->payload_len, limits) ? "payload_too_deep" : "number_out_of_range";
-    enum err err = json_parse_lenient(message->payload, message->payload_len, &out->value);
+    const char *code = json_too_deep(json.data, json.len, limits) ? "payload_too_deep" : "number_out_of_range";
+    enum err err = json_parse_lenient(json.data, json.len, &out->value);
     out->exact = false;
     out->present = err == ERR_OK;
     if (err == ERR_SYNTAX) {
@@ -26,13 +25,13 @@ static void read_beyond_limits(const struct message *message, const struct json_
     }
 }
 
-static void read_json(const struct message *message, const struct json_limits *limits, struct payload *out)
+static void read_json(struct str json, const struct json_limits *limits, struct payload *out)
 {
     struct diag diag;
-    enum err err = json_parse(message->payload, message->payload_len, limits, &out->value, &diag);
+    enum err err = json_parse(json.data, json.len, limits, &out->value, &diag);
     out->present = err == ERR_OK;
     if (err == ERR_LIMIT) {
-        read_beyond_limits(message, limits, &diag, out);
+        read_beyond_limits(json, limits, &diag, out);
     } else if (err != ERR_OK) {
         refuse(out, "payload_invalid", diag.text);
     }
@@ -50,27 +49,37 @@ static void read_text(const struct message *message, struct payload *out)
     out->present = true;
 }
 
-// A JSON number, true, false or null is that value; anything else is text.
-static void read_scalar(const struct message *message, const struct json_limits *limits, struct payload *out)
+// A JSON number, true, false or null is that value; anything else is text, with all that stands before it.
+static void read_scalar(const struct message *message, struct str json, const struct json_limits *limits,
+                        struct payload *out)
 {
     struct diag diag;
     struct json_object *ignored = NULL;
-    enum err err = json_parse(message->payload, message->payload_len, limits, &out->value, &diag);
-    if (err == ERR_OK && (json_kind(out->value) == JSON_MAP || json_kind(out->value) == JSON_LIST ||
-                          json_kind(out->value) == JSON_TEXT)) {
-        // White space stands first, so it is text.
-        json_free(out->value);
-        out->value = NULL;
-        err = ERR_SYNTAX;
-    }
+    enum err err = json_parse(json.data, json.len, limits, &out->value, &diag);
     out->present = err == ERR_OK;
-    if (err == ERR_LIMIT && json_parse_lenient(message->payload, message->payload_len, &ignored) == ERR_OK &&
+    if (err == ERR_LIMIT && json_parse_lenient(json.data, json.len, &ignored) == ERR_OK &&
         (json_kind(ignored) == JSON_INT || json_kind(ignored) == JSON_REAL)) {
         refuse(out, "number_out_of_range", diag.text);
     } else if (err != ERR_OK) {
         read_text(message, out);
     }
     json_free(ignored);
+}
+
+// The payload without the byte order marks and JSON's white space (RFC 8259, section 2) that it begins with.
+static struct str skip_lead(const struct message *message)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    struct str rest = {message->payload, message->payload_len};
+    for (;;) {
+        bool is_mark = rest.len >= 3 && memcmp(rest.data, mark, 3) == 0;
+        bool is_white = rest.len > 0 && rest.data[0] != '\0' && strchr(" \t\r\n", rest.data[0]) != NULL;
+        if (!is_mark && !is_white) {
+            return rest;
+        }
+        rest.data += is_mark ? 3 : 1;
+        rest.len -= is_mark ? 3 : 1;
+    }
 }
 
 static bool take(struct json_object *map, const char *name, struct json_object **out)
@@ -87,7 +96,7 @@ static bool take(struct json_object *map, const char *name, struct json_object *
 static void take_bridge_members(struct payload *payload)
 {
     struct json_object *traceparent = NULL;
-    payload->has_id = take(payload->value, "$id", &payload->id);
+    payload->has_id = take(payload->value, "$id", &payload->id) && json_kind(payload->id) != JSON_NULL;
     payload->has_reply_to = take(payload->value, "$reply_to", &payload->reply_to);
     payload->has_expire = take(payload->value, "$expire", &payload->expire);
     payload->has_sent_at = take(payload->value, "$sent_at", &payload->sent_at);
@@ -110,10 +119,11 @@ void payload_read(const struct mapping *mapping, const struct rule *rule, const 
         failure_set(&out->failure, "payload_too_large", "the payload has %zu bytes; at most %zu are taken",
                     message->payload_len, mapping->max_payload);
     }
-    if (strchr("{[\"", message->payload[0]) != NULL && message->payload[0] != '\0') {
-        read_json(message, &limits, out);
+    struct str json = skip_lead(message);
+    if (json.len > 0 && json.data[0] != '\0' && strchr("{[\"", json.data[0]) != NULL) {
+        read_json(json, &limits, out);
     } else {
-        read_scalar(message, &limits, out);
+        read_scalar(message, json, &limits, out);
     }
     take_bridge_members(out);
 }

@@ -263,20 +263,51 @@ static void load_platform(const struct loader *loader, const struct rule_source 
     }
 }
 
+static const struct yaml_node *product_of_invoke(const struct rule_source *source)
+{
+    const struct yaml_node *invoke = yaml_get(source->rule, "invoke");
+    return invoke != NULL ? yaml_get(invoke, "product_key") : NULL;
+}
+
+const struct yaml_node *rule_product_place(const struct rule_source *source)
+{
+    const struct yaml_node *node = product_of_invoke(source);
+    return node != NULL ? node : rule_place(source, "product_key");
+}
+
+// What stands in `invoke` wins over the defaults. Its kind is told where `invoke` is read.
+static void take_product_of_invoke(const struct loader *loader, const struct rule_source *source, struct rule *rule)
+{
+    const struct yaml_node *node = product_of_invoke(source);
+    if (node == NULL || node->kind != YAML_SCALAR || yaml_type(node) == YAML_NULL) {
+        return;
+    }
+    if (yaml_get(source->rule, "product_key") != NULL) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node,
+                     "`product_key` is in the rule already: leave one of the two out");
+        return;
+    }
+    free(rule->keys.product_key);
+    rule->keys.product_key = mem_strdup(node->text);
+}
+
 static void load_product(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
 {
     struct diag diag;
     bool by_name = rule->target == TARGET_DEVICE || rule->target == TARGET_DEVICES;
     if (rule->keys.product_key == NULL) {
+        const struct yaml_node *invoke = yaml_get(source->rule, "invoke");
         bool misspelt =
-            keys_misspelt(mapping_rule_keys, source->rule, "product_key") ||
+            keys_misspelt(mapping_rule_keys, source->rule, "product_key") || product_of_invoke(source) != NULL ||
+            (invoke != NULL && keys_misspelt(mapping_invoke_keys, invoke, "product_key")) ||
             (source->defaults != NULL && keys_misspelt(mapping_default_keys, source->defaults, "product_key"));
-        if (by_name && !misspelt && yaml_get(source->rule, "invoke") != NULL) {
+        if (by_name && !misspelt && invoke != NULL) {
             yaml_problem(loader->problems, SEVERITY_ERROR, source->rule,
-                         "the rule has no `product_key`, which a device's name needs (in the rule or in `defaults`)");
+                         "the rule has no `product_key`, which a device's name needs (in the rule, in `invoke` or in "
+                         "`defaults`)");
         }
     } else if (name_check(NAME_PRODUCT_KEY, rule->keys.product_key, &diag) != ERR_OK) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, rule_place(source, "product_key"), "%s", diag.text);
+        yaml_problem(loader->problems, SEVERITY_ERROR, rule_product_place(source), "%s", diag.text);
     }
 }
 
@@ -308,6 +339,7 @@ static void read_keys(const struct loader *loader, const struct rule_source *sou
     }
     enum err err = keys_read(mapping_rule_keys, source->rule, &rule->keys, loader->problems);
     (void)err; // told in the problems
+    take_product_of_invoke(loader, source, rule);
 }
 
 static bool call_names_device(const struct rule *rule)

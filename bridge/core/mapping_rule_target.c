@@ -203,6 +203,7 @@ static enum err load_invoke(const struct target *target)
     enum err identifier_err = load_identifier(target, keys.identifier);
     enum err device_err = load_device_key(target, &keys);
     enum err args_err = load_args(target, keys.args);
+    keys_free(mapping_invoke_keys, &keys);
     err = err != ERR_OK ? err : identifier_err;
     return err != ERR_OK ? err : device_err != ERR_OK ? device_err : args_err;
 }
@@ -297,6 +298,15 @@ static enum err check_parameter_value(const struct target *target, const char *n
     return name_kind_of_parameter(name, &kind) ? check_parameter_names(target, node, kind) : ERR_OK;
 }
 
+static enum err compile_parameter(const struct target *target, const char *name, const struct yaml_node *node,
+                                  struct template_tree **out)
+{
+    enum name_kind ignored;
+    return name_kind_of_parameter(name, &ignored)
+               ? template_tree_compile_names(node, target->scope, out, target->loader->problems)
+               : template_tree_compile(node, target->scope, out, target->loader->problems);
+}
+
 static enum err load_parameters(const struct target *target, const struct yaml_node *map)
 {
     struct rule *rule = target->rule;
@@ -313,8 +323,7 @@ static enum err load_parameters(const struct target *target, const struct yaml_n
         struct template_tree *tree = NULL;
         enum err err = check_parameter_name(target, map->keys[i], before_dots);
         err = err != ERR_OK ? err : check_parameter_value(target, map->keys[i]->text, map->items[i]);
-        err =
-            err != ERR_OK ? err : template_tree_compile(map->items[i], target->scope, &tree, target->loader->problems);
+        err = err != ERR_OK ? err : compile_parameter(target, map->keys[i]->text, map->items[i], &tree);
         if (err != ERR_OK) {
             result = err;
             continue;

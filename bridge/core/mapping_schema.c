@@ -51,6 +51,7 @@ static const struct schema_shape shapes[] = {
     {mapping_invoke_keys, "device", REF("device_name_template")},
     {mapping_invoke_keys, "devices", ANY_OF(REF("device_name_template"), LIST_OF(REF("device_name_template")))},
     {mapping_invoke_keys, "iot_id", REF("iot_id_template")},
+    {mapping_invoke_keys, "product_key", REF("product_key")},
     {mapping_invoke_keys, "args", ANY_OF("{\"type\":\"object\"}", "{\"type\":\"string\",\"pattern\":\"[$][{]\"}")},
     {mapping_call_keys, NULL, REQUIRED("action")},
     {mapping_call_keys, "action", REF("action")},

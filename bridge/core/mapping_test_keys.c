@@ -14,15 +14,17 @@ const struct key mapping_test_keys[] = {
     TEST_ROW(test_keys, "response_topic", KEY_TEXT, response_topic, .help = "MQTT 5 Response Topic"),
     TEST_ROW(test_keys, "now", KEY_TEXT, now, .fallback = "2026-01-01T00:00:00Z",
              .help = "time at which the message arrives, RFC 3339"),
-    TEST_ROW(test_keys, "answer", KEY_NODE, answer, .help = "what the platform answers, for `reply`; or a list"),
-    TEST_ROW(test_keys, "expect", KEY_NODE, expect, .help = "the expected request, refusal or reply; required"),
-    {0},
+    TEST_ROW(test_keys, "answer", KEY_NODE, answer, .members = mapping_answer_keys,
+             .help = "what the platform answers, for `reply`; or a list"),
+    TEST_ROW(test_keys, "expect", KEY_NODE, expect, .members = mapping_expect_keys,
+             .help = "the expected request, refusal or reply; required"),
+    {.members = mapping_test_keys},
 };
 
 const struct key mapping_answer_keys[] = {
     TEST_ROW(answer_keys, "status", KEY_INT, status, .fallback = "200", .min = 100, .max = 599, .help = "HTTP status"),
     TEST_ROW(answer_keys, "body", KEY_NODE, body, .help = "body: a map is sent as JSON, text as it is; default empty"),
-    {0},
+    {.members = mapping_test_keys},
 };
 
 const struct key mapping_expect_keys[] = {
@@ -36,8 +38,9 @@ const struct key mapping_expect_keys[] = {
     TEST_ROW(expect_keys, "result_topic", KEY_TEXT, result_topic, .help = "topic of the final reply, or none"),
     TEST_ROW(expect_keys, "response_topic", KEY_TEXT, response_topic,
              .help = "topic of the requester's own that gets the final reply too, or none"),
-    TEST_ROW(expect_keys, "reply", KEY_NODE, reply, .help = "members of the final reply, after `answer`"),
-    {0},
+    TEST_ROW(expect_keys, "reply", KEY_NODE, reply, .members = mapping_expect_reply_keys,
+             .help = "members of the final reply, after `answer`"),
+    {.members = mapping_test_keys},
 };
 
 const struct key mapping_expect_reply_keys[] = {
@@ -50,5 +53,5 @@ const struct key mapping_expect_reply_keys[] = {
     TEST_ROW(expect_reply_keys, "result", KEY_NODE, result, .help = "the device's answer, any JSON"),
     TEST_ROW(expect_reply_keys, "target", KEY_NODE, target, .help = "the whole target"),
     TEST_ROW(expect_reply_keys, "failed_devices", KEY_NODE, failed_devices, .help = "list of device names"),
-    {0},
+    {.members = mapping_test_keys},
 };

@@ -94,8 +94,9 @@ struct schedule_release {
 //
 // Rules take turns: while a rule waits for an action, each other gets at most one call of it before. Each rule's calls
 // go in the order of entering. Where folded calls wait for a token, the largest goes first, but for every eighth; and
-// while only the batch action's tokens are short, commands leave their groups to go singly with tokens of the single
-// action that no single call waits for.
+// commands leave their groups to go singly, with tokens of the single action that no single call waits for, only if
+// the group would otherwise wait for a token of the batch action for longer than its window and 500 ms, or until one of
+// its commands expires.
 const struct schedule_release *schedule_next(struct schedule *schedule, int64_t now_ms);
 
 // How a request went, as far as it tells about the platform.

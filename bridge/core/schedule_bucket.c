@@ -62,6 +62,12 @@ int64_t quota_ready_ms(const struct quota *quota)
     return ready_ms > quota->paused_ms ? ready_ms : quota->paused_ms;
 }
 
+int64_t quota_ready_for_ms(const struct quota *quota, size_t count)
+{
+    int64_t interval_ns = quota->has_limit ? quota->bucket.interval_ns : 0;
+    return quota_ready_ms(quota) + (int64_t)((double)(count - 1) * (double)interval_ns / NS_PER_MS);
+}
+
 void quota_take(struct quota *quota, int64_t now_ms)
 {
     if (quota->has_limit) {

@@ -32,6 +32,8 @@ struct quota {
 };
 void quota_set(struct quota *quota, double limit_per_second); // 0: none
 int64_t quota_ready_ms(const struct quota *quota);
+// When the last of `count` (above 0) tokens is there, if they are taken as they come.
+int64_t quota_ready_for_ms(const struct quota *quota, size_t count);
 void quota_take(struct quota *quota, int64_t now_ms);
 void quota_answered(struct quota *quota);
 void quota_throttled(struct quota *quota, int64_t left_ms, int64_t now_ms);

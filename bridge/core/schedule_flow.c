@@ -100,6 +100,8 @@ struct group *flow_oldest_group(const struct flow *flow)
 
 static void hide_flow(struct flow *flow)
 {
+    flow->action->offered -= flow->offered;
+    flow->offered = 0;
     heap_remove(&flow->action->by_turn, &flow->by_turn);
     heap_remove(&flow->action->by_group_turn, &flow->by_group_turn);
     heap_remove(&flow->action->by_size, &flow->by_size);
@@ -108,6 +110,8 @@ static void hide_flow(struct flow *flow)
 static void show_flow(struct flow *flow)
 {
     int64_t turn = (int64_t)flow->rule->turn;
+    flow->offered = flow->units.count;
+    flow->action->offered += flow->offered;
     if (flow->units.count > 0) {
         flow->by_turn.key = turn;
         heap_add(&flow->action->by_turn, &flow->by_turn);

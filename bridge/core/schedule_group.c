@@ -52,6 +52,8 @@ static struct group *open_group(struct schedule *schedule, const struct call *ca
     group->folded = entry->fold->action;
     group->max = entry->fold->max;
     group->window.key = INT64_MAX;
+    group->window_ms = INT64_MAX;
+    group->offered_ms = INT64_MAX;
     table_add(&schedule->groups, &group->node, hash_of(call));
     return group;
 }
@@ -79,6 +81,7 @@ static void free_group(struct schedule *schedule, struct group *group)
 void group_offer(struct schedule *schedule, struct group *group)
 {
     heap_remove(&schedule->windows, &group->window);
+    group->offered_ms = schedule->now_ms < group->offered_ms ? schedule->now_ms : group->offered_ms;
     flow_add(schedule, group->rule, group->count > 1 ? group->folded : group->single, &group->unit);
 }
 
@@ -114,6 +117,7 @@ void group_join(struct schedule *schedule, struct call *call)
     flow_remove(schedule, &group->unit);
     append(group, call);
     group->max = fold->max < group->max ? fold->max : group->max;
+    group->window_ms = fold->window_ms < group->window_ms ? fold->window_ms : group->window_ms;
     call->state = CALL_GROUPED;
     if (group->count >= group->max) {
         close_group(schedule, group);

@@ -111,6 +111,7 @@ struct flow {
     struct heap units;  // all, the oldest first
     struct heap groups; // of several commands, the oldest first
     struct heap large;  // for several devices, the largest first
+    size_t offered;     // units, while the rule has a token; else 0
     // In the action's heaps, while the rule has a token.
     struct heap_node by_turn;
     struct heap_node by_group_turn;
@@ -123,6 +124,7 @@ struct action {
     struct heap by_turn;       // flows with units
     struct heap by_group_turn; // flows with groups
     struct heap by_size;       // flows with large units
+    size_t offered;            // units of all flows, while their rules have a token
     size_t large_in_row;       // the largest went first so often
     bool has_spared;           // commands of its groups went alone since
     char name[];
@@ -133,6 +135,8 @@ struct group {
     struct unit unit;        // in a flow once the window has passed, or it is full
     struct heap_node age;    // in flow->groups
     struct heap_node window; // in schedule.windows before that
+    int64_t window_ms;       // the shortest of its members'
+    int64_t offered_ms;      // when it could leave first, but for tokens; INT64_MAX before that
     bool is_open;            // takes further members
     struct rule *rule;       // of its first member
     bool of_one_rule;

@@ -11,8 +11,28 @@ static struct flow *first_by_turn(const struct action *action)
     return node == NULL ? NULL : OWNER_OF(node, struct flow, by_turn);
 }
 
+static bool has_deadline_before(const struct group *group, int64_t at_ms)
+{
+    const struct call *call = group->first;
+    while (call != NULL && call->entry->deadline.key > at_ms) {
+        call = call->next;
+    }
+    return call != NULL;
+}
+
+// A wait of this length, beyond the window, is worth the tokens that are saved by it.
+enum { PATIENCE_MS = 500 };
+
+// Does the group wait too long for a token of its action? It is taken for the last of all that wait for one: the
+// largest go first.
+static bool waits_too_long(const struct action *action, const struct group *group)
+{
+    int64_t served_ms = quota_ready_for_ms(&action->quota, action->offered);
+    return served_ms - group->offered_ms > group->window_ms + PATIENCE_MS || has_deadline_before(group, served_ms);
+}
+
 // The oldest group of the rule that was served longest ago, if a command of it may go alone: while only the batch
-// action's bucket holds groups back, and the single action has a token that no single call waits for.
+// action's bucket holds groups back, and for long, and the single action has a token that no single call waits for.
 static struct group *spare_group(const struct action *action)
 {
     struct heap_node *node = heap_first(&action->by_group_turn);
@@ -20,7 +40,8 @@ static struct group *spare_group(const struct action *action)
         return NULL;
     }
     struct group *group = flow_oldest_group(OWNER_OF(node, struct flow, by_group_turn));
-    return group->single != action && group->single->by_turn.count == 0 ? group : NULL;
+    bool is_spare = group->single != action && group->single->by_turn.count == 0;
+    return is_spare && waits_too_long(action, group) ? group : NULL;
 }
 
 // Old groups are served by the single action's tokens, as long as some are spare: then the largest may go on.

@@ -1,4 +1,4 @@
-// Outside text inside a message for people: cut at a character, without control characters. Private to core.
+// Outside text inside a message for people: cut at a character, without what a terminal would obey. Private to core.
 #pragma once
 
 #include <stddef.h>

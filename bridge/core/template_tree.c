@@ -21,17 +21,27 @@ static bool may_hold_template(const struct yaml_node *node)
     return node->kind == YAML_SCALAR && (node->quoted || yaml_type(node) == YAML_TEXT);
 }
 
-static enum err compile_scalar(const struct yaml_node *node, const struct template_scope *scope,
-                               struct template_tree *tree, struct problems *problems)
+// How a tree is compiled.
+struct tree_compiler {
+    const struct template_scope *scope;
+    bool of_names; // a number is text as it is written
+    struct problems *problems;
+};
+
+static enum err compile_scalar(const struct tree_compiler *compiler, const struct yaml_node *node,
+                               struct template_tree *tree)
 {
-    template_warn_constant(node, problems);
-    if (!may_hold_template(node)) {
+    bool is_name = compiler->of_names && yaml_type(node) != YAML_NULL;
+    if (!is_name) {
+        template_warn_constant(node, compiler->problems);
+    }
+    if (!is_name && !may_hold_template(node)) {
         tree->kind = TREE_CONSTANT;
         tree->constant = yaml_to_json(node);
         return ERR_OK;
     }
     tree->kind = TREE_TEMPLATE;
-    return template_compile(node, scope, &tree->tmpl, problems);
+    return template_compile(node, compiler->scope, &tree->tmpl, compiler->problems);
 }
 
 static enum err check_name(const struct yaml_node *key, struct problems *problems)
@@ -43,8 +53,11 @@ static enum err check_name(const struct yaml_node *key, struct problems *problem
     return ERR_SYNTAX;
 }
 
-static enum err compile_children(const struct yaml_node *node, const struct template_scope *scope,
-                                 struct template_tree *tree, struct problems *problems)
+static enum err compile_tree(const struct tree_compiler *compiler, const struct yaml_node *node,
+                             struct template_tree **out);
+
+static enum err compile_children(const struct tree_compiler *compiler, const struct yaml_node *node,
+                                 struct template_tree *tree)
 {
     enum err result = ERR_OK;
     tree->kind = node->kind == YAML_MAP ? TREE_MAP : TREE_LIST;
@@ -52,29 +65,41 @@ static enum err compile_children(const struct yaml_node *node, const struct temp
     tree->names = mem_alloc((node->count + 1) * sizeof *tree->names);
     for (size_t i = 0; i < node->count; i++) {
         if (tree->kind == TREE_MAP) {
-            enum err err = check_name(node->keys[i], problems);
+            enum err err = check_name(node->keys[i], compiler->problems);
             result = err != ERR_OK ? err : result;
             tree->names[i] = mem_strdup(node->keys[i]->text);
         }
-        enum err err = template_tree_compile(node->items[i], scope, &tree->children[i], problems);
+        enum err err = compile_tree(compiler, node->items[i], &tree->children[i]);
         result = err != ERR_OK ? err : result;
         tree->count++;
     }
     return result;
 }
 
-enum err template_tree_compile(const struct yaml_node *node, const struct template_scope *scope,
-                               struct template_tree **out, struct problems *problems)
+static enum err compile_tree(const struct tree_compiler *compiler, const struct yaml_node *node,
+                             struct template_tree **out)
 {
     struct template_tree *tree = mem_alloc(sizeof *tree);
-    enum err err = node->kind == YAML_SCALAR ? compile_scalar(node, scope, tree, problems)
-                                             : compile_children(node, scope, tree, problems);
+    enum err err =
+        node->kind == YAML_SCALAR ? compile_scalar(compiler, node, tree) : compile_children(compiler, node, tree);
     if (err != ERR_OK) {
         template_tree_free(tree);
         return err;
     }
     *out = tree;
     return ERR_OK;
+}
+
+enum err template_tree_compile(const struct yaml_node *node, const struct template_scope *scope,
+                               struct template_tree **out, struct problems *problems)
+{
+    return compile_tree(&(struct tree_compiler){.scope = scope, .problems = problems}, node, out);
+}
+
+enum err template_tree_compile_names(const struct yaml_node *node, const struct template_scope *scope,
+                                     struct template_tree **out, struct problems *problems)
+{
+    return compile_tree(&(struct tree_compiler){scope, true, problems}, node, out);
 }
 
 void template_tree_free(struct template_tree *tree)

@@ -40,12 +40,9 @@ void text_cut(char *out, size_t size, const char *text)
 
 void text_mask(char *data, size_t len)
 {
-    for (size_t i = 0; i < len;) {
-        size_t count = character_len((unsigned char)data[i]);
-        count = count < len - i ? count : len - i;
-        if (str_has_control(data + i, count)) {
-            memset(data + i, '?', count);
-        }
-        i += count;
+    unsigned code = 0;
+    for (size_t i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+        count = str_unshowable(data + i, len - i, &code);
+        memset(data + i, '?', count);
     }
 }

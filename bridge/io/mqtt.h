@@ -52,7 +52,7 @@ enum mqtt_event_kind {
     MQTT_PUBLISHED,       // PUBACK with reason < 0x80, or a QoS 0 message was written
     MQTT_PUBLISH_REFUSED, // PUBACK with reason >= 0x80: will not be delivered, sending again does not help
     MQTT_PUBLISH_LOST,    // the connection ended before the PUBACK: publish again after the next connect
-    MQTT_DISCONNECTED,    // mqtt_disconnect has finished
+    MQTT_DISCONNECTED,    // mqtt_disconnect has finished, or on_message has returned false
 };
 
 struct mqtt_event {
@@ -73,9 +73,10 @@ struct mqtt_event {
 
 struct mqtt_handlers {
     void *context;
-    // A message came. When it returns, Paho sends the PUBACK: so it returns only when the message is on disk. The
-    // message is borrowed for the call. `resumed`: the connection resumed a session.
-    void (*on_message)(void *context, const struct message *message, bool resumed);
+    // A message came; it is borrowed for the call. `resumed`: the connection resumed a session. True: it is on disk, or
+    // nothing that must be kept; the PUBACK leaves. False: it could not be stored. No PUBACK leaves, the connection is
+    // cut (MQTT_DISCONNECTED follows), nothing more of it is handed over, and the broker sends the message again.
+    bool (*on_message)(void *context, const struct message *message, bool resumed);
     void (*on_event)(void *context, const struct mqtt_event *event);
 };
 

@@ -50,7 +50,10 @@ struct mqtt_link {
     size_t publishing;             // publishes that are not settled
     bool session_present;          // written before the first message of the link
     uint32_t max_packet_size;      // written before LINK_UP
-    bool tracing;                  // holds Paho's trace open for the reasons of TLS failures
+    bool tracing;                  // holds Paho's trace open
+    bool withheld;                 // a message could not be stored; used by Paho's receive thread only
+    atomic_int socket;             // of the connection, as Paho's trace tells it; -1: not known
+    struct mqtt_link *next_watched;
     // Of the attempt, used by Paho's threads only:
     bool repeated; // the url in use is tried for the second time
     char tls_error[128];
@@ -96,6 +99,15 @@ MQTTAsync mqtt_link_client(struct mqtt_link *link);
 // Sets the state if the change is legal, and returns whether it was.
 bool mqtt_link_change(struct mqtt_link *link, enum link_state from, enum link_state to);
 
+// mqtt_socket.c
+// From now on, and until mqtt_socket_forget, the link learns the socket of its connection.
+void mqtt_socket_watch(struct mqtt_link *link);
+void mqtt_socket_forget(struct mqtt_link *link);
+// A line of Paho's trace.
+void mqtt_socket_on_trace(const char *line);
+// Nothing is sent or received on the connection any more. ERR_INTERNAL: the socket is not known.
+enum err mqtt_socket_cut(struct mqtt_link *link) MUST_CHECK;
+
 // mqtt_connect_options.c: the options of one attempt; they borrow from `mqtt` and live until the next call.
 struct mqtt_connect_set {
     MQTTAsync_connectOptions options;
@@ -131,7 +143,8 @@ void mqtt_text_refused(char *out, size_t size, int version, int code);
 void mqtt_text_reason(char *out, size_t size, int reason, MQTTProperties *properties_or_null);
 void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, const char *message);
 void mqtt_text_watch_library(void);
-// Paho tells the reason of a failed TLS handshake in its trace only, which costs time: so it is on while one is made.
+// Paho tells the reason of a failed TLS handshake, and the socket of a connection, in its trace only, which costs time:
+// so it is on while a connection is made.
 void mqtt_text_trace_begin(void);
 void mqtt_text_trace_end(void);
 int mqtt_text_on_tls_error(const char *text, size_t len, void *link);

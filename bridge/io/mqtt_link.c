@@ -1,6 +1,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -27,6 +29,7 @@ bool mqtt_link_change(struct mqtt_link *link, enum link_state from, enum link_st
         return false;
     }
     if (from == LINK_CONNECTING && link->tracing) {
+        mqtt_socket_forget(link);
         mqtt_text_trace_end();
     }
     LOG(LOG_DEBUG, "mqtt_state", LOG_S("client_id", link->mqtt->client_id), LOG_S("from", state_names[from]),
@@ -91,14 +94,31 @@ static void on_disconnected5(void *context, MQTTAsync_successData5 *data)
     link_end(context, &(struct mqtt_event){.kind = MQTT_DISCONNECTED});
 }
 
+// Paho acknowledges when on_message returns, whatever it returns: only a connection that is cut keeps the PUBACK here.
+static void withhold(struct mqtt_link *link)
+{
+    link->withheld = true;
+    (void)mqtt_link_change(link, LINK_UP, LINK_CLOSING);
+    if (mqtt_socket_cut(link) != ERR_OK) {
+        LOG(LOG_ERROR, "mqtt_cannot_withhold", LOG_S("client_id", link->mqtt->client_id),
+            LOG_S("hint", "the process ends, so that the broker keeps a message that could not be stored"));
+        _exit(EX_IOERR);
+    }
+}
+
 static int on_message(void *context, char *topic, int topic_len, MQTTAsync_message *raw)
 {
     struct mqtt_link *link = context;
     struct message message;
     const char *why = NULL;
-    if (mqtt_message_read(&message, topic, topic_len, raw, &why)) {
-        link->mqtt->handlers.on_message(link->mqtt->handlers.context, &message, link->session_present);
+    if (link->withheld) {
+        // Read before the cut; the broker sends it again.
+    } else if (mqtt_message_read(&message, topic, topic_len, raw, &why)) {
+        bool stored = link->mqtt->handlers.on_message(link->mqtt->handlers.context, &message, link->session_present);
         message_clear(&message);
+        if (!stored) {
+            withhold(link);
+        }
     } else {
         metrics_add(METRIC_MESSAGES_INVALID, 1);
         LOG(LOG_WARN, "mqtt_message_refused", LOG_S("client_id", link->mqtt->client_id), LOG_S("reason", why),
@@ -222,6 +242,7 @@ static void on_connect_failed5(void *context, MQTTAsync_failureData5 *data)
 
 static int connect_client(struct mqtt_link *link)
 {
+    atomic_store(&link->socket, -1);
     struct mqtt_connect_set set;
     mqtt_connect_set_fill(&set, link);
     if (link->mqtt->version == 5) {
@@ -276,21 +297,12 @@ static enum err create_client(struct mqtt_link *link, size_t i, struct diag *dia
     return ERR_OK;
 }
 
-static bool any_tls(const struct mqtt *mqtt)
-{
-    for (size_t i = 0; i < mqtt->url_count; i++) {
-        if (mqtt->urls[i].tls) {
-            return true;
-        }
-    }
-    return false;
-}
-
 enum err mqtt_link_create(struct mqtt *mqtt, struct mqtt_link **out, struct diag *diag)
 {
     struct mqtt_link *link = mem_alloc(sizeof *link);
     link->mqtt = mqtt;
     link->clients = mem_alloc(mqtt->url_count * sizeof *link->clients);
+    atomic_init(&link->socket, -1);
     for (size_t i = 0; i < mqtt->url_count; i++) {
         enum err err = create_client(link, i, diag);
         if (err != ERR_OK) {
@@ -299,10 +311,9 @@ enum err mqtt_link_create(struct mqtt *mqtt, struct mqtt_link **out, struct diag
             return err;
         }
     }
-    link->tracing = any_tls(mqtt);
-    if (link->tracing) {
-        mqtt_text_trace_begin();
-    }
+    link->tracing = true;
+    mqtt_socket_watch(link);
+    mqtt_text_trace_begin();
     *out = link;
     return ERR_OK;
 }

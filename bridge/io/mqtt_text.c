@@ -155,6 +155,8 @@ static void on_trace(enum MQTTASYNC_TRACE_LEVELS level, char *line)
         name_failed = strstr(line, " failed") != NULL;
     } else if (strstr(line, "X509_check_ip_asc is 1") != NULL) {
         name_failed = false;
+    } else if (level == MQTTASYNC_TRACE_PROTOCOL) {
+        mqtt_socket_on_trace(line);
     } else if (level >= MQTTASYNC_TRACE_ERROR) {
         LOG(LOG_DEBUG, "mqtt_library", LOG_S("text", line));
     }

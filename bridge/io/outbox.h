@@ -48,9 +48,14 @@ void outbox_row_clear(struct outbox_row *row);
 
 // Opens or creates the file. ERR_NEWER: written by a newer major schema version, nothing was changed. A damaged file is
 // set aside as PATH.damaged-TIME, what is readable of it is saved into a new one, and *damaged_or_null gets a sentence
-// about it. ERR_IO: cannot be written; ERR_REFUSED: another process has it open. The diag says what and what to do.
+// about it. ERR_IO: it may not be opened or written; ERR_UNAVAILABLE: it cannot be written now, but perhaps later (the
+// disk is full or fails, another program writes it); ERR_REFUSED: another process has it open. The diag says what and
+// what to do.
 enum err outbox_open(const struct outbox_options *options, struct outbox **out, struct diag *damaged_or_null,
                      struct diag *diag) MUST_CHECK;
+// Can a command be written? Writes more than most commands are, commits it and takes it out again. ERR_IO and
+// ERR_UNAVAILABLE as outbox_open, ERR_DAMAGED. Core thread. Blocks for two commits.
+enum err outbox_prove(struct outbox *outbox, struct diag *diag) MUST_CHECK;
 // Changes that are staged and not committed are lost.
 void outbox_close(struct outbox *outbox);
 
@@ -60,7 +65,7 @@ enum outbox_append_result {
     OUTBOX_APPENDED,    // committed
     OUTBOX_REDELIVERED, // a PUBLISH with DUP that is among the last 256 of this session: nothing was written
     OUTBOX_NO_ROOM,     // max_commands, max_bytes (or for a refused row the reserve) is reached: nothing was written
-    OUTBOX_CANNOT_WRITE // the disk failed: no PUBACK may leave
+    OUTBOX_CANNOT_WRITE // the disk failed, or another program writes the file: no PUBACK may leave
 };
 // Commits a command. Ids grow; none is used twice while the process runs. With QoS 1 it also enters the redelivery
 // record (packet id and hash of the last 256), in the same transaction. `resumed`: the connection resumed a session, so
@@ -84,9 +89,10 @@ void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum outbox_
 // For duplicates: the command's key (rule-independent: topic and id) and the hash of its payload.
 void outbox_stage_key(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32]);
 bool outbox_has_staged(const struct outbox *outbox);
-// Commits what was staged. On ERR_IO nothing was written, the changes stay staged, and nothing that they allow may
-// leave. ERR_DAMAGED likewise; only a restart helps, which repairs the file. ERR_INTERNAL: an impossible change was
-// staged (a state that may not follow, or a row that is not there); nothing was written, and it will not get better.
+// Commits what was staged. On ERR_IO or ERR_UNAVAILABLE nothing was written, the changes stay staged, and nothing that
+// they allow may leave. ERR_DAMAGED likewise; only a restart helps, which repairs the file. ERR_INTERNAL: an impossible
+// change was staged (a state that may not follow, or a row that is not there); nothing was written, and it will not get
+// better.
 enum err outbox_commit(struct outbox *outbox, struct diag *diag) MUST_CHECK;
 
 // Next rows in QUEUED, SENT or REPLIED with id > after, at most `max`; for start-up. *count may be less than max only

@@ -7,6 +7,7 @@
 // outbox_live.c    what memory knows of the rows that are not done: states and sizes, and which changes are legal
 // outbox_memory.c  fills that at opening
 // outbox_stage.c   staged changes and their commit
+// outbox_proof.c   can it be written?
 // outbox_read.c    rows, calls, notes
 // outbox_duplicates.c  twins of a command, and how long rows are kept for them
 // outbox_reader.c  other processes look into the file

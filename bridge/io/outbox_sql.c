@@ -1,5 +1,6 @@
 #include "io/outbox_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,13 +93,13 @@ static const struct trouble {
     enum err err;
     const char *advice;
 } troubles[] = {
-    {SQLITE_FULL, ERR_IO, "the disk is full; free some space on it"},
-    {SQLITE_IOERR, ERR_IO, "reading or writing failed; check the disk, its space and the system's log"},
+    {SQLITE_FULL, ERR_UNAVAILABLE, "the disk is full; free some space on it"},
+    {SQLITE_IOERR, ERR_UNAVAILABLE, "reading or writing failed; check the disk, its space and the system's log"},
     {SQLITE_READONLY, ERR_IO, "it cannot be written; let the service's user write the file and its folder"},
     {SQLITE_CANTOPEN, ERR_IO, "it cannot be opened; let the service's user write the file and its folder"},
     {SQLITE_PERM, ERR_IO, "it cannot be opened; let the service's user write the file and its folder"},
-    {SQLITE_BUSY, ERR_IO, "another program is writing it; end that program"},
-    {SQLITE_LOCKED, ERR_IO, "another program is writing it; end that program"},
+    {SQLITE_BUSY, ERR_UNAVAILABLE, "another program is writing it; end that program"},
+    {SQLITE_LOCKED, ERR_UNAVAILABLE, "another program is writing it; end that program"},
     {SQLITE_CORRUPT, ERR_DAMAGED, "it is damaged; restart, and the file is set aside and what is readable is saved"},
     {SQLITE_NOTADB, ERR_DAMAGED, "it is damaged; restart, and the file is set aside and what is readable is saved"},
 };
@@ -113,7 +114,9 @@ enum err outbox_sql_error(sqlite3 *db, int code, const char *path, struct diag *
     }
     int system = db == NULL ? 0 : sqlite3_system_errno(db);
     bool has_system = system != 0 && (found.code == SQLITE_IOERR || found.code == SQLITE_CANTOPEN);
-    return diag_set(diag, found.err, "outbox %s: %s (%s%s%s)", path, found.advice, sqlite3_errstr(code),
+    // No waiting makes a file of a folder.
+    enum err err = system == EISDIR ? ERR_IO : found.err;
+    return diag_set(diag, err, "outbox %s: %s (%s%s%s)", path, found.advice, sqlite3_errstr(code),
                     has_system ? ": " : "", has_system ? strerror(system) : "");
 }
 

@@ -210,14 +210,26 @@ static void must_explain(const struct mapping *mapping, const struct message *me
     command_free(command);
 }
 
-// Wherever the payload is an object in JSON that is well formed, its id is the command's.
+static struct str behind_lead(struct str text)
+{
+    size_t len = 1;
+    while (len > 0) {
+        len = text.len >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+        len += len == 0 && text.len > 0 && memchr(" \t\r\n", text.data[0], 4) != NULL;
+        text.data += len;
+        text.len -= len;
+    }
+    return text;
+}
+
+// Wherever the payload is an object in JSON that is well formed, its id is the command's, but for null.
 static void must_keep_id(const struct message *message, const struct command *command)
 {
     AUTO_JSON struct json_object *payload = NULL;
     struct json_object *id = NULL;
-    if (message->payload_len == 0 || message->payload[0] != '{' ||
-        json_parse_lenient(message->payload, message->payload_len, &payload) != ERR_OK ||
-        !json_member(payload, "$id", &id)) {
+    struct str json = behind_lead((struct str){message->payload, message->payload_len});
+    if (json.len == 0 || json.data[0] != '{' || json_parse_lenient(json.data, json.len, &payload) != ERR_OK ||
+        !json_member(payload, "$id", &id) || json_kind(id) == JSON_NULL) {
         return;
     }
     AUTO_FREE char *text = json_kind(id) == JSON_TEXT ? mem_strdup(json_text(id)) : json_print(id);

@@ -8,6 +8,7 @@ from typing import Any, Iterator
 import pytest
 
 from harness.home import Home
+from harness.scripted_broker import ScriptedBroker
 from simulator.certificates import CertificateSet, make_certificate_set
 from simulator.client import SimulatorProcess
 
@@ -43,6 +44,15 @@ def empty_home(request: pytest.FixtureRequest, tmp_path: Path, shared_simulator:
 def home(empty_home: Home) -> Home:
     """Everything runs, with the lamps' rules."""
     return empty_home.start()
+
+
+@pytest.fixture
+def scripted_home(request: pytest.FixtureRequest, tmp_path: Path, shared_simulator: SimulatorProcess) -> Iterator[Home]:
+    """Nothing runs yet; `scripted_home.broker` is a ScriptedBroker."""
+    home = Home(tmp_path, shared_simulator, ScriptedBroker(tmp_path / "broker"))
+    request.node.stash[_homes] = [home]
+    yield home
+    home.close()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -227,6 +227,12 @@ def test_each_keeps_its_own_deadline_over_a_retry(folding: Home):
     assert [folding.platform.executed(device) for device in lamps(1, 4)] == [0, 0, 1, 1]
 
 
+def test_a_burst_of_300_equal_commands_is_three_calls(folding: Home):
+    send(folding, lamps(1, 300), "hundred/{}/any", text="on")
+    assert statuses(folding, lamps(1, 300)) == ["accepted"] * 300
+    assert [len(call["device_names"]) for call in folding.platform.calls()] == [100, 100, 100]
+
+
 def test_a_folded_call_with_a_long_query_goes_as_a_body(folding: Home):
     send(folding, lamps(1, 100), "hundred/{}/any", text="x" * 5000)
     assert statuses(folding, lamps(1, 100)) == ["accepted"] * 100

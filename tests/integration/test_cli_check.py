@@ -85,7 +85,40 @@ def test_problems_come_from_the_top_of_a_file_to_its_end(tmp_path: Path):
 def test_two_thousand_errors_at_the_end_of_a_large_file_are_told(tmp_path: Path):
     text = "version: 1\n" + ("# " + "x" * 70 + "\n") * 200_000 + "".join(f"wrong{i}: 1\n" for i in range(2000))
     done = check(tmp_path, text)
-    assert "and 1000 more" in done.stdout and "2000 errors" in done.stderr
+    assert "and 1000 more errors" in done.stdout and "2000 errors" in done.stderr
+
+
+def many_warnings_and_one_error() -> str:
+    """Each rule's device comes from a capture that is held to nothing, which is warned of."""
+    odd = "".join(rule(f"r{i}", f"t{i}/{{x}}", invoke="{identifier: Set, device: '${x}'}") for i in range(3000))
+    return HEAD + odd + rule("last", "z", "expire: 5")
+
+
+@pytest.mark.parametrize(
+    "command", [["check", "rules.yaml"], ["test", "rules.yaml"], ["explain", "--mapping", "rules.yaml", "t1/x", "{}"]]
+)
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_thousands_of_warnings_do_not_hide_the_one_error(tmp_path: Path, command: list[str], form: list[str]):
+    (tmp_path / "rules.yaml").write_text(many_warnings_and_one_error())
+    done = run_cli(command[0], *form, *command[1:], cwd=tmp_path)
+    assert done.returncode == 78
+    if form:
+        report = json.loads(done.stdout)
+        assert [p["line"] for p in report["problems"] if p["severity"] == "error"] == [3004]
+        assert report["problems"][0]["severity"] == "error"
+        assert (report["errors"], report["warnings"], report["omitted"]) == (1, 3000, 2900)
+    else:
+        text = done.stdout + done.stderr
+        assert text.startswith("rules.yaml:3004:") and ": error: " in text.splitlines()[0]
+        assert "and 2900 more warnings" in text
+
+
+def test_thousands_of_warnings_do_not_hide_the_error_that_stops_the_start(tmp_path: Path):
+    (tmp_path / "rules.yaml").write_text(many_warnings_and_one_error())
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG | {"mappings": [str(tmp_path / "rules.yaml")]}))
+    done = run_cli("run", "-c", "config.json", cwd=tmp_path)
+    assert done.returncode == 78
+    assert ": error: " in done.stderr.splitlines()[0] and "and 2900 more warnings" in done.stderr
 
 
 def test_a_thousand_errors_in_one_line_of_many_megabytes_are_told(tmp_path: Path):
@@ -153,6 +186,7 @@ CONFIG = {
         "access_key_id": "xMr9wgwXQLhv5AUa",
         "access_key_secret": {"file": "secret"},
     },
+    "outbox": {"path": "outbox.db"},
     "mappings": ["rules.yaml"],
 }
 

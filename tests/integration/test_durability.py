@@ -142,6 +142,23 @@ def test_a_crash_repeats_a_command_of_an_idempotent_rule(empty_home: Home):
     assert home.platform.executed("hall-lamp-1") == 2
 
 
+def test_a_repeatable_command_that_may_have_run_and_whose_platform_is_gone_is_unknown(empty_home: Home):
+    rules = [rule("toggle", "home/{device}/toggle", "Toggle", idempotent=True, platform="default")]
+    home = empty_home.start(KEEP, rules)
+    home.platform.fault("hang_after", count=1)
+    home.client.publish("home/hall-lamp-1/toggle", {"$id": "sent"})
+    home.platform.wait_calls()
+    home.crash_bridge()
+    platform = home.bridge.settings["platform"]
+    home.bridge.configure(platform=None, platforms={"renamed": platform})
+    home.bridge.set_rules([{**rules[0], "platform": "renamed"}])
+    home.start()
+    reply = home.client.wait_reply("sent")
+    assert (reply["status"], reply["error"]["code"]) == ("unknown", "platform_unknown")
+    assert "it was sent before" in reply["error"]["detail"]
+    assert home.platform.executed("hall-lamp-1") == 1
+
+
 def test_a_crash_of_a_batch_tells_which_calls_are_unknown(empty_home: Home):
     home = empty_home.start(KEEP)
     home.platform.fault("hang_after", seconds=5, match={"device": "lamp-0101"})

@@ -271,6 +271,18 @@ def test_what_a_terminal_would_obey_is_not_printed(config: Path):
     done = explain(config, TOPIC, '{"text": "\\u001b[2J"}')
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
+    for options in ([], ["--json"], ["--curl"]):
+        done = explain(config, *options, TOPIC, '{"text": "\x9b\u202e"}')
+        assert done.returncode == 0 and not set("\x9b\u202e") & set(done.stdout)
+
+
+def test_a_path_that_would_turn_the_curl_command_around_is_written_out(empty_home: Home, config: Path):
+    ca_file = empty_home.folder / "a\u202eb.pem"
+    ca_file.write_bytes(Path(empty_home.platform.ca_file).read_bytes())
+    empty_home.bridge.configure(platform={"tls": {"ca_file": str(ca_file)}})
+    assert "\u202e" not in explain(config, "--curl", TOPIC, '{"text": 1}').stdout
+    (request,) = explain_json(config, "--curl", TOPIC, '{"text": 1}')["requests"]
+    assert run_in_shell(request["curl"])["Success"] is True
 
 
 def test_a_password_in_the_endpoint_is_not_shown(empty_home: Home, config: Path):

@@ -131,6 +131,50 @@ def test_a_rule_without_order_lets_calls_of_one_device_run_together(ordered: Hom
     assert statuses(ordered, 3) == ["ok"] * 3
 
 
+def two_platforms(home: Home, rules: list[dict[str, Any]], **settings: Any) -> None:
+    """Starts a bridge with the simulated platform under two names, `east` and `west`."""
+    platform = {
+        "endpoint": home.platform.url, "access_key_id": home.platform.access_key_id,
+        "access_key_secret": {"file": home.platform.access_key_secret_file}, "tls": {"ca_file": home.platform.ca_file},
+    }
+    home.broker.start()
+    home.make_bridge(settings, rules).configure(platform=None, platforms={"east": platform, "west": platform})
+    home.bridge.set_rules([*rules, {**rule("settle", "settle", "Any", device=THIRD, args={}), "platform": "west"}])
+    home.start()
+
+
+def test_a_namesake_on_another_platform_is_another_device(empty_home: Home):
+    rules = [
+        rule("east", "east/{device}/echo", "Echo", args=N, platform="east"),
+        rule("west", "west/{device}/any", "Any", args=N, platform="west"),
+    ]
+    two_platforms(empty_home, rules)
+    empty_home.platform.fault("hang", match={"identifier": "Echo"})
+    first = send(empty_home, f"east/{LAMP}/echo", 1)
+    empty_home.wait_commit()
+    second = send(empty_home, f"west/{LAMP}/any", 2)
+    assert empty_home.client.wait_reply(second)["status"] == "accepted"
+    assert empty_home.client.final_replies(first) == []
+    empty_home.crash_bridge()  # it would wait for the answer
+
+
+def test_a_rule_that_is_one_lane_keeps_its_order_when_its_platform_changes(empty_home: Home):
+    rules = [
+        rule("lane", "lane/{device}/any", "Any", args=N, order="rule", platform="east"),
+        rule("west", "west/{device}/any", "Any", args=N, platform="west"),
+    ]
+    two_platforms(empty_home, rules, mqtt={"session_expiry": "1h"})
+    empty_home.platform.fault("status_503", match={"device": LAMP}, count=2, retry_after=1)
+    send(empty_home, f"lane/{LAMP}/any", 1)
+    empty_home.platform.wait_calls(1)
+    empty_home.stop_bridge()
+    empty_home.bridge.set_rules([{**rules[0], "platform": "west"}, rules[1]])
+    send(empty_home, f"lane/{OTHER}/any", 2)
+    empty_home.start()
+    assert statuses(empty_home, 2) == ["accepted"] * 2
+    assert [json.loads(call["args"])["n"] for call in empty_home.platform.calls() if call["executed"]] == [1, 2]
+
+
 def test_order_is_kept_over_a_crash(empty_home: Home):
     home = empty_home.start({"mqtt": {"session_expiry": "1h"}}, RULES)
     home.platform.fault("status_503", count=1, retry_after=2)

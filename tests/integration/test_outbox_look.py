@@ -85,6 +85,18 @@ def test_text_of_others_cannot_steer_the_terminal(home: Home):
     assert "\x1b" not in shown and "\x9b" not in shown
 
 
+def test_what_programs_read_is_fit_for_a_terminal_too_and_means_the_same(home: Home):
+    keep_lamp_busy(home)
+    payload = '{"$id": "two\u202e", "text": "\x9b31m\u2066\x7f"}'
+    home.client.publish(f"home/{LAMP}/any", payload)
+    wait_until(lambda: len(rows(home)) == 2)
+    shown = outbox(home, "show", "two\u202e", "--json").stdout + outbox(home, "list", "--json").stdout
+    assert not set("\x9b\u202e\u2066\x7f") & set(shown)
+    assert show(home, "two\u202e")["message"]["payload"] == payload
+    assert home.client.wait_reply("two\u202e")["status"] == "accepted"
+    assert "two\\u202e" in home.bridge.log and "\u202e" not in home.bridge.log
+
+
 def test_an_integer_id_stays_one(home: Home):
     keep_lamp_busy(home)
     queue(home, 987654321012)

@@ -1,12 +1,19 @@
-"""Quotas: a burst waits in our queue and not in the platform's error log, and rules wait fairly."""
+"""Quotas: a burst waits in our queue and not in the platform's error log, and rules wait fairly.
+
+How often the platform throttles all the same depends here on what else the machine does, which moves calls from one second
+to the next. So these tests judge when calls leave and in which order; how well a quota is met, found and shared is shown
+in virtual time (unit/core/test_schedule_load.c, test_schedule_quota_sharing.c).
+"""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Iterator
 
+import pytest
 from harness.broker import Broker
 from harness.home import Home, rule
+from harness.network import TcpProxy
 from simulator.client import Entry
 
 SLOW_FOLD = {"window": "1s", "max": 4}
@@ -15,8 +22,16 @@ RULES = [
     rule("calm", "calm/{device}/any", "Any", args={}, expire="2m"),
     rule("many", "homes/any", "Any", devices="${payload.devices}", args={}, expire="2m"),
     rule("rated", "rated/{device}/any", "Any", args={}, expire="2m", rate="5/s"),
+    rule("slow", "slow/{device}/any", "Any", args={}, expire="2m", rate="1/m"),
     rule("rated-fold", "rated-fold/{device}/any", "Any", args={}, rate="1/m", batch=SLOW_FOLD),
 ]
+
+
+@pytest.fixture
+def proxy(empty_home: Home) -> Iterator[TcpProxy]:
+    """Before the platform, to take it away."""
+    with TcpProxy(empty_home.platform.port) as made:
+        yield made
 
 
 def lamp(number: int) -> str:
@@ -54,15 +69,15 @@ def answered(home: Home, rule_name: str) -> int:
 
 def test_a_burst_at_the_platforms_own_quotas_meets_no_throttling(empty_home: Home):
     home = empty_home.start(rules=RULES)
+    began = time.time()
     flood(home, 1000)
     for number in range(20):
         home.client.publish_soon("homes/any", {"$id": f"many-{number}", "devices": [lamp(1900 + number), lamp(1950 + number)]})
     wait_all(home, 1000)
     for number in range(20):
         assert home.client.wait_reply(f"many-{number}")["status"] == "accepted"
-    calls = home.platform.calls()
-    # None at all is shown in virtual time (test_schedule_load); here a loaded machine may delay a call by more than the margin.
-    assert len(throttled(calls)) <= 0.01 * len(calls)
+    check_rate(home.platform.calls(action="InvokeThingService"), began, 500)
+    check_rate(home.platform.calls(action="InvokeThingsService"), began, 10)
 
 
 def test_a_configured_limit_is_kept_and_used(empty_home: Home):
@@ -74,13 +89,12 @@ def test_a_configured_limit_is_kept_and_used(empty_home: Home):
 
 
 def test_each_action_has_its_own_quota(empty_home: Home):
-    home = empty_home.start(limits(InvokeThingService=2, InvokeThingsService=50), RULES)
+    home = empty_home.start({"platform": {"limits": {"InvokeThingService": "2/m", "InvokeThingsService": "50/s"}}}, RULES)
     flood(home, 20)
     for number in range(5):
         devices = [lamp(100 + 2 * number), lamp(101 + 2 * number)]
         assert home.client.command("homes/any", {"devices": devices})["status"] == "accepted"
     assert answered(home, "flood") < 20, "the other action's quota is used up"
-    wait_all(home, 20)
 
 
 def test_a_rule_keeps_its_own_rate(empty_home: Home):
@@ -93,11 +107,10 @@ def test_a_rule_keeps_its_own_rate(empty_home: Home):
 
 def test_the_rate_of_a_rule_holds_up_no_other(empty_home: Home):
     home = empty_home.start(rules=RULES)
-    flood(home, 40, "rated")
+    flood(home, 10, "slow")
     flood(home, 50, "calm", 100)
     wait_all(home, 50, "calm", 100)
-    assert answered(home, "rated") < 40
-    wait_all(home, 40, "rated")
+    assert answered(home, "slow") < 10
 
 
 def test_a_folded_call_counts_once_for_its_rules_rate(empty_home: Home):
@@ -108,25 +121,30 @@ def test_a_folded_call_counts_once_for_its_rules_rate(empty_home: Home):
     assert len(call["device_names"]) == 4, "one by one they would take three minutes"
 
 
-def test_a_flooding_rule_does_not_starve_another(empty_home: Home):
-    home = empty_home.start(limits(InvokeThingService=40), RULES)
-    home.platform.quota(InvokeThingService=40)
-    flood(home, 300)
-    home.platform.wait_calls(10)
+def test_a_flooding_rule_does_not_starve_another(empty_home: Home, proxy: TcpProxy):
+    home = empty_home
+    settings = limits(InvokeThingService=40)
+    settings["platform"]["endpoint"] = f"https://localhost:{proxy.port}/"
+    home.start(settings, RULES)
+    proxy.refuse()
+    flood(home, 200)
     flood(home, 10, "calm", 500)
+    home.client.wait_acknowledged()  # all wait now
+    proxy.accept()
     wait_all(home, 10, "calm", 500)
-    assert answered(home, "flood") < 150, "both rules take turns"
-    wait_all(home, 300)
+    order = [call["device_names"][0] for call in home.platform.calls()]
+    last_calm = max(order.index(lamp(number)) for number in range(500, 510))
+    assert last_calm < 40, "both rules take turns"
+    wait_all(home, 200)
 
 
-def test_a_quota_that_is_smaller_than_configured_is_found(empty_home: Home):
+def test_throttled_commands_run_once_each(empty_home: Home):
+    """The platform grants a fifth of what is configured."""
     home = empty_home.start(limits(InvokeThingService=200), RULES)
     home.platform.quota(InvokeThingService=40)
     flood(home, 400)
     wait_all(home, 400)
-    calls = home.platform.calls()
-    assert len(throttled(calls)) < 0.15 * len(calls), "at 200/s it would be four of five"
-    assert all(home.platform.executed(lamp(number)) == 1 for number in (1, 200, 400))
+    assert all(home.platform.executed(lamp(number)) == 1 for number in range(1, 401))
 
 
 BRIDGES = ["bridge0", "bridge1", "bridge2", "bridge3"]
@@ -142,7 +160,7 @@ def start_bridge(home: Home, name: str, per_second: int) -> None:
     home.client.wait_payload(f"{name}/bridge/state", "online")
 
 
-def test_bridges_that_share_a_quota_settle(empty_home: Home):
+def test_bridges_that_share_a_quota_are_all_served(empty_home: Home):
     home = empty_home
     home.replace_broker(Broker(home.folder / "broker", settings={"max_queued_messages": "0"}))
     home.broker.start()
@@ -154,9 +172,8 @@ def test_bridges_that_share_a_quota_settle(empty_home: Home):
             home.client.publish_soon(f"{name}/{lamp(number)}/any", {"$id": f"{name}-{number}"})
     for name in BRIDGES:
         wait_all(home, 300, name)
-    calls = home.platform.calls()
-    # How well it settles is shown in virtual time (test_schedule_quota_sharing): here the machine's load has a say.
-    assert len(throttled(calls)) < len(calls) / 2, "at 80/s each it would be three of four"
+    ran = [device for call in home.platform.calls() for device in call["executed"]]
+    assert sorted(ran) == sorted(lamp(number) for number in range(1, 301) for _ in BRIDGES)
 
 
 def test_a_throttled_action_waits_as_a_whole(empty_home: Home):

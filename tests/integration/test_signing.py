@@ -122,7 +122,7 @@ def test_a_secret_file_that_others_can_read_is_warned_about(empty_home: Home):
     settings = wrong_secret(empty_home.folder, empty_home.platform.access_key_secret)
     (empty_home.folder / "wrong-secret").chmod(0o644)
     home = empty_home.start(settings)
-    assert "secret_readable" in home.bridge.log
+    assert "secret_warning" in home.bridge.log
 
 
 def test_no_secret_appears_anywhere_at_the_most_talkative_level(empty_home: Home):

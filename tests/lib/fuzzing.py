@@ -1,18 +1,20 @@
-"""Runs the fuzz targets of tests/fuzz: every seed as it is, then inputs made from them, for a bounded time."""
+"""Runs the fuzz targets of tests/fuzz: every seed as it is, then inputs made from them.
+
+A short run makes a fixed number of inputs, the same on every machine (tests/fuzz/made.h). A long run lets libFuzzer make them,
+guided by what the program does with them, for a given time; no two are alike.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
-from addresses import fixed_addresses
 from counting import Count
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +25,6 @@ ARTIFACTS = ROOT / "build/test-logs"
 
 AT_A_TIME = 2
 MAX_LEN = 8192  # bytes of an input that is made; seeds may be longer
-SHORT_SECONDS = 15  # of a short run at most, whatever its number of inputs
 # Inputs of a short run: about eight seconds' worth each.
 SHORT_RUNS = {
     "api_answer": 20_000, "config": 15_000, "decimal": 100_000, "json": 300_000, "loop": 8_000, "mapping": 20_000,
@@ -36,7 +37,8 @@ MORE_SEEDS = {
     "model": ["tests/simulator/models/*.json"],
 }
 # A slow input is a finding, and so are a leak and an input that takes much memory.
-LIMITS = ["-timeout=10", "-rss_limit_mb=1024", "-detect_leaks=1"]
+LIMITS = ["-timeout=60", "-rss_limit_mb=1024", "-detect_leaks=1"]
+SANITIZERS = {"UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
 @dataclass(frozen=True)
@@ -74,35 +76,34 @@ def seed_command(name: str) -> list[str]:
     return [str(program(name)), *LIMITS, *map(str, seeds(name))]
 
 
-def fuzz_command(name: str, seconds: int | None) -> list[str]:
-    """Without seconds a short run, the same each time."""
-    before, effort = [], [f"-max_total_time={seconds}"]
-    if seconds is None:
-        before = fixed_addresses()
-        effort = [f"-runs={SHORT_RUNS[name]}", f"-max_total_time={SHORT_SECONDS}", "-seed=1", "-reload=0"]
+def short_command(name: str) -> list[str]:
+    """The same inputs each time."""
+    command = ["nice", "-n", "10", str(program(name)), f"--made={SHORT_RUNS[name]}", f"--findings={findings(name)}"]
+    command += [f"--words={dictionary(name)}"] if dictionary(name).exists() else []
+    return [*command, *map(str, seeds(name))]
+
+
+def long_command(name: str, seconds: int) -> list[str]:
     more = ",".join(str(path) for path in seeds(name) if path.parent != SOURCES / "seeds" / name)
-    command = [*before, "nice", "-n", "10", str(program(name)), *LIMITS, *effort]
-    command += [f"-max_len={MAX_LEN}", "-print_final_stats=1"]
-    command += [f"-artifact_prefix={ARTIFACTS}/fuzz-{name}-"]
+    command = ["nice", "-n", "10", str(program(name)), *LIMITS, f"-max_total_time={seconds}"]
+    command += [f"-max_len={MAX_LEN}", "-print_final_stats=1", f"-artifact_prefix={findings(name)}"]
     command += [f"-dict={dictionary(name)}"] if dictionary(name).exists() else []
     command += [f"-seed_inputs={more}"] if more else []
-    return [*command, str(corpus(name, seconds)), str(SOURCES / "seeds" / name)]
+    return [*command, str(corpus(name)), str(SOURCES / "seeds" / name)]
 
 
-def corpus(name: str, seconds: int | None) -> Path:
-    return CORPORA / (name if seconds is not None else f"short-{name}")
+def findings(name: str) -> str:
+    """What the names of the files begin with that hold inputs with which something is wrong."""
+    return f"{ARTIFACTS}/fuzz-{name}-"
 
 
-def make_corpus(name: str, seconds: int | None) -> None:
-    if seconds is None:
-        shutil.rmtree(corpus(name, None), ignore_errors=True)
-    corpus(name, seconds).mkdir(parents=True, exist_ok=True)
+def corpus(name: str) -> Path:
+    return CORPORA / name
 
 
-def run_logged(command: Sequence[str]) -> tuple[bool, str]:
-    env = {**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1"}
+def run_logged(command: Sequence[str], **more_env: str) -> tuple[bool, str]:
     done = subprocess.run(
-        command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        command, cwd=ROOT, env={**os.environ, **SANITIZERS, **more_env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace",
     )
     return done.returncode == 0, f"$ {shlex.join(command)}\n{done.stdout}"
@@ -113,7 +114,12 @@ def statistic(output: str, pattern: str) -> str:
     return found[-1] if found else "?"
 
 
-def summary(name: str, output: str) -> str:
+def short_summary(name: str, output: str) -> str:
+    made = statistic(output, r"made inputs: (\d+, checksum [0-9a-f]+)")
+    return f"{name}: {made}"
+
+
+def long_summary(name: str, output: str) -> str:
     runs = statistic(output, r"stat::number_of_executed_units: +(\d+)")
     speed = statistic(output, r"stat::average_exec_per_sec: +(\d+)")
     slowest = statistic(output, r"stat::slowest_unit_time_sec: +(\d+)")
@@ -128,15 +134,23 @@ def repetition(name: str) -> str:
     return "\n".join(lines) or f"again: {program(name).relative_to(ROOT)} with the seed named last above"
 
 
+def run_short(name: str) -> tuple[bool, str]:
+    return run_logged(short_command(name), ASAN_OPTIONS="hard_rss_limit_mb=1024")
+
+
+def run_long(name: str, seconds: int) -> tuple[bool, str]:
+    corpus(name).mkdir(parents=True, exist_ok=True)
+    return run_logged(long_command(name, seconds))
+
+
 def run_target(name: str, seconds: int | None) -> Result:
     for path in artifacts(name):
         path.unlink()
-    make_corpus(name, seconds)
     passed, output = run_logged(seed_command(name))
     if passed:
-        passed, more = run_logged(fuzz_command(name, seconds))
+        passed, more = run_short(name) if seconds is None else run_long(name, seconds)
         output += more
-    line = summary(name, output)
+    line = short_summary(name, output) if seconds is None else long_summary(name, output)
     if not passed:
         line += f"\n{repetition(name)}"
     return Result(name, passed, f"{output}\n{line}\n", line)

@@ -23,7 +23,7 @@ from counting import Count, count_ctest, count_pytest, failed_outputs
 ROOT = Path(__file__).resolve().parents[2]
 LOGS = ROOT / "build/test-logs"
 SHOWN_LINES = 60
-STEP_TIMEOUT_S = 20 * 60
+STEP_TIMEOUT_S = 2 * 60 * 60  # of one that hangs: no test of its own lasts so long
 
 
 @dataclass(frozen=True)

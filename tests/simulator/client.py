@@ -55,7 +55,7 @@ class Reply:
             return None
 
 
-def wait_until(condition: Callable[[], Any], timeout_s: float = 10.0, what: str = "the condition") -> Any:
+def wait_until(condition: Callable[[], Any], timeout_s: float = 60.0, what: str = "the condition") -> Any:
     """Polls until the condition holds, and returns its value; AssertionError after the timeout."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -325,7 +325,7 @@ class SimulatorProcess:
         """How many times the device really did something."""
         return sum(entry["executed"].count(device_name) for entry in self.journal(after, **wanted))
 
-    def wait_for(self, count: int = 1, timeout_s: float = 10.0, after: int = 0, **wanted: Any) -> list[Entry]:
+    def wait_for(self, count: int = 1, timeout_s: float = 60.0, after: int = 0, **wanted: Any) -> list[Entry]:
         """Waits until the journal has so many such entries, and returns them."""
         def enough() -> list[Entry] | None:
             entries = self.journal(after, **wanted)
@@ -335,7 +335,7 @@ class SimulatorProcess:
 
     # Calls of our own
 
-    def open(self, timeout_s: float = 20.0) -> http.client.HTTPConnection:
+    def open(self, timeout_s: float = 60.0) -> http.client.HTTPConnection:
         """A connection that verifies the server as a client should."""
         return connect(self.url, tls_context(self.ca_file, self._client_certificate), timeout_s)
 

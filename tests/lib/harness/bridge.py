@@ -15,7 +15,7 @@ from simulator.client import SimulatorProcess, wait_until
 from .program import Program
 
 ROOT = Path(__file__).resolve().parents[3]
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0
 
 Settings = dict[str, Any]
 
@@ -126,7 +126,7 @@ class Bridge(Program):
         self.spawn([str(binary()), "run", "-c", str(self.config_file)], clean_environment(env), self.folder)
         return self
 
-    def stop(self, timeout_s: float = 20.0) -> int:
+    def stop(self, timeout_s: float = 60.0) -> int:
         """A clean stop; returns the exit code."""
         return self.terminate(timeout_s)
 

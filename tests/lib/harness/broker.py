@@ -15,7 +15,7 @@ from simulator.client import wait_until
 from . import ports
 from .program import Program
 
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
 _BASE = {
     "set_tcp_nodelay": "true",
     "log_dest": "stdout",

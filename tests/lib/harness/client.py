@@ -16,7 +16,7 @@ from paho.mqtt.properties import Properties
 
 from simulator.certificates import KeyPair
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0  # how long a wait may last: only a test that fails waits so long
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from .bridge import Bridge, Settings, merge, platform_settings
 from .broker import Broker
 from .client import Client
 from .program import Program
+from .scripted_broker import ScriptedBroker
 
 PRODUCT = "k1ymv1DuLfE"
 
@@ -45,7 +46,7 @@ class Platform:
     def calls(self, **wanted: Any) -> list[Entry]:
         return self.simulator.journal(self.mark, **wanted)
 
-    def wait_calls(self, count: int = 1, timeout_s: float = 10.0, **wanted: Any) -> list[Entry]:
+    def wait_calls(self, count: int = 1, timeout_s: float = 60.0, **wanted: Any) -> list[Entry]:
         return self.simulator.wait_for(count, timeout_s, self.mark, **wanted)
 
     def call(self, **wanted: Any) -> Entry:
@@ -64,17 +65,17 @@ class Platform:
 class Home:
     """What it starts it ends with `close`, which also checks that the bridge ended well and told no secret."""
 
-    def __init__(self, folder: Path, simulator: SimulatorProcess, broker: Broker | None = None) -> None:
+    def __init__(self, folder: Path, simulator: SimulatorProcess, broker: Broker | ScriptedBroker | None = None) -> None:
         self.folder = folder
         self.platform = Platform(simulator)
-        self.broker = broker or Broker(folder / "broker")
-        self.programs: list[Program] = [self.broker]
+        self.broker: Any = broker or Broker(folder / "broker")
+        self.programs: list[Any] = [self.broker]
         self.client_login: dict[str, Any] = {}
         self._clients: list[Client] = []
         self._client: Client | None = None
         self._bridge: Bridge | None = None
 
-    def replace_broker(self, broker: Broker) -> None:
+    def replace_broker(self, broker: Broker | ScriptedBroker) -> None:
         """Before anything was started: another broker, as one with TLS."""
         self.programs[self.programs.index(self.broker)] = broker
         self.broker = broker
@@ -127,7 +128,7 @@ class Home:
     def state_topic(self) -> str:
         return f"{self.bridge.base_topic}/bridge/state"
 
-    def wait_online(self, timeout_s: float = 20.0) -> None:
+    def wait_online(self, timeout_s: float = 60.0) -> None:
         def has_news() -> bool:
             states = self.client.messages(self.state_topic)
             return not self.bridge.is_running or (bool(states) and states[-1].payload == b"online")
@@ -135,7 +136,7 @@ class Home:
         wait_until(has_news, timeout_s, "the bridge's `online`")
         assert self.bridge.is_running, f"the bridge has ended: {self.bridge.log[-2000:]}"
 
-    def wait_offline(self, timeout_s: float = 20.0) -> None:
+    def wait_offline(self, timeout_s: float = 60.0) -> None:
         self.client.wait_payload(self.state_topic, "offline", timeout_s)
 
     def stop_bridge(self) -> None:

@@ -131,6 +131,25 @@ class TcpProxy(_Listener):
             await writer.drain()
 
 
+class MarkedProxy(TcpProxy):
+    """`hold` holds only connections whose first bytes hold `mark`, as the client id in an MQTT CONNECT."""
+
+    def __init__(self, target_port: int, mark: bytes) -> None:
+        self._mark = mark
+        self._always = asyncio.Event()
+        self._always.set()
+        super().__init__(target_port)
+
+    async def _carry(self, reader: Any, writer: Any, target_reader: Any, target_writer: Any) -> None:
+        first = await reader.read(_CHUNK)
+        target_writer.write(first)
+        marked = self._mark in first
+        await _until_one_ends(
+            self._pump(reader, target_writer, self._open["up"] if marked else self._always),
+            self._pump(target_reader, writer, self._open["down"] if marked else self._always),
+        )
+
+
 class HttpProxy(TcpProxy):
     """Takes CONNECT (RFC 9110 section 9.3.6) and passes on to its one target, whatever is asked for."""
 

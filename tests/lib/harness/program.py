@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Mapping, Sequence
 
-STOP_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 60.0
 
 
 class Program:

@@ -84,7 +84,7 @@ def of_error(status: int, error: str, success: bool | None) -> tuple[str, str]:
         return UNREADABLE
     if row := row_of(error):
         return row
-    if status in STATUSES or status in (500, 502, 504):
+    if status in STATUSES or status >= 500:
         return of_status(status)
     if error:
         return REFUSED

@@ -9,6 +9,7 @@ from .family_life import IDS
 from .files import MESSAGES, Made, document
 from .values import MAX_PAYLOAD, Number, write_json
 
+LEADS = [" ", "\n", "\r\n\t", "\ufeff", "\ufeff ", " \ufeff\ufeff", "\v", "\u00a0", "\ufeff\u00a0", "\u200b"]
 ARGUMENTS = ["${payload}", {"it": "${payload}"}, {"it": "${payload | default({})}"}, {"it": "<${payload | json}>"}]
 
 
@@ -45,9 +46,15 @@ def raw_payload(random: Random) -> str:
     return pools.broken(random, text) if kind < 0.6 else text
 
 
+def led_payload(random: Random) -> str:
+    """Now and then behind a byte order mark, white space, or what is neither."""
+    lead = random.choice(LEADS) if random.random() < 0.15 else ""
+    return lead + raw_payload(random)
+
+
 def payload_rule(random: Random, name: str) -> Made:
     rule = {
         "name": name, "topic": name, "empty": random.choice(["accept", "reject"]),
         "invoke": {"identifier": "Set", "device": "lamp-1", "args": random.choice(ARGUMENTS)},
     }
-    return document([rule]), [{"topic": name, "payload": raw_payload(random)} for _ in range(MESSAGES)]
+    return document([rule]), [{"topic": name, "payload": led_payload(random)} for _ in range(MESSAGES)]

@@ -13,6 +13,8 @@ DEVICES = ["lamp-1", "lamp-2", "a", "L.1", "a:b", "x@y", "A_b", "0", "-", "x" * 
 NO_DEVICES = ["", " ", "a b", "é", "a/b", "x" * 65, "a#", "+", "a\n", "a$", "a,b"]
 IDENTIFIERS = ["Set", "m:Set", "_", "Set_1", "9"]
 NO_IDENTIFIERS = ["", ":", "a:b:c", ":Set", "m:", "Set-1", "Set.x", "É", "a b", "Set\n"]
+# Names keep the spelling of numbers.
+WRITTEN_AS_NUMBERS = [Number(text) for text in "7 007 0x1F 0o17 1e2 00".split()]
 IOT_IDS = ["a", "Q7uO", "x" * 64]
 SIZES = (0, 1, 2, 3, 4, 99, 100, 101, 200, 201, 250)
 TARGETS = [
@@ -59,6 +61,8 @@ def invoke_rule(random: Random, name: str) -> Made:
     invoke: Document = {"identifier": identifier, **random.choice(TARGETS)}
     if random.random() < 0.7:
         invoke["args"] = random.choice(ARGUMENTS)
+    if random.random() < 0.3:
+        invoke["product_key"] = random.choice(["a1Other", Number("007")])
     messages = [{"topic": name, "payload": write_json(target_payload(random))} for _ in range(MESSAGES)]
     return document([{"name": name, "topic": name, "invoke": invoke}]), messages
 
@@ -70,7 +74,7 @@ def call_parameters(random: Random, members: dict[str, str]) -> dict[str, Value]
     parameters = {name: node for name, node in parameters.items() if node not in ("", None, [])}
     for name, member in (("DeviceName", "d"), ("ProductKey", "i"), ("Identifier", "s")):
         if random.random() < 0.3:
-            parameters[name] = f"${{payload.{member}}}"
+            parameters[name] = f"${{payload.{member}}}" if random.random() < 0.7 else random.choice(WRITTEN_AS_NUMBERS)
     if random.random() < 0.3:
         parameters["Names"] = ["one", "${payload.d}", "${payload.a}"]
     return parameters

@@ -140,8 +140,10 @@ class Command:
         return value
 
     def _read_id(self) -> None:
-        given = self._for_us["$id"] if "$id" in self._for_us else self._optional("id_from")
-        if given is MISSING:
+        given = self._for_us.get("$id")
+        if given is None:
+            given = self._optional("id_from")
+        if given is MISSING or given is None:
             return
         is_text = isinstance(given, str) and 1 <= len(given.encode()) <= 256 and not _CONTROL.search(given)
         is_integer = isinstance(given, Number) and given.is_integer_text and fits_64_bits(given)
@@ -165,7 +167,7 @@ class Command:
         if "iot_id" in invoke:
             parameters["IotId"] = self._name("IotId", self._template(invoke["iot_id"]))
         else:
-            parameters["ProductKey"] = self._name("ProductKey", self._rule["product_key"])
+            parameters["ProductKey"] = self._name("ProductKey", invoke.get("product_key", self._rule["product_key"]))
             devices = self._devices(invoke)
             parameters["DeviceName"] = devices[0] if len(devices) == 1 else devices
         self._result.action = "InvokeThingsService" if len(devices) > 1 else "InvokeThingService"

@@ -122,9 +122,9 @@ def read_payload(text: str, takes_empty: bool = False) -> tuple[Value, set[str]]
     if not text:
         return MISSING, set() if takes_empty else {"payload_empty"}
     large = {"payload_too_large"} if len(text.encode()) > MAX_PAYLOAD else set()
-    bare = text.strip(" \t\r\n")
-    if text[0] in '{["' or is_number(bare) or bare in ("true", "false", "null"):
-        value, codes = read_json(text)
+    bare = text.lstrip(" \t\r\n\ufeff").rstrip(" \t\r\n")
+    if bare[:1] in ("{", "[", '"') or is_number(bare) or bare in ("true", "false", "null"):
+        value, codes = read_json(bare)
         return value, codes | large
     return text, large
 

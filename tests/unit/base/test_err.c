@@ -70,12 +70,29 @@ static void problems_beyond_the_bound_are_only_counted(void **state)
 {
     (void)state;
     struct problems problems = {0};
-    for (int i = 0; i < PROBLEMS_MAX + 5; i++) {
+    for (int i = 0; i < PROBLEMS_MAX_ERRORS + 5; i++) {
         problems_add(&problems, SEVERITY_ERROR, "a.yaml", i, 1, "wrong");
     }
-    assert_int_equal(problems.count, PROBLEMS_MAX);
-    assert_int_equal(problems.omitted, 5);
-    assert_int_equal(problems.errors, PROBLEMS_MAX + 5);
+    assert_int_equal(problems.count, PROBLEMS_MAX_ERRORS);
+    assert_int_equal(problems.omitted_errors, 5);
+    assert_int_equal(problems.errors, PROBLEMS_MAX_ERRORS + 5);
+    problems_clear(&problems);
+}
+
+static void warnings_never_take_the_place_of_an_error(void **state)
+{
+    (void)state;
+    struct problems problems = {0};
+    for (int i = 0; i < PROBLEMS_MAX_WARNINGS + 3; i++) {
+        problems_add(&problems, SEVERITY_WARNING, "a.yaml", i, 1, "odd");
+    }
+    problems_add(&problems, SEVERITY_ERROR, "a.yaml", 7, 1, "wrong");
+    assert_int_equal(problems.count, PROBLEMS_MAX_WARNINGS + 1);
+    assert_int_equal(problems.items[PROBLEMS_MAX_WARNINGS].severity, SEVERITY_ERROR);
+    assert_int_equal(problems.warnings, PROBLEMS_MAX_WARNINGS + 3);
+    assert_int_equal(problems.omitted_warnings, 3);
+    assert_int_equal(problems.errors, 1);
+    assert_int_equal(problems.omitted_errors, 0);
     problems_clear(&problems);
 }
 
@@ -87,6 +104,7 @@ int main(void)
         cmocka_unit_test(a_long_diag_is_cut_between_characters),
         cmocka_unit_test(problems_keep_place_and_text),
         cmocka_unit_test(problems_beyond_the_bound_are_only_counted),
+        cmocka_unit_test(warnings_never_take_the_place_of_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -232,7 +232,7 @@ static void malformed_values_are_told(void **state)
 {
     refused(*state, "connections: many\n", 1, 14, "a whole number such as 64, not `many`");
     refused(*state, "connections: 1.5\n", 1, 14, "not `1.5`");
-    refused(*state, "connections: '5'\n", 1, 14, "not `5` in quotes");
+    refused(*state, "connections: '5'\n", 1, 14, "not `5` in quotes, which is text: remove the quotes");
     refused(*state, "timeout: 30\n", 1, 10, "not `30`, which has no unit");
     refused(*state, "timeout: soon\n", 1, 10, "not `soon`");
     refused(*state, "bytes: 64MB\n", 1, 8, "not `64MB`");

@@ -85,6 +85,13 @@ static void values_that_would_break_a_line_are_quoted(void **state)
     assert_non_null(strstr(lines(), " a=\"forged\\ntime=x\\u000d\\u001b[31m\\u007f\" b=\"\\u0085\" c=\xC3\xA9\n"));
 }
 
+static void what_turns_the_direction_of_writing_is_escaped(void **state)
+{
+    (void)state;
+    LOG(LOG_INFO, "event", LOG_S("a", "lamp\xE2\x80\xAEoff"), LOG_S("b", "\xE2\x80\x8D"));
+    assert_non_null(strstr(lines(), " a=\"lamp\\u202eoff\" b=\xE2\x80\x8D\n"));
+}
+
 static void invalid_utf8_is_replaced(void **state)
 {
     (void)state;
@@ -294,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         log_test(logfmt_lines_begin_with_time_level_and_event),
         log_test(values_that_would_break_a_line_are_quoted),
+        log_test(what_turns_the_direction_of_writing_is_escaped),
         log_test(invalid_utf8_is_replaced),
         log_test(missing_text_is_empty_text),
         log_test(long_values_are_cut_between_characters),

@@ -86,6 +86,56 @@ static void control_characters_are_found(void **state)
     assert_false(has_control("\xC2\xA0\xC3\x80"));
 }
 
+static unsigned unshowable(const char *text)
+{
+    unsigned code = 0;
+    size_t len = str_unshowable(text, strlen(text), &code);
+    assert_true(len == 0 || len == strlen(text));
+    return len == 0 ? 0 : code;
+}
+
+static void what_a_terminal_would_obey_is_unshowable(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned code;
+    } rows[] = {{"\n", 0x0A},
+                {"\x1B", 0x1B},
+                {"\x7F", 0x7F},
+                {"\xC2\x80", 0x80},
+                {"\xC2\x9B", 0x9B},
+                {"\xC2\x9F", 0x9F},
+                {"\xD8\x9C", 0x61C},
+                {"\xE2\x80\x8E", 0x200E},
+                {"\xE2\x80\xA8", 0x2028},
+                {"\xE2\x80\xAE", 0x202E},
+                {"\xE2\x81\xA6", 0x2066},
+                {"\xE2\x81\xA9", 0x2069},
+                {"a", 0},
+                {" ", 0},
+                {"\xC2\xA0", 0},
+                {"\xE2\x80\x8D", 0},
+                {"\xE2\x80\xAF", 0},
+                {"\xE2\x81\xAA", 0},
+                {"\xF0\x9F\x98\x80", 0},
+                {"\x9B", 0}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(unshowable(rows[i].text), rows[i].code);
+    }
+    unsigned code = 0;
+    assert_int_equal(str_unshowable("", 0, &code), 0);
+    assert_int_equal(str_unshowable("\xE2\x80\xAE", 2, &code), 0);
+}
+
+static void what_is_shown_has_nothing_that_a_terminal_would_obey(void **state)
+{
+    (void)state;
+    char out[STR_SHOWN_LEN];
+    str_show("a\nb\xC2\x9B[2J\xE2\x80\xAEtxt\x9B", out);
+    assert_string_equal(out, "a?b??[2J???txt\x9B");
+}
+
 static bool glob(const char *pattern, const char *text)
 {
     return str_glob(pattern, text, strlen(text));
@@ -381,6 +431,8 @@ int main(void)
         cmocka_unit_test(utf8_is_accepted_up_to_its_bounds),
         cmocka_unit_test(what_is_no_utf8_is_refused),
         cmocka_unit_test(control_characters_are_found),
+        cmocka_unit_test(what_a_terminal_would_obey_is_unshowable),
+        cmocka_unit_test(what_is_shown_has_nothing_that_a_terminal_would_obey),
         cmocka_unit_test(globs_match_whole_texts),
         cmocka_unit_test(a_glob_reads_no_further_than_the_text),
         cmocka_unit_test(a_glob_of_many_stars_ends_soon),

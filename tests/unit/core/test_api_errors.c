@@ -168,7 +168,9 @@ static void an_unknown_code_takes_the_row_of_its_status(void **state)
     expect_class(500, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
     expect_class(502, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
     expect_class(504, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
-    expect_class(501, "{\"Code\":\"New.Thing\"}", API_PERMANENT, "platform_refused");
+    expect_class(501, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
+    expect_class(524, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
+    expect_class(599, "{\"Code\":\"New.Thing\"}", API_MAY_HAVE_RUN, "platform_error");
     expect_class(400, "{\"Code\":\"New.Thing\"}", API_PERMANENT, "platform_refused");
     expect_class(404, "{\"Code\":\"New.Thing\"}", API_PERMANENT, "platform_refused");
     expect_class(302, "{\"Code\":\"New.Thing\"}", API_PERMANENT, "platform_refused");

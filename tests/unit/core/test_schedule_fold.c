@@ -364,6 +364,62 @@ static void members_go_singly_with_tokens_that_no_single_call_needs(void **state
     schedule_destroy(schedule);
 }
 
+static const struct schedule_limit real[] = {{"Do", 500}, {"DoMany", 10}, {NULL, 0}};
+
+// Enters `count` equal commands with a window of a second for groups of `max`, lets them go for as long as it takes,
+// and counts the calls.
+static size_t count_calls(size_t count, size_t max, int64_t deadline_ms, size_t *single)
+{
+    struct schedule *schedule = schedule_of(64, real);
+    size_t calls = 0;
+    *single = 0;
+    for (uint64_t id = 1; id <= count; id++) {
+        char device[32];
+        snprintf(device, sizeof device, "device-%llu", (unsigned long long)id);
+        ENTER(schedule, .id = id, .lanes = {device}, .fold = "k", .window_ms = 1000, .max = max,
+              .deadline_ms = deadline_ms);
+    }
+    for (int64_t now_ms = 0; schedule_count(schedule) > 0; now_ms++) {
+        const struct schedule_release *release = NULL;
+        expect_none_expired(schedule, now_ms);
+        while ((release = schedule_next(schedule, now_ms)) != NULL) {
+            calls++;
+            *single += release->folded ? 0 : 1;
+            finish(schedule, release, now_ms);
+        }
+    }
+    schedule_destroy(schedule);
+    return calls;
+}
+
+static void a_burst_is_as_many_calls_as_it_fills(void **state)
+{
+    (void)state;
+    size_t single = 0;
+    assert_int_equal(count_calls(300, 100, FAR, &single), 3);
+    assert_int_equal(single, 0);
+    assert_int_equal(count_calls(1500, 100, FAR, &single), 15); // the last waits for 1,443 ms
+    assert_int_equal(single, 0);
+}
+
+static void what_would_wait_for_longer_than_the_window_and_half_a_second_goes_singly_before(void **state)
+{
+    (void)state;
+    size_t single = 0;
+    assert_true(count_calls(1700, 100, FAR, &single) > 17); // the last would wait for 1,649 ms
+    assert_in_range(single, 1, 200);
+    (void)count_calls(300, 2, FAR, &single);
+    assert_true(single > 200); // 15.4 s
+}
+
+static void what_would_expire_for_want_of_a_token_goes_singly_before(void **state)
+{
+    (void)state;
+    size_t single = 0;
+    (void)count_calls(1000, 100, 700, &single); // the eighth group would leave at 722 ms; none expires
+    assert_in_range(single, 201, 500);
+}
+
 static void members_do_not_take_tokens_from_single_calls(void **state)
 {
     (void)state;
@@ -407,6 +463,9 @@ int main(void)
         cmocka_unit_test(a_list_of_devices_counts_as_large_as_it_is),
         cmocka_unit_test(large_groups_do_not_starve_small_ones),
         cmocka_unit_test(members_go_singly_with_tokens_that_no_single_call_needs),
+        cmocka_unit_test(a_burst_is_as_many_calls_as_it_fills),
+        cmocka_unit_test(what_would_wait_for_longer_than_the_window_and_half_a_second_goes_singly_before),
+        cmocka_unit_test(what_would_expire_for_want_of_a_token_goes_singly_before),
         cmocka_unit_test(members_do_not_take_tokens_from_single_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,19 @@ static void twenty_bridges_share_though_the_platform_does_not_say_how_long_to_wa
     expect_shared_well(world, "shared, no wait told");
 }
 
+static void a_quota_that_is_smaller_than_configured_is_found(void **state)
+{
+    (void)state;
+    struct world *world = world_create(1, 200, 10);
+    world->quotas[SINGLE].limit = 40;
+    measure(world, "a fifth of what is configured, at first", 0, 15);
+    assert_true(world_throttled_part(&world->counts, SINGLE) < 0.15); // at the configured rate it would be four of five
+    measure(world, "a fifth of what is configured, later", 0, 60);
+    assert_true(world_throttled_part(&world->counts, SINGLE) < 0.05);
+    assert_true(used_part(world, SINGLE, 60) >= 0.8);
+    world_destroy(world);
+}
+
 static void the_quota_comes_back_when_others_have_gone(void **state)
 {
     (void)state;
@@ -125,6 +138,7 @@ int main(void)
         cmocka_unit_test(twenty_bridges_share_a_quota),
         cmocka_unit_test(twenty_bridges_far_from_the_platform_share_a_quota),
         cmocka_unit_test(twenty_bridges_share_though_the_platform_does_not_say_how_long_to_wait),
+        cmocka_unit_test(a_quota_that_is_smaller_than_configured_is_found),
         cmocka_unit_test(the_quota_comes_back_when_others_have_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,10 @@ static void control_characters_are_masked(void **state)
     char text[] = "a\x1B[m\t\x7F\xC2\x85\xC3\xA9\xE5\xAE\xA2";
     text_mask(text, sizeof text - 1);
     assert_string_equal(text, "a?[m????\xC3\xA9\xE5\xAE\xA2");
+    char turned[] = "a\xE2\x80\xAE"
+                    "b";
+    text_mask(turned, sizeof turned - 1);
+    assert_string_equal(turned, "a???b");
 }
 
 int main(void)

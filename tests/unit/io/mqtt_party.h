@@ -20,7 +20,8 @@ struct recorder {
     struct message messages[RECORDED_MAX];
     bool resumed[RECORDED_MAX];
     size_t message_count;
-    bool hold; // the next messages wait in the handler
+    bool hold;   // the next messages wait in the handler
+    bool refuse; // the next messages cannot be stored
 };
 
 static inline void record_event(void *context, const struct mqtt_event *event)
@@ -34,7 +35,7 @@ static inline void record_event(void *context, const struct mqtt_event *event)
     pthread_mutex_unlock(&recorder->lock);
 }
 
-static inline void record_message(void *context, const struct message *message, bool resumed)
+static inline bool record_message(void *context, const struct message *message, bool resumed)
 {
     struct recorder *recorder = context;
     pthread_mutex_lock(&recorder->lock);
@@ -46,7 +47,9 @@ static inline void record_message(void *context, const struct message *message, 
     while (recorder->hold) {
         pthread_cond_wait(&recorder->changed, &recorder->lock);
     }
+    bool stored = !recorder->refuse;
     pthread_mutex_unlock(&recorder->lock);
+    return stored;
 }
 
 static inline struct recorder *recorder_create(void)
@@ -158,6 +161,13 @@ static inline void recorder_hold(struct recorder *recorder, bool hold)
     pthread_mutex_lock(&recorder->lock);
     recorder->hold = hold;
     pthread_cond_broadcast(&recorder->changed);
+    pthread_mutex_unlock(&recorder->lock);
+}
+
+static inline void recorder_refuse(struct recorder *recorder, bool refuse)
+{
+    pthread_mutex_lock(&recorder->lock);
+    recorder->refuse = refuse;
     pthread_mutex_unlock(&recorder->lock);
 }
 

@@ -185,7 +185,7 @@ static void a_retained_message_is_marked(void **state)
 }
 
 // The subscriber that is killed: says what it got, and never returns from its handler.
-static void hold_message(void *context, const struct message *message, bool resumed)
+static bool hold_message(void *context, const struct message *message, bool resumed)
 {
     (void)context;
     (void)resumed;
@@ -194,6 +194,7 @@ static void hold_message(void *context, const struct message *message, bool resu
     for (;;) {
         pause();
     }
+    return true;
 }
 
 static void hold_event(void *context, const struct mqtt_event *event)
@@ -309,6 +310,59 @@ static void messages_with_texts_that_are_not_utf8_are_refused_and_the_next_comes
     fake_stop(&fake);
 }
 
+static struct party *party_connected_by(const char *scheme, int port, int version)
+{
+    struct party *party = party_prepare(version);
+    char *ca = path_in(broker->folder, "ca.pem");
+    party_url(party, scheme, port, "");
+    party->options.tls.ca_file = ca;
+    party_create(party);
+    free(ca);
+    party_connect(party);
+    recorder_wait(party->told, MQTT_CONNECTED, 0);
+    return party;
+}
+
+// What cannot be stored gets no PUBACK; the broker has it and all that follows for the next connection.
+static void a_message_that_is_not_stored_is_not_acknowledged(const char *scheme, int port, int version)
+{
+    struct party *party = party_connected_by(scheme, port, version);
+    party_subscribe(party, "home/unstored", 1);
+    struct party *sender = party_connected(broker, version);
+    party_publish_acknowledged(sender, "home/unstored", "first", 1);
+    recorder_message(party->told, 1);
+    recorder_refuse(party->told, true);
+    party_publish_acknowledged(sender, "home/unstored", "second", 2);
+    party_publish_acknowledged(sender, "home/unstored", "third", 3);
+    recorder_wait(party->told, MQTT_DISCONNECTED, 0);
+    assert_int_equal(party->told->message_count, 2);
+    assert_int_equal(recorder_count(party->told, MQTT_LOST, 0), 0);
+    recorder_refuse(party->told, false);
+    party_connect(party);
+    assert_string_equal(recorder_message(party->told, 3)->payload, "second");
+    assert_true(party->told->messages[2].dup);
+    assert_string_equal(recorder_message(party->told, 4)->payload, "third");
+    party_publish_acknowledged(sender, "home/unstored", "fourth", 4);
+    assert_string_equal(recorder_message(party->told, 5)->payload, "fourth");
+    party_destroy(party);
+    party_destroy(sender);
+}
+
+static void what_is_not_stored_is_not_acknowledged(void **state)
+{
+    a_message_that_is_not_stored_is_not_acknowledged("mqtt", broker->plain, version_of(state));
+}
+
+static void what_is_not_stored_is_not_acknowledged_over_tls(void **state)
+{
+    a_message_that_is_not_stored_is_not_acknowledged("mqtts", broker->tls, version_of(state));
+}
+
+static void what_is_not_stored_is_not_acknowledged_over_websockets(void **state)
+{
+    a_message_that_is_not_stored_is_not_acknowledged("ws", broker->ws, version_of(state));
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 5) {
@@ -326,6 +380,9 @@ int main(int argc, char **argv)
         BOTH(a_retained_message_is_marked),
         cmocka_unit_test(messages_with_texts_that_are_not_utf8_are_refused_and_the_next_comes),
         BOTH(no_puback_leaves_before_the_handler_returned),
+        BOTH(what_is_not_stored_is_not_acknowledged),
+        BOTH(what_is_not_stored_is_not_acknowledged_over_tls),
+        BOTH(what_is_not_stored_is_not_acknowledged_over_websockets),
         BOTH(what_came_while_away_is_delivered_on_the_resumed_session),
     };
     return cmocka_run_group_tests(tests, start_broker, stop_broker);

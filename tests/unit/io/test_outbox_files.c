@@ -337,7 +337,7 @@ static void no_row_is_taken_and_no_change_lost_while_the_disk_cannot_be_written(
     assert_int_equal(try_append(fixture, &message, &refused), OUTBOX_CANNOT_WRITE);
     assert_int_equal(refused, -1);
     assert_non_null(strstr(fixture->diag.text, fixture->path));
-    assert_int_equal(outbox_commit(fixture->outbox, &fixture->diag), ERR_IO);
+    assert_int_equal(outbox_commit(fixture->outbox, &fixture->diag), ERR_UNAVAILABLE);
     assert_true(outbox_has_staged(fixture->outbox));
     assert_int_equal(outbox_counts(fixture->outbox).commands, 1);
     set_file_limit(RLIM_INFINITY);
@@ -389,10 +389,46 @@ static void a_program_that_holds_the_database_for_writing_is_told(void **state)
     sqlite3 *other = NULL;
     assert_int_equal(sqlite3_open(fixture->path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(outbox_commit(fixture->outbox, &fixture->diag), ERR_IO);
+    assert_int_equal(outbox_commit(fixture->outbox, &fixture->diag), ERR_UNAVAILABLE);
     assert_non_null(strstr(fixture->diag.text, "another program"));
     assert_int_equal(sqlite3_close(other), SQLITE_OK);
     commit(fixture);
+}
+
+static void a_proof_of_writing_leaves_nothing_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    open_outbox(fixture);
+    append_text(fixture, "x");
+    assert_int_equal(outbox_prove(fixture->outbox, &fixture->diag), ERR_OK);
+    assert_int_equal(outbox_prove(fixture->outbox, &fixture->diag), ERR_OK);
+    assert_int_equal(outbox_counts(fixture->outbox).commands, 1);
+    assert_null(outbox_read_note(fixture->outbox, "proof_of_writing"));
+}
+
+static void a_full_disk_cannot_be_proved_writable_until_it_has_room(void **state)
+{
+    struct fixture *fixture = *state;
+    open_outbox(fixture);
+    signal(SIGXFSZ, SIG_IGN);
+    set_file_limit(32768);
+    assert_int_equal(outbox_prove(fixture->outbox, &fixture->diag), ERR_UNAVAILABLE);
+    assert_non_null(strstr(fixture->diag.text, fixture->path));
+    set_file_limit(RLIM_INFINITY);
+    assert_int_equal(outbox_prove(fixture->outbox, &fixture->diag), ERR_OK);
+}
+
+static void what_another_program_holds_cannot_be_proved_writable(void **state)
+{
+    struct fixture *fixture = *state;
+    open_outbox(fixture);
+    sqlite3 *other = NULL;
+    assert_int_equal(sqlite3_open(fixture->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(outbox_prove(fixture->outbox, &fixture->diag), ERR_UNAVAILABLE);
+    assert_non_null(strstr(fixture->diag.text, "another program"));
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    assert_int_equal(outbox_prove(fixture->outbox, &fixture->diag), ERR_OK);
 }
 
 int main(void)
@@ -416,6 +452,9 @@ int main(void)
         CASE(no_row_is_taken_and_no_change_lost_while_the_disk_cannot_be_written),
         CASE(a_full_disk_is_named_as_such),
         CASE(a_program_that_holds_the_database_for_writing_is_told),
+        CASE(a_proof_of_writing_leaves_nothing_behind),
+        CASE(a_full_disk_cannot_be_proved_writable_until_it_has_room),
+        CASE(what_another_program_holds_cannot_be_proved_writable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
