@@ -99,7 +99,7 @@ static void print_for_people(const struct invoke *invoke, const struct one_call 
         AUTO_FREE char *error = mem_printf("%s: %s", failure->code->code, failure->code->title);
         print_row("error", error);
         print_row("", failure->detail);
-        print_row("hint", failure->code->hint);
+        print_row("hint", failure_hint(failure));
     }
 }
 

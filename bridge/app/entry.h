@@ -17,6 +17,7 @@ struct entry_call {
     int tries;               // of this process, for the backoff
     bool time_corrected;     // tried again with the platform's time
     bool secret_read_again;  // tried again with another secret
+    bool connecting;         // its last attempt was given up at the deadline, before it was sent
     struct failure last;     // of the last attempt, if it was not the end
     struct call_outcome outcome;
 };
@@ -35,6 +36,7 @@ struct entry {
     struct recent_command *recent; // of a QoS 0 command under way with an id, or NULL
     bool keep_done;                // DONE rows are kept for duplicates; else the row goes
     bool scheduled;                // the scheduler knows it
+    bool overdue;                  // its deadline had passed before it was scheduled
     int attempts;
     int abandoned;  // requests under way that were dropped with the command; they still hold its lanes
     bool forgotten; // its row has ended; it is freed with the last abandoned request

@@ -26,8 +26,7 @@ static char *know_instance(struct outbox *outbox, const struct moment *now)
     return mem_strdup(made);
 }
 
-void info_init(struct info *info, const struct config *config, struct outbox *outbox, const char *topic,
-               size_t rules)
+void info_init(struct info *info, const struct config *config, struct outbox *outbox, const char *topic, size_t rules)
 {
     struct moment now = clock_now();
     char started[CLOCK_ISO_LEN];
@@ -52,7 +51,7 @@ void info_clear(struct info *info)
 
 bool info_read(const char *payload, size_t len, struct mqtt_event *event)
 {
-    static const struct json_limits limits = {.depth = 4};
+    static const struct json_limits limits = {.max_depth = 4};
     struct diag diag;
     struct json_object *parsed = NULL;
     if (len == 0 || len > MAX_BYTES || json_parse(payload, len, &limits, &parsed, &diag) != ERR_OK) {
@@ -78,8 +77,9 @@ bool info_take(struct info *info, const struct mqtt_event *event, bool is_live, 
         info->logged_ms = now_ms;
         LOG(LOG_ERROR, "base_topic_shared", LOG_S("base_topic", info->base_topic),
             LOG_S("client_id", event->text + len + 1),
-            LOG_S("hint", "another bridge on this broker uses the same bridge.base_topic, so neither one's state can be "
-                          "relied on: give each its own"));
+            LOG_S("hint",
+                  "another bridge on this broker uses the same bridge.base_topic, so neither one's state can be "
+                  "relied on: give each its own"));
     }
     if (info->answered_ms != 0 && now_ms - info->answered_ms < ANSWER_MS) {
         return false;

@@ -1,8 +1,8 @@
 // `<base>/bridge/info`, retained: what runs here. And whether another bridge uses the same base topic, whose state,
 // events and requests would then be mixed with ours. Core thread, but for info_read.
 //
-// The retained message of another instance proves nothing: it may be long gone. So ours is published, and another bridge
-// that lives answers it with its own, which then comes live. An instance is the id of an outbox.
+// The retained message of another instance proves nothing: it may be long gone. So ours is published, and another
+// bridge that lives answers it with its own, which then comes live. An instance is the id of an outbox.
 #pragma once
 
 #include <stdbool.h>
@@ -23,8 +23,7 @@ struct info {
 };
 
 // Makes the id of the outbox if it has none yet. `rules` is their number.
-void info_init(struct info *info, const struct config *config, struct outbox *outbox, const char *topic,
-               size_t rules);
+void info_init(struct info *info, const struct config *config, struct outbox *outbox, const char *topic, size_t rules);
 void info_clear(struct info *info);
 
 // Reads what came on the topic: event.text gets the instance, a blank and the client id. False if it is no such

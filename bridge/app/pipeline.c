@@ -245,6 +245,7 @@ void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct
         pipeline_end_homeless(pipeline, entry, now);
         return;
     }
+    entry->overdue = entry_deadline_ms(entry, now) <= now->boot_ms;
     enter_schedule(pipeline, entry, platform->schedule_account, now);
     if (entry->command->progress && entry->command->ack_topic != NULL) {
         pipeline_watch(pipeline, entry);

@@ -134,6 +134,7 @@ static void retry(struct pipeline *pipeline, struct entry *entry, size_t call, s
     if (verdict->outcome.failure.code != NULL) {
         mine->last = verdict->outcome.failure;
     }
+    mine->connecting = verdict->report.outcome == SCHEDULE_NOT_TRIED;
     stage_waiting(pipeline, entry, call);
     metrics_add(METRIC_RETRIES, 1);
     LOG(LOG_INFO, "command_retry", LOG_S("id", entry->command->id), LOG_S("rule", entry->command->rule),

@@ -155,31 +155,35 @@ void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t ca
     }
 }
 
-static void end_waiting_calls(struct pipeline *pipeline, struct entry *entry, enum status status,
-                              const struct failure *failure, const struct moment *now)
+// Of the last attempt, if there was one: it says more than that no further one was made.
+static void end_waiting_call(struct pipeline *pipeline, struct entry *entry, size_t call, enum status status,
+                             const struct failure *failure, const struct moment *now)
 {
-    size_t count = entry->command->call_count;
-    for (size_t i = 0; i < count && entry->record.reply == NULL; i++) {
-        struct entry_call *call = &entry->calls[i];
-        struct call_outcome outcome = {.status = status, .failure = call->last.code != NULL ? call->last : *failure};
-        if (call->state == OUTBOX_QUEUED) {
-            pipeline_end_call(pipeline, entry, i, &outcome, now);
-        }
-    }
+    const struct failure *last = &entry->calls[call].last;
+    struct call_outcome outcome = {.status = status, .failure = last->code != NULL ? *last : *failure};
+    pipeline_end_call(pipeline, entry, call, &outcome, now);
 }
 
 void pipeline_expire(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
-    struct failure failure;
-    failure_set(&failure, "deadline_passed", "it waited for its turn until its deadline passed; nothing was sent");
-    end_waiting_calls(pipeline, entry, STATUS_EXPIRED, &failure, now);
+    for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
+        struct failure failure;
+        if (entry->calls[i].state == OUTBOX_QUEUED) {
+            pipeline_describe_late(pipeline, entry, i, now, &failure);
+            end_waiting_call(pipeline, entry, i, STATUS_EXPIRED, &failure, now);
+        }
+    }
 }
 
 void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     struct failure failure;
     failure_set(&failure, "superseded", "a newer command of the rule for the same target came before it could be sent");
-    end_waiting_calls(pipeline, entry, STATUS_SUPERSEDED, &failure, now);
+    for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
+        if (entry->calls[i].state == OUTBOX_QUEUED) {
+            end_waiting_call(pipeline, entry, i, STATUS_SUPERSEDED, &failure, now);
+        }
+    }
 }
 
 void pipeline_end_homeless(struct pipeline *pipeline, struct entry *entry, const struct moment *now)

@@ -73,6 +73,13 @@ void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attemp
 void pipeline_attempts_free(struct attempt *list);
 void pipeline_attempt_ended(struct pipeline *pipeline, struct attempt *attempt); // frees it
 
+// pipeline_wait.c: what a command waits for, in words that follow "waits for"
+void pipeline_describe_wait(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
+                            char *out, size_t size);
+// Why the deadline of a call has passed.
+void pipeline_describe_late(const struct pipeline *pipeline, const struct entry *entry, size_t call,
+                            const struct moment *now, struct failure *failure);
+
 // pipeline_tell.c: what is said while commands wait
 void pipeline_watch(struct pipeline *pipeline, struct entry *entry);
 void pipeline_unwatch(struct pipeline *pipeline, struct entry *entry);

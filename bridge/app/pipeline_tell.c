@@ -67,30 +67,39 @@ void pipeline_unwatch(struct pipeline *pipeline, struct entry *entry)
 }
 
 // Why a command waits, if it is the platform's doing. A command that waits for its device's turn is told nothing.
-static bool find_reason(const struct pipeline *pipeline, const struct entry *entry, struct failure *reason)
+static bool find_reason(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
+                        struct failure *reason)
 {
+    char wait[280];
+    const char *code = NULL;
     switch (schedule_waits_for(pipeline->schedule, (uint64_t)(uintptr_t)entry)) {
     case SCHEDULE_FOR_PLATFORM:
-        failure_set(reason, "connect_failed",
-                    "the platform cannot be reached now; the command waits until its deadline");
-        return true;
+        code = "connect_failed";
+        break;
+    case SCHEDULE_FOR_RATE:
+    case SCHEDULE_FOR_PAUSE:
+    case SCHEDULE_FOR_QUOTA:
+    case SCHEDULE_FOR_ROOM:
     case SCHEDULE_FOR_TURN:
-        failure_set(reason, "throttled", "more commands wait than the quota or the platform lets through now");
-        return true;
+        code = "throttled";
+        break;
     case SCHEDULE_FOR_RETRY:
         *reason = entry->calls[0].last;
         return reason->code != NULL;
     case SCHEDULE_NO_WAIT:
     case SCHEDULE_FOR_LANE:
-        break;
+    case SCHEDULE_FOR_GROUP:
+        return false;
     }
-    return false;
+    pipeline_describe_wait(pipeline, entry, now, wait, sizeof wait);
+    failure_set(reason, code, "it waits for %s; it is sent until its deadline", wait);
+    return true;
 }
 
 static void tell_waiting(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     struct call_outcome outcome = {.status = STATUS_QUEUED};
-    if (clock_elapsed_ms(&entry->arrived, now) < WAIT_MS || !find_reason(pipeline, entry, &outcome.failure)) {
+    if (clock_elapsed_ms(&entry->arrived, now) < WAIT_MS || !find_reason(pipeline, entry, now, &outcome.failure)) {
         return;
     }
     struct reply_facts facts = entry_facts(entry, now);

@@ -282,7 +282,20 @@ static void take_command(struct receiver *receiver, const struct rule *rule, con
     }
 }
 
+<<<<<<< HEAD
 static void take_info(struct receiver *receiver, const struct message *message)
+=======
+// Why not is looked for in all rules: only where the line is written.
+static void log_no_rule(const struct receiver *receiver, const struct message *message)
+{
+    if (log_is_due(LOG_INFO, "no_rule")) {
+        AUTO_FREE char *why = mapping_describe_no_rule(receiver->options.mapping, message->topic);
+        LOG(LOG_INFO, "no_rule", LOG_S("topic", message->topic), LOG_S("why", why));
+    }
+}
+
+static void take_message(struct receiver *receiver, const struct message *message, bool resumed)
+>>>>>>> main
 {
     struct mqtt_event event = {.reason = !message->retained && receiver->age_ms == 0};
     if (info_read(message->payload, message->payload_len, &event)) {
@@ -304,7 +317,7 @@ static void take_message(struct receiver *receiver, const struct message *messag
     const struct rule *rule = mapping_match(receiver->options.mapping, message->topic);
     if (rule == NULL) {
         metrics_add(METRIC_COMMANDS_NO_RULE, 1);
-        LOG(LOG_INFO, "no_rule", LOG_S("topic", message->topic));
+        log_no_rule(receiver, message);
         return;
     }
     if (message->retained && !rule_accepts_retained(rule)) {

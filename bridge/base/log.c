@@ -244,9 +244,10 @@ static struct repeats *find_repeats(const char *event)
     return &table[table_count++];
 }
 
-static bool may_write(enum log_level level, const char *event, const struct moment *now)
+// What is not written is counted. Room is not taken: log_write does.
+static bool may_write(struct repeats *repeats_or_null, enum log_level level, const struct moment *now)
 {
-    struct repeats *repeats = find_repeats(event);
+    struct repeats *repeats = repeats_or_null;
     if (repeats == NULL) {
         return true;
     }
@@ -259,8 +260,20 @@ static bool may_write(enum log_level level, const char *event, const struct mome
         repeats->suppressed++;
         return false;
     }
-    repeats->written++;
     return true;
+}
+
+bool log_is_due(enum log_level level, const char *event)
+{
+    if (!log_enabled(level)) {
+        return false;
+    }
+    struct moment now = log_clock();
+    pthread_mutex_lock(&mutex);
+    tell_suppressed(&now);
+    bool is_due = may_write(find_repeats(event), level, &now);
+    pthread_mutex_unlock(&mutex);
+    return is_due;
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
@@ -268,7 +281,11 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     struct moment now = log_clock();
     pthread_mutex_lock(&mutex);
     tell_suppressed(&now);
-    if (may_write(level, event, &now)) {
+    struct repeats *repeats = find_repeats(event);
+    if (may_write(repeats, level, &now)) {
+        if (repeats != NULL) {
+            repeats->written++;
+        }
         write_line(level, event, fields, &now);
     }
     pthread_mutex_unlock(&mutex);

@@ -38,6 +38,9 @@ static inline const char *log_text(const char *text_or_null)
 void log_setup(enum log_level level, enum log_format format);
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
+// Would a line of this event be written now? For those whose values cost more than a log line should. If not, it is
+// counted as suppressed.
+bool log_is_due(enum log_level level, const char *event);
 // `fields` ends with a zeroed one. Text is escaped (quotes, control characters); a field is cut at 1 KiB.
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 

@@ -123,6 +123,50 @@ void str_show(const char *text, char out[STR_SHOWN_LEN])
     out[len + (cut ? 3 : 0)] = '\0';
 }
 
+static unsigned code_of(const char *text, size_t len)
+{
+    static const unsigned char marks[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    unsigned code = (unsigned char)text[0] & marks[len];
+    for (size_t i = 1; i < len; i++) {
+        code = code << 6 | ((unsigned char)text[i] & 0x3F);
+    }
+    return code;
+}
+
+static bool is_odd_quote(unsigned code)
+{
+    return (code >= 0x2018 && code <= 0x201F) || code == 0xAB || code == 0xBB;
+}
+
+static bool is_odd_space(unsigned code)
+{
+    return code == 0xA0 || (code >= 0x2000 && code <= 0x200D) || code == 0x202F || code == 0x205F || code == 0x2060 ||
+           code == 0x3000 || code == 0xFEFF;
+}
+
+static const char *find_code(const char *text, size_t len, bool (*is_sought)(unsigned), unsigned *code)
+{
+    for (size_t i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+        count = str_utf8_character(text + i, len - i);
+        unsigned found = count > 0 ? code_of(text + i, count) : 0;
+        if (is_sought(found)) {
+            *code = found;
+            return text + i;
+        }
+    }
+    return NULL;
+}
+
+const char *str_find_odd_quote(const char *text, size_t len, unsigned *code)
+{
+    return find_code(text, len, is_odd_quote, code);
+}
+
+const char *str_find_odd_space(const char *text, size_t len, unsigned *code)
+{
+    return find_code(text, len, is_odd_space, code);
+}
+
 // Index after the character at `i`. Invalid UTF-8 is walked through without leaving the text.
 static size_t next_character(const char *text, size_t len, size_t i)
 {

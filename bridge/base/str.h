@@ -34,6 +34,10 @@ size_t str_unshowable(const char *data, size_t len, unsigned *code);
 #define STR_SHOWN_LEN 64
 // What outsiders wrote, fit for a message: cut, with '?' for each byte of what is unshowable.
 void str_show(const char *text, char out[STR_SHOWN_LEN]);
+// The first character that looks like a straight quote and is none (U+2018 to U+201F, « and »), or like a space or
+// nothing at all (no-break, zero-width and wide spaces, U+FEFF). NULL if there is none; *code is its code point.
+const char *str_find_odd_quote(const char *text, size_t len, unsigned *code);
+const char *str_find_odd_space(const char *text, size_t len, unsigned *code);
 // Shell-like glob without character classes: '*' any text, '?' one UTF-8 character; case counts. Linear space, no
 // recursion.
 bool str_glob(const char *pattern, const char *text, size_t text_len);

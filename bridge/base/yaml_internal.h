@@ -71,3 +71,5 @@ void words_refused(struct problems *problems, const char *source, const char *te
                    const struct yaml_refusal *refusal);
 // A plain scalar that ends at `end` and lost its rest to a comment: a problem at the node.
 void words_cut(struct problems *problems, const struct yaml_node *node, const char *text, size_t len, size_t end);
+// A plain scalar with what looks like a quote or a space and is none: a warning at its place.
+void words_odd(struct problems *problems, const struct yaml_node *node);

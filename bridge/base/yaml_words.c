@@ -262,6 +262,29 @@ static bool explain_as_told(struct explanation *explanation)
     return true;
 }
 
+// To YAML it is a letter. It stands where the construct began, or later, up to where that was refused.
+static bool explain_odd_space(struct explanation *explanation, const char *text, size_t len)
+{
+    const struct yaml_refusal *refusal = explanation->refusal;
+    int first = refusal->context_line > 0 ? refusal->context_line : refusal->line;
+    size_t offset = 0;
+    struct str line;
+    for (int number = 1; number <= refusal->line && lines_next(text, len, &offset, &line); number++) {
+        unsigned code;
+        const char *space = number >= first ? str_find_odd_space(line.data, line.len, &code) : NULL;
+        if (space != NULL && memchr(line.data, '#', (size_t)(space - line.data)) == NULL) {
+            explanation->at_line = number;
+            explanation->at_column = (int)(space - line.data) + 1;
+            snprintf(explanation->words, sizeof explanation->words,
+                     "here is a character (U+%04X) that only looks like a space or nothing, and YAML takes it for a "
+                     "letter: replace it by a space",
+                     code);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void find_line(struct explanation *explanation, const char *text, size_t len)
 {
     size_t offset = 0;
@@ -287,9 +310,43 @@ void words_refused(struct problems *problems, const char *source, const char *te
     struct explanation explanation = {.refusal = &placed, .at_line = placed.line, .at_column = placed.column};
     explanation.byte = placed.offset < len ? text[placed.offset] : '\0';
     find_line(&explanation, text, len);
-    for (size_t i = 0; !rules[i](&explanation); i++) {
+    if (!explain_odd_space(&explanation, text, len)) {
+        for (size_t i = 0; !rules[i](&explanation); i++) {
+        }
     }
     problems_add(problems, SEVERITY_ERROR, source, explanation.at_line, explanation.at_column, "%s", explanation.words);
+}
+
+// Typographic quotes inside a text are common; at its ends they were meant to be straight ones.
+static bool has_quotes_for_ends(const char *text, size_t len)
+{
+    unsigned code;
+    const char *first = str_find_odd_quote(text, len, &code);
+    size_t last = len;
+    while (last > 0 && ((unsigned char)text[last - 1] & 0xC0) == 0x80) {
+        last--;
+    }
+    last -= last > 0;
+    return first == text || (first != NULL && str_find_odd_quote(text + last, len - last, &code) == text + last);
+}
+
+void words_odd(struct problems *problems, const struct yaml_node *node)
+{
+    size_t len = strlen(node->text);
+    unsigned code;
+    const char *space = str_find_odd_space(node->text, len, &code);
+    if (has_quotes_for_ends(node->text, len)) {
+        yaml_problem(
+            problems, SEVERITY_WARNING, node,
+            "these are typographic quotes, which YAML takes for a part of the text: write straight ones, \" or '");
+    }
+    if (space != NULL) {
+        problems_add(problems, SEVERITY_WARNING, node->source, node->line,
+                     yaml_column_of(node, (size_t)(space - node->text)),
+                     "here is a character (U+%04X) that only looks like a space or nothing, and belongs to the text: "
+                     "replace it, or put the text in quotes",
+                     code);
+    }
 }
 
 void words_cut(struct problems *problems, const struct yaml_node *node, const char *text, size_t len, size_t end)

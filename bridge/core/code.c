@@ -1,6 +1,7 @@
 #include "core/code.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static const struct error_code codes[] = {
      "use text of 1 to 256 bytes without control characters, or an integer"},
     {"id_reused", "The id was used for another command", SOURCE_BRIDGE, false, "give each command an id of its own"},
     {"expire_invalid", "The command's time limit is not usable", SOURCE_BRIDGE, false,
-     "$expire is a duration such as \"10s\" or milliseconds; $sent_at is an RFC 3339 time or milliseconds since 1970"},
+     "$expire is a duration such as \"10s\" or milliseconds; $sent_at is an RFC 3339 time, or milliseconds or "
+     "seconds since 1970 without a fraction"},
     {"name_invalid", "A name is not one that the platform allows", SOURCE_BRIDGE, false, NULL},
     {"argument_invalid", "An argument is not what the service takes", SOURCE_BRIDGE, false, NULL},
     {"no_devices", "The list of devices is empty", SOURCE_BRIDGE, false, NULL},
@@ -94,6 +96,43 @@ static const struct error_code codes[] = {
     {"device_error", "The device answered with an error", SOURCE_DEVICE, false, NULL},
 };
 
+// Codes of the platform that stand for one mistake, in lower case; `?` is any character, and what follows the text is
+// not looked at. The longest counts. Numbers are those of the thing model's checks (TSL).
+static const struct {
+    const char *code;
+    const char *hint;
+} platform_hints[] = {
+    {"iot.prod.",
+     "check product_key, and that the access key belongs to the product's account (and instance: IotInstanceId)"},
+    {"5005",
+     "check product_key, and that the access key belongs to the product's account (and instance: IotInstanceId)"},
+    {"6250",
+     "check product_key, and that the access key belongs to the product's account (and instance: IotInstanceId)"},
+    {"iot.device.notexisteddevice", "check the device name (case counts) and its product_key"},
+    {"6100", "check the device name (case counts) and its product_key"},
+    {"6204", "the device is disabled on the platform: enable it there"},
+    {"iot.device.inactivedevice", "the device has never connected to the platform: activate it"},
+    {"5092", "the product has no such property: compare its name with the product's thing model"},
+    {"5094",
+     "the product has no such service: compare invoke.identifier with the product's thing model (module:service of "
+     "a custom module)"},
+    {"5161",
+     "the product has no such service: compare invoke.identifier with the product's thing model (module:service of "
+     "a custom module)"},
+    {"63??",
+     "an argument does not fit the product's thing model: compare name, type and range (a float needs a decimal "
+     "point); with `model` in the rule it is told before a call"},
+    {"460", "the device refused a parameter: compare the arguments with what the device takes"},
+    {"iot.system.illegalrequest",
+     "compare the arguments with the product's thing model; a synchronous service cannot be "
+     "called for several devices at once"},
+    {"missingparameter",
+     "the detail names the parameter: add it to call.parameters, or for all calls to platform.parameters"},
+    {"nosuchversion", "set `Version` in platform.parameters, for this API 2018-01-20"},
+    {"invalidaction",
+     "check the name of the action (call.action), platform.endpoint and `Version` in platform.parameters"},
+};
+
 const char *status_name(enum status status)
 {
     return status_names[status];
@@ -135,6 +174,42 @@ const struct error_code *error_code_at(size_t index)
 const char *error_source_name(enum error_source source)
 {
     return source_names[source];
+}
+
+static bool code_begins(const char *code, const char *pattern)
+{
+    while (*pattern != '\0' && (*pattern == '?' ? *code != '\0' : tolower((unsigned char)*code) == *pattern)) {
+        code++;
+        pattern++;
+    }
+    // A number is one as a whole.
+    return *pattern == '\0' && (!isdigit((unsigned char)code[-1]) || *code == '\0');
+}
+
+// After a refusal nothing has run: where something may have, that is the hint.
+static bool is_refusal(const struct error_code *code)
+{
+    static const char *const names[] = {"platform_refused", "request_refused", "device_refused", "device_error"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (strcmp(code->code, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *failure_hint(const struct failure *failure)
+{
+    const char *hint = failure->code->hint;
+    size_t longest = 0;
+    for (size_t i = 0; is_refusal(failure->code) && i < COUNT_OF(platform_hints); i++) {
+        size_t len = strlen(platform_hints[i].code);
+        if (len > longest && code_begins(failure->platform_code, platform_hints[i].code)) {
+            longest = len;
+            hint = platform_hints[i].hint;
+        }
+    }
+    return hint;
 }
 
 void failure_set(struct failure *failure, const char *code, const char *fmt, ...)

@@ -42,4 +42,6 @@ struct failure {
     char platform_code[128];       // as the platform wrote it, or ""
     long retry_after_ms;           // < 0: not told
 };
+// What to look at: for codes of the platform that say more than the failure's own; or NULL.
+const char *failure_hint(const struct failure *failure);
 void failure_set(struct failure *failure, const char *code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -1,10 +1,12 @@
 #include "core/mapping.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "core/mapping_internal.h"
+#include "core/show.h"
 
 struct match {
     const struct mapping *mapping;
@@ -114,6 +116,39 @@ bool mapping_is_own_topic(const struct mapping *mapping, const char *topic)
 {
     size_t len = strlen(mapping->base_topic);
     return strncmp(topic, mapping->base_topic, len) == 0 && strncmp(topic + len, "/bridge/", 8) == 0;
+}
+
+static char *describe_miss(const struct rule *rule, const struct where *failed, const struct str *captures,
+                           size_t others)
+{
+    struct str value = captures[failed->capture];
+    char more[64] = "";
+    if (others > 0) {
+        snprintf(more, sizeof more, "; %zu more rule%s fit%s but for `where`", others, others == 1 ? "" : "s",
+                 others == 1 ? "s" : "");
+    }
+    return mem_printf("the topic fits %s, whose `where` does not take %s for %s%s", rule->keys.name,
+                      show_text_len(value.data, value.len).text, rule->pattern->names[failed->capture], more);
+}
+
+char *mapping_describe_no_rule(const struct mapping *mapping, const char *topic)
+{
+    const struct rule *first = NULL;
+    struct str captures[TOPIC_MAX_CAPTURES];
+    size_t count = 0;
+    if (mapping_is_own_topic(mapping, topic)) {
+        return mem_strdup("it is one of the bridge's own topics");
+    }
+    for (size_t i = 0; i < mapping->count; i++) {
+        if (topic_pattern_match(mapping->rules[i]->pattern, topic, captures)) {
+            first = count++ == 0 ? mapping->rules[i] : first;
+        }
+    }
+    if (first == NULL || !topic_pattern_match(first->pattern, topic, captures)) {
+        return mem_strdup("none has such a topic");
+    }
+    const struct where *failed = rule_where_failed(first, captures);
+    return failed == NULL ? mem_strdup("") : describe_miss(first, failed, captures, count - 1);
 }
 
 const struct rule *mapping_match(const struct mapping *mapping, const char *topic)

@@ -72,6 +72,10 @@ const char **mapping_filters(const struct mapping *mapping, size_t *count);
 // our own give NULL.
 const struct rule *mapping_match(const struct mapping *mapping, const char *topic);
 
+// Why no rule takes the topic, for people: the first rule that only its `where` keeps from it, with the value that does
+// not fit. Looks at every rule, so not for each message. Caller frees.
+char *mapping_describe_no_rule(const struct mapping *mapping, const char *topic);
+
 // Maps a message by its rule. Always gives a command: with `refusal` set if it is to be rejected (its id is the
 // message's wherever the payload's JSON is well formed, and its reply topics are those of the rule). `uuid` is the id
 // it gets if the message brings none. `refuse_with` (or NULL) is a reason found on arrival (payload_too_large,

@@ -8,7 +8,8 @@
 
 #define MAX_ID_LEN 256
 // Year 9999: further away, a time is a mistake, and sums could overflow.
-#define MAX_WALL_MS 253402300800000LL
+#define MAX_WALL_MS   253402300800000LL
+#define LEAST_WALL_MS 100000000000LL
 
 struct mapper {
     const struct mapping *mapping;
@@ -175,16 +176,26 @@ static bool read_expire(const struct json_object *value, int64_t *ms)
     return *ms > 0 && *ms <= MAPPING_MAX_LIFETIME;
 }
 
-// RFC 3339 time, or milliseconds since 1970, also as text.
+// Milliseconds since 1970, or seconds: as milliseconds such a number would lie before March 1973, as seconds it reaches
+// the year 5138.
+static bool read_since_1970(int64_t number, int64_t *wall_ms)
+{
+    *wall_ms = number < LEAST_WALL_MS ? number * 1000 : number;
+    return number >= 0 && *wall_ms < MAX_WALL_MS;
+}
+
+// RFC 3339 time, or a number since 1970, also as text.
 static bool read_time(const struct json_object *value, int64_t *wall_ms)
 {
+    int64_t number = 0;
     const char *text = json_text(value);
     if (text == NULL) {
-        *wall_ms = json_int(value);
-        return json_kind(value) == JSON_INT && *wall_ms >= 0 && *wall_ms < MAX_WALL_MS;
+        return json_kind(value) == JSON_INT && read_since_1970(json_int(value), wall_ms);
     }
-    return (clock_parse_iso(text, wall_ms) || str_parse_int(text, wall_ms) == ERR_OK) && *wall_ms >= 0 &&
-           *wall_ms < MAX_WALL_MS;
+    if (str_parse_int(text, &number) == ERR_OK) {
+        return read_since_1970(number, wall_ms);
+    }
+    return clock_parse_iso(text, wall_ms) && *wall_ms >= 0 && *wall_ms < MAX_WALL_MS;
 }
 
 // Gives the time at which the message was sent, if it tells one.

@@ -64,6 +64,12 @@ static void warn_of_topic(const struct loader *loader, const struct yaml_node *n
         yaml_problem(loader->problems, SEVERITY_WARNING, node, "the space at the topic's %s belongs to it: remove it",
                      pattern->text[0] == ' ' ? "beginning" : "end");
     }
+    if (pattern->text[0] == '/' || (pattern->text[len - 1] == '/' && len > 1)) {
+        yaml_problem(loader->problems, SEVERITY_WARNING, node,
+                     "the `/` at the topic's %s makes one more level, an empty one, which senders have to write too: "
+                     "remove it, unless it is meant",
+                     pattern->text[0] == '/' ? "beginning" : "end");
+    }
 }
 
 static void load_topic(const struct loader *loader, const struct rule_source *source, struct rule *rule)

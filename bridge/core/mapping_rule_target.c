@@ -63,6 +63,32 @@ static bool gives_list(const struct template_forecast *forecast)
     return found;
 }
 
+// True if no message makes it give a text, or a list, which can hold some. What is missing is told otherwise.
+static bool gives_no_text(const struct template_forecast *forecast)
+{
+    bool found =
+        !forecast->is_complete && (forecast->kinds & (JSON_KIND_BIT(JSON_TEXT) | JSON_KIND_BIT(JSON_LIST))) == 0;
+    for (size_t i = 0; i < forecast->count; i++) {
+        enum json_kind kind = json_kind(forecast->values[i]);
+        found |= kind != JSON_TEXT && kind != JSON_LIST;
+    }
+    return found;
+}
+
+// "downstairs" or "group.downstairs" where the group's devices were meant.
+static void warn_of_group(const struct target *target, const struct yaml_node *node, const struct template *tmpl)
+{
+    const char *text = template_text(tmpl);
+    const char *name = strncmp(text, "group.", 6) == 0 ? text + 6 : text;
+    for (size_t i = 0; i < target->loader->group_count; i++) {
+        if (strcmp(target->loader->groups[i].name, name) == 0) {
+            yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
+                         "%s is taken for a device's name here; the devices of the group are \"${group.%s}\"%s", text,
+                         name, target->rule->target == TARGET_DEVICE ? ", under `devices`" : "");
+        }
+    }
+}
+
 // The names that it can give, whatever message comes. Those of a group were checked with it.
 static enum err check_names(const struct target *target, const struct yaml_node *node, enum name_kind kind,
                             const struct template *tmpl)
@@ -76,6 +102,11 @@ static enum err check_names(const struct target *target, const struct yaml_node 
     enum err err = ERR_OK;
     if (is_one_device && gives_list(&forecast)) {
         err = refuse(target, node, one_device);
+    } else if (kind == NAME_DEVICE && takes != TARGET_CALL && gives_no_text(&forecast)) {
+        err = refuse(target, node, "a device's name is text, and this never gives one: add | string");
+    }
+    if (kind == NAME_DEVICE) {
+        warn_of_group(target, node, tmpl);
     }
     for (size_t i = 0; i < forecast.count && err == ERR_OK; i++) {
         AUTO_FREE char *text = json_scalar_text(forecast.values[i]);

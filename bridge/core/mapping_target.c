@@ -100,8 +100,10 @@ static enum err add_device(struct request *request, struct name_set *set, const 
 
 static enum err add_device_value(struct request *request, struct name_set *set, const struct json_object *value)
 {
+    bool is_number = json_kind(value) == JSON_INT || json_kind(value) == JSON_REAL;
     if (json_kind(value) != JSON_TEXT) {
-        failure_set(request->failure, "name_invalid", "a device's name is text, not %s", show_value(value).text);
+        failure_set(request->failure, "name_invalid", "a device's name is text, not %s%s", show_value(value).text,
+                    is_number ? "; the rule can make text of it by | string" : "");
         return ERR_REFUSED;
     }
     return add_device(request, set, json_text(value));

@@ -94,20 +94,8 @@ static void make_message(struct run *run)
 
 static char *describe_no_rule(const struct run *run)
 {
-    for (size_t i = 0; i < run->mapping->count; i++) {
-        const struct rule *rule = run->mapping->rules[i];
-        struct str captures[TOPIC_MAX_CAPTURES];
-        const struct where *failed = NULL;
-        if (topic_pattern_match(rule->pattern, run->message.topic, captures)) {
-            failed = rule_where_failed(rule, captures);
-        }
-        if (failed != NULL) {
-            AUTO_FREE char *value = mem_dup(captures[failed->capture].data, captures[failed->capture].len);
-            return mem_printf(NO_RULE_TEXT ": the topic fits %s, whose `where` does not take %s for %s",
-                              rule_name(rule), show_text(value).text, rule->pattern->names[failed->capture]);
-        }
-    }
-    return mem_strdup(NO_RULE_TEXT ": none has such a topic");
+    AUTO_FREE char *why = mapping_describe_no_rule(run->mapping, run->message.topic);
+    return mem_printf(NO_RULE_TEXT ": %s", why);
 }
 
 static char *describe(const struct run *run)

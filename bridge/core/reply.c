@@ -85,7 +85,7 @@ static void put_error(struct json_object *map, const struct failure *failure)
         json_put(error, "retry_after_ms", json_new_int(failure->retry_after_ms));
     }
     json_put_text(error, "source", error_source_name(code->source));
-    json_put_text(error, "hint", code->hint);
+    json_put_text(error, "hint", failure_hint(failure));
     json_put(map, "error", error);
 }
 

@@ -142,9 +142,17 @@ enum schedule_reason {
     SCHEDULE_FOR_LANE,     // a command before it
     SCHEDULE_FOR_PLATFORM, // the breaker
     SCHEDULE_FOR_RETRY,    // its time
-    SCHEDULE_FOR_TURN,     // a token, the in-flight limit, other rules, or more commands for its group
+    SCHEDULE_FOR_GROUP,    // more commands for its group
+    SCHEDULE_FOR_RATE,     // a token of its rule
+    SCHEDULE_FOR_PAUSE,    // the platform asked to wait with its action
+    SCHEDULE_FOR_QUOTA,    // a token of its action
+    SCHEDULE_FOR_ROOM,     // a place among the requests in flight
+    SCHEDULE_FOR_TURN,     // nothing but that others go before it
 };
+// Of a command that has expired: what it waited for when its deadline passed.
 enum schedule_reason schedule_waits_for(const struct schedule *schedule, uint64_t id);
+// The command that is first in a lane in which this one waits behind it. False if there is none.
+bool schedule_before(const struct schedule *schedule, uint64_t id, uint64_t *before);
 
 enum schedule_breaker {
     SCHEDULE_CLOSED,  // calls leave

@@ -69,8 +69,9 @@ struct entry {
     uint64_t order; // of entering
     struct account *account;
     struct rule *rule;
-    struct heap_node deadline; // in schedule.deadlines while a call waits; in schedule.expired once it is late
-    bool late;                 // the deadline has passed while a call waited
+    struct heap_node deadline;     // in schedule.deadlines while a call waits; in schedule.expired once it is late
+    bool late;                     // the deadline has passed while a call waited
+    enum schedule_reason late_for; // what it waited for then
     bool superseded;
     bool outdated; // a newer command with the same `latest` has come
     bool may_have_run;

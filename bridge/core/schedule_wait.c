@@ -113,10 +113,88 @@ void entry_supersede(struct schedule *schedule, struct entry *entry)
     schedule->superseded_last = entry;
 }
 
+// ---- what one waits for
+
+// A call that nothing but the platform's limits and other commands hold back.
+static enum schedule_reason reason_in_flow(const struct schedule *schedule, const struct account *account,
+                                           const struct flow *flow)
+{
+    const struct quota *quota = &flow->action->quota;
+    if (flow->rule->has_bucket && bucket_ready_ms(&flow->rule->bucket) > schedule->now_ms) {
+        return SCHEDULE_FOR_RATE;
+    }
+    if (quota->paused_ms > schedule->now_ms) {
+        return SCHEDULE_FOR_PAUSE;
+    }
+    if (quota_ready_ms(quota) > schedule->now_ms) {
+        return SCHEDULE_FOR_QUOTA;
+    }
+    if (account->in_flight >= account->limit) {
+        return SCHEDULE_FOR_ROOM;
+    }
+    // The token that is there now is for one of several.
+    return quota->has_limit && flow->action->offered > 1 ? SCHEDULE_FOR_QUOTA : SCHEDULE_FOR_TURN;
+}
+
+static enum schedule_reason reason_of_call(const struct schedule *schedule, const struct call *call)
+{
+    const struct account *account = call->entry->account;
+    if (call->state == CALL_READY) {
+        return reason_in_flow(schedule, account, call->unit.flow);
+    }
+    if (call->state == CALL_GROUPED) {
+        const struct flow *flow = call->group->unit.flow;
+        return flow != NULL ? reason_in_flow(schedule, account, flow) : SCHEDULE_FOR_GROUP;
+    }
+    bool is_due = call->state == CALL_DELAYED && call->delay.key <= schedule->now_ms;
+    return is_due ? SCHEDULE_FOR_TURN : SCHEDULE_FOR_RETRY;
+}
+
+static enum schedule_reason reason_of(const struct schedule *schedule, const struct entry *entry)
+{
+    if (entry->waiting == 0) {
+        return SCHEDULE_NO_WAIT;
+    }
+    if (entry->behind > 0) {
+        return SCHEDULE_FOR_LANE;
+    }
+    if (entry->account->breaker.state != SCHEDULE_CLOSED) {
+        return SCHEDULE_FOR_PLATFORM;
+    }
+    enum schedule_reason reason = SCHEDULE_FOR_RETRY;
+    for (size_t i = 0; i < entry->call_count && reason == SCHEDULE_FOR_RETRY; i++) {
+        reason = reason_of_call(schedule, &entry->calls[i]);
+    }
+    return reason;
+}
+
+enum schedule_reason schedule_waits_for(const struct schedule *schedule, uint64_t id)
+{
+    const struct entry *entry = find_entry(schedule, id);
+    if (entry == NULL) {
+        return SCHEDULE_NO_WAIT;
+    }
+    return entry->late ? entry->late_for : reason_of(schedule, entry);
+}
+
+bool schedule_before(const struct schedule *schedule, uint64_t id, uint64_t *before)
+{
+    const struct entry *entry = find_entry(schedule, id);
+    for (size_t i = 0; entry != NULL && i < entry->place_count; i++) {
+        const struct entry *first = entry->places[i].lane->first->entry;
+        if (first != entry) {
+            *before = first->id;
+            return true;
+        }
+    }
+    return false;
+}
+
 // ---- time
 
 static void become_late(struct schedule *schedule, struct entry *entry)
 {
+    entry->late_for = reason_of(schedule, entry);
     entry_withdraw(schedule, entry);
     entry->late = true;
     if (entry->away == 0) {
@@ -159,28 +237,4 @@ void schedule_advance(struct schedule *schedule, int64_t now_ms)
     while ((node = due(&schedule->limited, schedule->now_ms)) != NULL) {
         schedule_rule_place(schedule, OWNER_OF(node, struct rule, limited));
     }
-}
-
-// ---- for people
-
-enum schedule_reason schedule_waits_for(const struct schedule *schedule, uint64_t id)
-{
-    const struct entry *entry = find_entry(schedule, id);
-    if (entry == NULL || entry->waiting == 0) {
-        return SCHEDULE_NO_WAIT;
-    }
-    if (entry->behind > 0) {
-        return SCHEDULE_FOR_LANE;
-    }
-    if (entry->account->breaker.state != SCHEDULE_CLOSED) {
-        return SCHEDULE_FOR_PLATFORM;
-    }
-    for (size_t i = 0; i < entry->call_count; i++) {
-        const struct call *call = &entry->calls[i];
-        bool is_waiting = call->state == CALL_READY || call->state == CALL_GROUPED || call->state == CALL_DELAYED;
-        if (is_waiting && (call->state != CALL_DELAYED || call->delay.key <= schedule->now_ms)) {
-            return SCHEDULE_FOR_TURN;
-        }
-    }
-    return SCHEDULE_FOR_RETRY;
 }

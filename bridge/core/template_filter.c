@@ -264,8 +264,9 @@ static enum err read_value(const char **at, struct json_object **out, struct dia
     struct diag why;
     enum err err = json_parse(start, len, &(struct json_limits){ARG_DEPTH}, out, &why);
     if (err != ERR_OK) {
-        return diag_set(diag, ERR_SYNTAX, "the argument %s is not a JSON value (text stands in double quotes)",
-                        show_text_len(start, len).text);
+        bool is_template = memmem(start, len, "${", 2) != NULL;
+        return diag_set(diag, ERR_SYNTAX, "the argument %s is not a JSON value (%s)", show_text_len(start, len).text,
+                        is_template ? "it is a constant: no ${...} can be in it" : "text stands in double quotes");
     }
     return ERR_OK;
 }

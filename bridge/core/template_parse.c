@@ -170,6 +170,12 @@ static enum err read_capture(struct str name, const struct template_scope *scope
     }
     AUTO_FREE char *text = mem_dup(name.data, name.len);
     const char *nearest = str_nearest(text, names);
+    for (size_t i = 0; i < scope->group_count; i++) {
+        if (strcmp(scope->groups[i].name, text) == 0) {
+            return diag_set(diag, ERR_MISSING, "the topic has no capture {%s}; the group is written ${group.%s}", text,
+                            text);
+        }
+    }
     if (nearest != NULL) {
         return diag_set(diag, ERR_MISSING, "the topic has no capture {%s}; did you mean ${%s}?", text, nearest);
     }
@@ -204,6 +210,9 @@ static enum err read_source(const char **at, const struct template_scope *scope,
                             struct diag *diag)
 {
     struct str name = take_name(at);
+    if (name.len == 0 && **at == '{') {
+        return diag_set(diag, ERR_SYNTAX, "one pair of braces is enough: ${payload.level}, not ${{payload.level}}");
+    }
     if (name.len == 0) {
         return diag_set(diag, ERR_SYNTAX, "a name is missing after ${");
     }
@@ -284,6 +293,18 @@ static void add_fault(struct template_faults *faults, size_t at, const struct di
     }
 }
 
+// What looks like a quote or a space and is none is the likely cause of whatever is wrong there.
+static void tell_odd_character(const char *text, size_t len, struct diag *diag)
+{
+    unsigned code;
+    if (str_find_odd_quote(text, len, &code) != NULL) {
+        (void)diag_set(diag, ERR_SYNTAX, "%s; typographic quotes are none here: write \"", diag->text);
+    } else if (str_find_odd_space(text, len, &code) != NULL) {
+        (void)diag_set(diag, ERR_SYNTAX, "%s; it holds a character (U+%04X) that only looks like a space: replace it",
+                       diag->text, code);
+    }
+}
+
 // *at stands at "${". What is wrong is told, and reading goes on behind it, for further faults.
 static enum err read_expression_part(struct template *tmpl, const char **at, const struct template_scope *scope,
                                      struct template_faults *faults)
@@ -295,8 +316,9 @@ static enum err read_expression_part(struct template *tmpl, const char **at, con
     *at += 2;
     enum err err = read_expression(at, scope, part->expression, &diag);
     if (err != ERR_OK) {
-        add_fault(faults, (size_t)(start - tmpl->text), &diag);
         size_t len = strcspn(start, "}");
+        tell_odd_character(start, len, &diag);
+        add_fault(faults, (size_t)(start - tmpl->text), &diag);
         const char *next = strstr(start + 2, "${");
         *at = next != NULL && next < start + len ? next : start + len + (start[len] == '}');
     }

@@ -31,21 +31,35 @@ static bool is_end(const char *rest, bool is_double)
     return is_path || rest[strspn(rest, " ")] == '}';
 }
 
-// {room}, $room and {{ room }} are how others write what is ${room} here.
-static bool find_lookalike(const struct template_scope *scope, const char *text, struct str *name)
+struct lookalike {
+    struct str name; // with its path
+    bool is_known;
+};
+
+static struct str read_path(const char *start, const char *end)
+{
+    size_t len = *end == '.' ? strcspn(end, "\" :,{}|") : 0;
+    return (struct str){start, (size_t)(end - start) + len};
+}
+
+// {room}, $room and {{ room }} are how others write what is ${room} here; {{ }} is so whatever is in it.
+static bool find_lookalike(const struct template_scope *scope, const char *text, struct lookalike *out)
 {
     for (const char *at = strpbrk(text, "${"); at != NULL; at = strpbrk(at + 1, "${")) {
         if (at[0] == '$' && at[1] == '{') { // was written $${
             at++;
             continue;
         }
+        bool is_double = at[0] == '{' && at[1] == '{';
         const char *start = at + strspn(at, "${ ");
         const char *end = start;
         while (isalnum((unsigned char)*end) || *end == '_') {
             end++;
         }
-        *name = (struct str){start, (size_t)(end - start)};
-        if (name->len > 0 && (at[0] != '{' || is_end(end, at[1] == '{')) && is_name(scope, *name)) {
+        struct str name = {start, (size_t)(end - start)};
+        bool is_known = name.len > 0 && (at[0] != '{' || is_end(end, is_double)) && is_name(scope, name);
+        if (is_known || (is_double && name.len > 0 && !isdigit((unsigned char)*start) && strstr(end, "}}") != NULL)) {
+            *out = (struct lookalike){at[0] == '{' ? read_path(start, end) : name, is_known};
             return true;
         }
     }
@@ -55,11 +69,20 @@ static bool find_lookalike(const struct template_scope *scope, const char *text,
 static void warn_of_lookalike(const struct yaml_node *node, const struct template_scope *scope, const char *text,
                               struct problems *problems)
 {
-    struct str name;
-    if (find_lookalike(scope, text, &name)) {
+    struct lookalike found;
+    if (!find_lookalike(scope, text, &found)) {
+        return;
+    }
+    if (found.is_known) {
         yaml_problem(problems, SEVERITY_WARNING, node,
                      "%s is plain text here: a value is written ${%.*s}; if the text is meant, leave it so",
-                     show_text(text).text, STR_ARG(name));
+                     show_text(text).text, STR_ARG(found.name));
+    } else {
+        yaml_problem(
+            problems, SEVERITY_WARNING, node,
+            "%s is plain text here: a value is written ${...}, as ${payload.level}; if the text is meant, leave "
+            "it so",
+            show_text(text).text);
     }
 }
 
@@ -109,6 +132,40 @@ static bool filter_takes(const struct filter *filter, unsigned kinds)
         json_free(value.json);
     }
     return takes;
+}
+
+static bool holds_template(const struct json_object *value)
+{
+    const char *text = json_text(value);
+    return text != NULL && strstr(text, "${") != NULL;
+}
+
+static void warn_of_arguments(const struct yaml_node *node, const struct expression *expression,
+                              struct problems *problems)
+{
+    for (size_t i = 0; i < expression->filter_count; i++) {
+        const struct filter *filter = &expression->filters[i];
+        for (size_t k = 0; k < filter->count; k++) {
+            if (holds_template(filter->args[k])) {
+                yaml_problem(problems, SEVERITY_WARNING, node,
+                             "the argument of the filter %s in ${%s | ...} is a constant: ${...} in it is plain text",
+                             template_filter_name(filter), show_plain(expression->name).text);
+            }
+        }
+    }
+}
+
+static void warn_of_odd_space(const struct yaml_node *node, const struct expression *expression,
+                              struct problems *problems)
+{
+    unsigned code;
+    if (str_find_odd_space(expression->name, strlen(expression->name), &code) != NULL) {
+        yaml_problem(
+            problems, SEVERITY_WARNING, node,
+            "${%s} holds a character (U+%04X) that only looks like a space or nothing, and takes it for a part "
+            "of the name: replace it",
+            show_plain(expression->name).text, code);
+    }
 }
 
 static void warn_of_filters(const struct yaml_node *node, const struct expression *expression,
@@ -227,6 +284,8 @@ void template_warn(const struct yaml_node *node, const struct template *tmpl, co
             warn_of_lookalike(node, scope, tmpl->parts[i].text, problems);
         } else {
             warn_of_path(node, expression, problems);
+            warn_of_odd_space(node, expression, problems);
+            warn_of_arguments(node, expression, problems);
             warn_of_filters(node, expression, problems);
         }
     }

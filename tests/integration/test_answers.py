@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.home import Home
+from harness.home import Home, rule
 
 
 @dataclass(frozen=True)
@@ -196,6 +196,19 @@ def test_a_wrong_argument_is_told_in_the_platforms_words(home: Home):
     reply = home.client.command("home/hall-lamp-1/set", {"level": 1000})
     assert reply["status"] == "failed"
     assert "brightness" in reply["error"]["detail"]
+    assert "an argument does not fit the product's thing model" in reply["error"]["hint"]
+
+
+def test_an_unknown_service_and_product_are_told_with_what_to_look_at(empty_home: Home):
+    rules = [
+        rule("service", "service", "Explode", device="hall-lamp-1"),
+        {**rule("product", "product", "Any", device="hall-lamp-1"), "product_key": "nosuch"},
+    ]
+    home = empty_home.start(rules=rules)
+    error = home.client.command("service", {})["error"]
+    assert (error["code"], error["platform_code"]) == ("platform_refused", "5094")
+    assert "invoke.identifier" in error["hint"]
+    assert "check product_key" in home.client.command("product", {})["error"]["hint"]
 
 
 def test_a_wrong_clock_is_corrected_by_the_platforms(home: Home):

@@ -76,13 +76,14 @@ def test_the_earliest_limit_decides(
     assert reply["error"]["code"] == "platform_busy", "the last answer is told"
 
 
-@pytest.mark.parametrize("form", ["text", "milliseconds"])
+@pytest.mark.parametrize("form", ["text", "milliseconds", "seconds"])
 def test_the_time_of_sending_counts_and_not_that_of_arrival(empty_home: Home, form: str):
     home = empty_home.start(rules=BRIEF)
     make_busy(home)
     began = time.time()
-    sent = began - 9
-    payload = {"$expire": "11s", "$sent_at": iso(sent) if form == "text" else int(sent * 1000)}
+    sent = int(began - 8)  # 8 to 9 s ago
+    stamps = {"text": iso(sent), "milliseconds": sent * 1000, "seconds": sent}
+    payload = {"$expire": "11s", "$sent_at": stamps[form]}
     check_expired(home, home.client.command(f"long/{LAMP}/any", payload), began, 2)
 
 
@@ -119,6 +120,12 @@ def test_it_expires_while_it_waits_for_its_device(empty_home: Home):
     home.platform.wait_calls(device_names=[LAMP])
     reply = home.client.command(f"long/{LAMP}/any", {"$expire": "1s"})
     assert (reply["status"], reply["error"]["code"]) == ("expired", "deadline_passed")
+    assert reply["error"]["detail"] == (
+        "its deadline passed while it waited for command first of the rule long-toggle, which is before it for the same"
+        " device and is under way; nothing was sent"
+    )
+    brief = home.client.command(f"long/{LAMP}/any", {"$expire": 10})["error"]["detail"]
+    assert brief.endswith('it had 10 ms: a number as $expire is in milliseconds, ten seconds are "10s"')
     assert home.client.final_replies("first") == [], "at its deadline, and not when the first has ended"
     assert home.client.wait_reply("first")["status"] == "ok"
     home.settle()
@@ -145,7 +152,38 @@ def test_it_expires_while_it_waits_for_the_quota(empty_home: Home):
     statuses = [reply["status"] for reply in replies]
     assert 2 <= statuses.count("expired") < 5, statuses
     expired = [reply["target"]["device_name"] for reply in replies if reply["status"] == "expired"]
+    details = {reply["error"]["detail"] for reply in replies if reply["status"] == "expired"}
+    assert all("waited for the quota of InvokeThingService" in detail for detail in details), details
     assert all(home.platform.executed(device) == 0 for device in expired)
+
+
+def test_it_expires_while_it_waits_for_the_rate_of_its_rule(empty_home: Home):
+    home = empty_home.start(rules=[rule("slow", "slow/{device}/any", "Any", args={}, rate="1/m", expire="1s")])
+    home.client.command(f"slow/{LAMP}/any", {})
+    reply = home.client.command("slow/hall-lamp-2/any", {})
+    assert (reply["status"], reply["error"]["code"]) == ("expired", "deadline_passed")
+    assert "waited for the rate of its rule" in reply["error"]["detail"]
+
+
+def test_it_expires_while_the_platform_asks_to_wait(empty_home: Home):
+    home = empty_home.start(rules=BRIEF)
+    home.platform.fault("throttle", seconds=60)
+    assert home.client.command(f"brief/{LAMP}/any", {})["error"]["code"] == "throttled", "its own answer says more"
+    reply = home.client.command("brief/hall-lamp-2/any", {})
+    assert (reply["status"], reply["error"]["code"]) == ("expired", "deadline_passed")
+    assert "waited for the platform, which asked to wait (throttled)" in reply["error"]["detail"]
+
+
+def test_it_expires_while_it_waits_for_others_to_be_folded_with(empty_home: Home):
+    fold = {"window": "10s", "max": 10}
+    home = empty_home.start(rules=[rule("fold", "fold/{device}/any", "Any", args={}, batch=fold, expire="1s")])
+    assert "waited for commands to be folded with" in home.client.command(f"fold/{LAMP}/any", {})["error"]["detail"]
+
+
+def test_why_a_deadline_had_passed_on_arrival_is_told(empty_home: Home):
+    home = empty_home.start(rules=BRIEF)
+    reply = home.client.command(f"brief/{LAMP}/any", {"$sent_at": iso(time.time() - 100)})
+    assert reply["error"]["detail"].startswith("by the time at which it was sent, its deadline had passed 9")
 
 
 def test_it_expires_while_the_platform_is_away(empty_home: Home):
@@ -153,6 +191,11 @@ def test_it_expires_while_the_platform_is_away(empty_home: Home):
         home = empty_home.start({"platform": {"endpoint": f"https://localhost:{proxy.port}/"}}, BRIEF)
         proxy.refuse()
         assert home.client.command(f"brief/{LAMP}/any", {})["status"] == "expired"
+        for number in range(1, 6):
+            home.client.command(f"brief/lamp-{number:04}/any", {})
+        home.client.wait_payload("thingbridge/bridge/platform", "offline")
+        error = home.client.command(f"brief/{LAMP}/any", {"$expire": "300ms"})["error"]
+        assert error["code"] == "connect_failed" or "which cannot be used now" in error["detail"]
         proxy.accept()
         assert home.client.command(f"long/{LAMP}/any", {}, timeout_s=20)["status"] == "accepted"
         assert home.platform.executed(LAMP) == 1

@@ -148,7 +148,87 @@ def test_a_fence_that_comes_back_again_makes_all_well(empty_home: Home):
     home.wait_online()
 
 
+REFUSALS = [("5", 0x87, "subscribe"), ("3.1.1", 0x80, "subscribe"), ("5", 0x87, "publish")]
+
+
+def refuse_fence(home: Home, reason: int, what: str) -> None:
+    """In the broker's words, and not in silence."""
+    if what == "subscribe":
+        home.broker.peer("bridge").answers_subscribe("thingbridge/bridge/fence/*", reason)
+    else:
+        home.broker.peer("bridge-replies").answers_publish("thingbridge/bridge/fence/#", reason)
+
+
+@pytest.mark.parametrize("version,reason,what", REFUSALS)
+def test_a_refused_fence_is_said_at_once_and_nothing_is_judged_wrongly(
+    scripted_home: Home, version: str, reason: int, what: str
+):
+    home = scripted_home
+    home.broker.start()
+    refuse_fence(home, reason, what)
+    home.make_bridge({"mqtt": {"version": version, "session_expiry": "1h"}}, RULES).launch()
+    home.bridge.wait_log("event=mqtt_fence_barred")
+    assert home.client.command(f"brief/{LAMP}/any", {})["status"] == "accepted"
+    home.wait_commit()
+    home.bridge.stop()
+    kept = [f"kept{number}" for number in range(300)]
+    for name in kept:
+        home.client.publish_soon(f"brief/{LAMP}/any", {"$id": name})
+    home.client.wait_acknowledged()
+    let_pass(2.5)
+    home.bridge.launch()
+    assert {home.client.wait_reply(name, 60)["status"] for name in kept} == {"expired"}
+    wait_until(lambda: home.client.command(f"brief/{OTHER}/any", {})["status"] == "accepted", 20, "what is live is fresh")
+    assert home.platform.executed(LAMP) == 1
+    publications = home.broker.peer("bridge-replies").published("thingbridge/bridge/fence/#")
+    assert what == "subscribe" or len(publications) <= 3, "what is refused is not sent again and again"
+
+
+def test_a_connection_that_ends_at_each_fence_is_not_ended_for_ever(scripted_home: Home):
+    home = scripted_home
+    home.broker.start()
+    home.broker.peer("bridge-replies").ends_at("thingbridge/bridge/fence/#", times=None)
+    home.make_bridge({"mqtt": {"version": "3.1.1"}}, RULES).launch()
+    home.bridge.wait_log("event=mqtt_fence_barred", 40)
+    replies = [home.client.command(f"brief/{LAMP}/any", {})["status"] for _ in range(5)]
+    assert replies == ["accepted"] * 5
+    assert len(home.broker.peer("bridge-replies").connects) <= 4
+
+
+@pytest.mark.parametrize("redelivery,status", [("content", "expired"), ("dup", "accepted")])
+def test_a_session_that_is_kept_and_denied_is_an_absence_where_that_is_configured(
+    scripted_home: Home, redelivery: str, status: str
+):
+    home = scripted_home
+    home.broker.start()
+    home.broker.peer("bridge").answers_connect(session_present=False)
+    home.start({"mqtt": {"version": "3.1.1", "redelivery": redelivery}}, RULES)
+    assert home.client.command(f"brief/{LAMP}/any", {})["status"] == "accepted"
+    home.stop_bridge()
+    home.client.publish(f"brief/{OTHER}/any", {"$id": "kept"})
+    let_pass(2.5)
+    home.start()
+    assert home.client.wait_reply("kept")["status"] == status
+    assert home.platform.executed(OTHER) == (status == "accepted")
+    assert home.client.command(f"brief/{LAMP}/any", {})["status"] == "accepted"
+
+
 # A fence behind a large backlog
+
+
+def test_a_fence_that_is_late_is_waited_for_while_messages_come(scripted_home: Home):
+    """Its limit of 15 s runs from the last progress."""
+    home = scripted_home
+    home.broker.start()
+    home.broker.peer("bridge").delivers_nothing_for("thingbridge/bridge/fence/#")
+    home.make_bridge({"mqtt": {"version": "5"}}, RULES).launch()
+    home.broker.peer("bridge-replies").wait_published("thingbridge/bridge/fence/#")
+    end = time.monotonic() + 17
+    while time.monotonic() < end:
+        assert home.client.command(f"brief/{LAMP}/any", {})["status"] == "accepted"
+    assert "event=mqtt_fence_lost" not in home.bridge.log
+    assert len(home.broker.peer("bridge").connects) == 1
+    home.bridge.wait_log("event=mqtt_fence_barred", 40)
 
 
 def test_a_fence_behind_a_large_backlog_is_waited_for(empty_home: Home):

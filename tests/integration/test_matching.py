@@ -77,6 +77,7 @@ def test_a_message_without_a_rule_gets_no_reply_and_is_counted(empty_home: Home)
     home.settle()
     assert home.client.final_replies("nobody") == []
     assert "event=no_rule topic=home/kitchen-lamp-1/any" in home.bridge.log
+    assert "the topic fits any, whose `where` does not take \\\"kitchen-lamp-1\\\" for device" in home.bridge.log
     home.stop_bridge()
     assert '"no_rule":1' in home.bridge.log.replace("\\", ""), "it is counted"
 

@@ -306,3 +306,128 @@ def test_root_is_told_of_a_secret_that_the_bridge_s_user_cannot_read(open_folder
     assert text.startswith("secret is not for the user nobody, to whom other files of the bridge belong")
     os.chown(open_folder / "secret", NOBODY, NOBODY)
     assert told(open_folder, "-c", "config.yaml") == []
+
+
+# ---- typography
+
+
+@pytest.mark.parametrize("quotes", ["“”", "‘’", "„“", "«»"])
+def test_typographic_quotes_around_a_text_are_told(tmp_path: Path, quotes: str):
+    text = HEAD + rule(f"invoke: {{identifier: Set, device: lamp, args: {{color: {quotes[0]}white{quotes[1]}}}}}")
+    ((severity, told_text, at),) = told_of_rules(tmp_path, text)
+    assert severity == "warning" and at.startswith(f"{quotes[0]}white")
+    assert told_text.startswith("these are typographic quotes, which YAML takes for a part of the text")
+
+
+def test_typographic_quotes_inside_a_text_or_in_straight_ones_are_meant(tmp_path: Path):
+    args = "{a: say “hello” to it, b: \"“white”\"}"
+    assert told_of_rules(tmp_path, HEAD + rule(f"invoke: {{identifier: Set, device: lamp, args: {args}}}")) == []
+
+
+def test_a_name_in_typographic_quotes_is_an_error_and_why(tmp_path: Path):
+    found = told_of_rules(tmp_path, HEAD + rule("invoke: {identifier: Set, device: “lamp”}"))
+    assert [severity for severity, _, _ in found] == ["error", "warning"]
+    assert found[0][2] == found[1][2] and "typographic quotes" in found[1][1]
+
+
+@pytest.mark.parametrize(
+    "lines,at,words",
+    [
+        ("   \u00a0topic: x/set\n", "\u00a0topic: x/set", "U+00A0"),
+        ("    topic:\u00a0x/set\n", "\u00a0x/set", "U+00A0"),
+        ("    topic: x/set\n    expire:\u30005s\n", "\u30005s", "U+3000"),
+    ],
+)
+def test_a_space_that_is_none_to_yaml_is_told_at_its_place(tmp_path: Path, lines: str, at: str, words: str):
+    text = f"{HEAD}  - name: a\n{lines}    invoke: {{identifier: Set, device: lamp}}\n"
+    ((severity, told_text, caret),) = told_of_rules(tmp_path, text)
+    assert severity == "error" and words in told_text and "replace it by a space" in told_text
+    # U+200B and its like are shown as they are, or as '?'.
+    assert caret.endswith(at[1:])
+
+
+def test_a_no_break_space_in_a_plain_text_is_told_at_its_place(tmp_path: Path):
+    text = HEAD + rule("invoke: {identifier: Set, device: lamp, args: {a: 21\u00a0degrees, b: '21\u00a0degrees'}}")
+    ((severity, told_text, at),) = told_of_rules(tmp_path, text)
+    assert severity == "warning" and "U+00A0" in told_text
+    assert at.startswith("\u00a0degrees, b")
+
+
+def args_rule(value: str) -> str:
+    return HEAD + rule(f"invoke: {{identifier: Set, device: lamp, args: {{a: '{value}'}}}}")
+
+
+@pytest.mark.parametrize(
+    "value,severity,words",
+    [
+        ("${payload.x | default(“white”)}", "error", 'typographic quotes are none here: write "'),
+        ("${\u00a0payload.x}", "error", "U+00A0"),
+        ("${payload.x\u00a0| int}", "warning", "takes it for a part of the name: replace it"),
+        ("{payload.x}", "warning", "a value is written ${payload.x}"),
+        ("{payload.x.y} m", "warning", "a value is written ${payload.x.y}"),
+        ("{{payload.x}}", "warning", "a value is written ${payload.x}"),
+        ("{{ payload.x }}", "warning", "a value is written ${payload.x}"),
+        ("{{ value_json.x }}", "warning", "a value is written ${...}, as ${payload.level}"),
+        ("${{payload.x}}", "error", "one pair of braces is enough"),
+        ('${payload.x | default("${payload.y}")}', "warning", "is a constant: ${...} in it is plain text"),
+        ("${payload.x | default(${payload.y})}", "error", "it is a constant: no ${...} can be in it"),
+        ("${payload.x | map(a=${device})}", "error", "it is a constant: no ${...} can be in it"),
+        ("${downstairs}", "error", "the group is written ${group.downstairs}"),
+    ],
+)
+def test_a_template_that_is_written_as_elsewhere_is_told(tmp_path: Path, value: str, severity: str, words: str):
+    text = args_rule(value).replace("rules:", "groups: {downstairs: [a, b]}\nrules:")
+    ((told_severity, told_text, at),) = told_of_rules(tmp_path, text)
+    assert told_severity == severity and words in told_text
+    assert value.replace("\u00a0", "") in at.replace("\u00a0", "") or at.startswith("$")
+
+
+@pytest.mark.parametrize("value", ['{"a": {"b": 1}}', "{}", "{{", "a}}b", "$${payload.x}", "{1}", "{{1}}"])
+def test_braces_that_are_no_template_are_left_alone(tmp_path: Path, value: str):
+    assert told_of_rules(tmp_path, args_rule(value)) == []
+
+
+# ---- devices
+
+
+@pytest.mark.parametrize(
+    "invoke,severity,words",
+    [
+        ("devices: downstairs", "warning", 'the devices of the group are "${group.downstairs}"'),
+        ("device: downstairs", "warning", 'the devices of the group are "${group.downstairs}", under `devices`'),
+        ("devices: [c, group.downstairs]", "warning", 'the devices of the group are "${group.downstairs}"'),
+        ("device: '${device | int}'", "error", "add | string"),
+        ("devices: ['${device | int}']", "error", "add | string"),
+        ("device: '${payload.n | map(a=1,b=2)}'", "error", "add | string"),
+    ],
+)
+def test_what_gives_no_device_is_told(tmp_path: Path, invoke: str, severity: str, words: str):
+    text = HEAD + rule(f"invoke: {{identifier: Set, {invoke}}}")
+    text = text.replace("rules:", "groups: {downstairs: [a, b]}\nrules:").replace("device: lamp}", "device: '1?'}")
+    ((told_severity, told_text, at),) = told_of_rules(tmp_path, text)
+    assert told_severity == severity and words in told_text
+    assert at.lstrip("[c, ").startswith(invoke.split(": ", 1)[1].lstrip("[c, "))
+
+
+def test_a_number_as_a_device_s_name_is_rejected_with_the_cure(tmp_path: Path):
+    write(tmp_path, rules_yaml=HEAD + rule("invoke: {identifier: Set, device: '${payload.n}'}"))
+    done = run_cli("explain", "--mapping", "rules.yaml", "x/lamp/set", '{"n": 5}', cwd=tmp_path)
+    assert "a device's name is text, not integer 5; the rule can make text of it by | string" in done.stdout
+
+
+# ---- topics and tags
+
+
+@pytest.mark.parametrize("topic,end", [("/x/{device}/set", "beginning"), ("x/{device}/set/", "end")])
+def test_a_slash_at_a_topic_s_end_is_told(tmp_path: Path, topic: str, end: str):
+    text = HEAD + rule("invoke: {identifier: Set, device: lamp}", topic=topic)
+    ((severity, told_text, at),) = told_of_rules(tmp_path, text)
+    assert severity == "warning" and at.startswith(f'"{topic}"')
+    assert told_text.startswith(f"the `/` at the topic's {end} makes one more level, an empty one")
+
+
+@pytest.mark.parametrize("tag", ["!secret", "!include", "!env_var"])
+def test_a_tag_of_home_assistant_is_told(tmp_path: Path, tag: str):
+    ((severity, text, _),) = told_of_config(tmp_path, CONFIG.replace("{file: secret}", f"{tag} tuya_key"))
+    assert severity == "error" and "tuya_key" not in text
+    assert text.startswith(f"{tag} is known to Home Assistant only") and "{file: /path/to/file}" in text

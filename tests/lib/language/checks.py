@@ -25,6 +25,7 @@ MORE_LEVELS = ["zzz", "aa", "ba", "bb", "za", "az", "aab", "bza", "A", "AB"]
 _UNREACHED = re.compile(r'no message reaches this rule: rules before it take them all, one of them "(\w+)"')
 _CROSSES = re.compile(r'a message on "(.*)" fits the rule "(\w+)" \(.*\) too, which comes first and takes it;')
 _LOOPS = re.compile(r'the reply topic (".*") of the rule "(\w+)" would be taken for a command by [^"]*"(\w+)"')
+_SLASH = re.compile(r"the `/` at the topic's (beginning|end) makes one more level")
 _CLOSED = re.compile(r'the rule "(\w+)" cannot reply to (".*"): topics that begin')
 
 
@@ -63,6 +64,8 @@ def note(told: Told, text: str, rule: Document) -> None:
         told.loops[match[2], template_shown(rule, match[1])] = match[3]
     elif match := _CLOSED.match(text):
         told.closed.add((match[1], template_shown(rule, match[2])))
+    elif (match := _SLASH.match(text)) and rule["topic"][0 if match[1] == "beginning" else -1] == "/":
+        pass
     elif not text.startswith(("`device`", "`identifier`")):
         told.others.append(f"{name}: {text}")
 

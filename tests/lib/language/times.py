@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from .values import Number, Rejected, Value
 
 LONGEST_MS = 10 * 365 * 24 * 3_600_000
+FIRST_MS = 100_000_000_000  # numbers below are seconds
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:[Zz]|([-+])(\d\d):(\d\d))", re.ASCII)
@@ -35,11 +36,12 @@ def read_duration(value: Value) -> int:
 
 
 def read_time(value: Value) -> int:
-    """Since 1970; what is less than a millisecond does not count. What comes from a property is text, so milliseconds may be text."""
+    """Milliseconds since 1970; what is less than a millisecond does not count. What comes from a property is text, so a number may be text."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = Number(value)
     if isinstance(value, Number):
-        return whole_ms(value)
+        since = whole_ms(value)
+        return since if since >= FIRST_MS else since * 1000
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if not match:
         raise refused()

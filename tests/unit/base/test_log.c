@@ -232,6 +232,22 @@ static void suppressed_repeats_are_told_after_the_window(void **state)
     assert_int_equal(count_of(lines(), "suppressed"), 0);
 }
 
+static void whether_a_line_is_due_can_be_asked_before_its_values_are_made(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LOG_BURST; i++) {
+        assert_true(log_is_due(LOG_WARN, "noisy"));
+        assert_true(log_is_due(LOG_WARN, "noisy")); // to ask takes no room
+        LOG(LOG_WARN, "noisy", LOG_N("n", i));
+    }
+    assert_false(log_is_due(LOG_WARN, "noisy"));
+    assert_false(log_is_due(LOG_DEBUG, "quiet"));
+    assert_int_equal(count_of(lines(), "event=noisy"), LOG_BURST);
+    now.boot_ms += LOG_WINDOW_MS;
+    assert_true(log_is_due(LOG_WARN, "noisy"));
+    assert_non_null(strstr(lines(), "event=log_suppressed of=noisy count=1\n"));
+}
+
 static void a_new_window_lets_the_event_through_again(void **state)
 {
     (void)state;
@@ -313,6 +329,7 @@ int main(void)
         log_test(a_terminal_gets_text_in_colour_unless_told_otherwise),
         log_test(repeats_of_one_event_are_limited),
         log_test(suppressed_repeats_are_told_after_the_window),
+        log_test(whether_a_line_is_due_can_be_asked_before_its_values_are_made),
         log_test(a_new_window_lets_the_event_through_again),
         log_test(the_wall_clock_does_not_end_a_window),
         log_test(more_events_than_the_table_holds_are_written_unlimited),

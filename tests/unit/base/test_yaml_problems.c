@@ -179,7 +179,8 @@ static void one_document_is_all(void **state)
 static void tags_but_text_are_unknown(void **state)
 {
     (void)state;
-    refused_as("a: !secret x\n", ERR_SYNTAX, "1:4: unknown tag");
+    refused_as("a: !secret x\n", ERR_SYNTAX, "1:4: !secret is known to Home Assistant only");
+    refused_as("a: !hunter2\n", ERR_SYNTAX, "1:4: unknown tag: a value may not begin with `!`");
     refused_as("a: !!python/object {}\n", ERR_SYNTAX, "unknown tag");
     char first[512];
     assert_int_equal(load("a: !!str 5\n", 11, first), ERR_OK);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -51,6 +52,38 @@ static void every_source_has_a_name(void **state)
     assert_string_equal(error_source_name(SOURCE_NETWORK), "network");
     assert_string_equal(error_source_name(SOURCE_PLATFORM), "platform");
     assert_string_equal(error_source_name(SOURCE_DEVICE), "device");
+}
+
+static const char *hint_of(const char *code, const char *platform_code)
+{
+    struct failure failure;
+    failure_set(&failure, code, "x");
+    snprintf(failure.platform_code, sizeof failure.platform_code, "%s", platform_code);
+    return failure_hint(&failure);
+}
+
+static void a_code_of_the_platform_brings_a_hint_of_its_own(void **state)
+{
+    (void)state;
+    assert_null(hint_of("platform_refused", ""));
+    assert_null(hint_of("platform_refused", "of.tomorrow"));
+    assert_non_null(strstr(hint_of("platform_refused", "5094"), "no such service"));
+    assert_non_null(strstr(hint_of("platform_refused", "6304"), "argument"));
+    assert_null(hint_of("platform_refused", "630"));
+    assert_null(hint_of("platform_refused", "63041"));
+    assert_null(hint_of("platform_refused", "4600"));
+    assert_non_null(strstr(hint_of("request_refused", "Iot.Prod.NotExistedProduct"), "product_key"));
+    assert_non_null(strstr(hint_of("request_refused", "InvalidAction.NotFound"), "call.action"));
+    assert_non_null(strstr(hint_of("device_refused", "iot.device.NotExistedDevice"), "case counts"));
+    assert_string_equal(hint_of("device_refused", "iot.device.Other"), error_code("device_refused")->hint);
+    assert_non_null(strstr(hint_of("device_error", "460"), "refused a parameter"));
+}
+
+static void what_may_have_run_keeps_that_hint(void **state)
+{
+    (void)state;
+    assert_string_equal(hint_of("platform_error", "6304"), error_code("platform_error")->hint);
+    assert_string_equal(hint_of("throttled", "5094"), error_code("throttled")->hint);
 }
 
 static void each_code_is_found_under_its_name_and_only_once(void **state)
@@ -129,6 +162,8 @@ int main(void)
         cmocka_unit_test(the_statuses_are_those_of_the_design),
         cmocka_unit_test(an_unknown_status_is_refused),
         cmocka_unit_test(every_source_has_a_name),
+        cmocka_unit_test(a_code_of_the_platform_brings_a_hint_of_its_own),
+        cmocka_unit_test(what_may_have_run_keeps_that_hint),
         cmocka_unit_test(each_code_is_found_under_its_name_and_only_once),
         cmocka_unit_test(each_code_is_made_for_programs_and_its_title_for_people),
         cmocka_unit_test(a_code_that_is_not_listed_is_not_found),

@@ -51,6 +51,29 @@ static void where_holds_captures_to_globs_and_the_next_rule_is_tried(void **stat
     mapping_destroy(mapping);
 }
 
+static void assert_no_rule(const struct mapping *mapping, const char *topic, const char *why)
+{
+    AUTO_FREE char *text = mapping_describe_no_rule(mapping, topic);
+    assert_match(mapping, topic, NULL);
+    assert_string_equal(text, why);
+}
+
+static void the_where_that_missed_is_told(void **state)
+{
+    (void)state;
+    struct mapping *mapping = load_with_warnings(
+        HEAD "- {name: lamps, topic: \"home/{room}/{device}\", where: {room: [hall, kit*], device: lamp-?}, " SET "}\n"
+             "- {name: garden, topic: \"garden/{device}\", where: {device: pump}, " SET "}\n"
+             "- {name: hall, topic: \"home/{room}/+\", where: {room: hall}, " SET "}\n");
+    assert_no_rule(mapping, "garden/hose", "the topic fits garden, whose `where` does not take \"hose\" for device");
+    assert_no_rule(mapping, "home/kitchen/fan",
+                   "the topic fits lamps, whose `where` does not take \"fan\" for device; 1 more rule fits but for"
+                   " `where`");
+    assert_no_rule(mapping, "cellar/fan", "none has such a topic");
+    assert_no_rule(mapping, "thingbridge/bridge/x", "it is one of the bridge's own topics");
+    mapping_destroy(mapping);
+}
+
 static void many_values_of_where_are_tried_like_few(void **state)
 {
     (void)state;
@@ -299,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_rule_that_fits_wins),
         cmocka_unit_test(where_holds_captures_to_globs_and_the_next_rule_is_tried),
+        cmocka_unit_test(the_where_that_missed_is_told),
         cmocka_unit_test(many_values_of_where_are_tried_like_few),
         cmocka_unit_test(the_index_gives_what_trying_all_rules_would_give),
         cmocka_unit_test(control_characters_in_a_topic_fit_nothing_but_captures),

@@ -212,6 +212,10 @@ static void the_earliest_of_all_deadlines_counts(void **state)
     assert_lifetime(mapping, "{\"at\":\"1795262390000\"}", -1, 10000);
     assert_lifetime(mapping, "{\"at\":1795262390000,\"$sent_at\":1795262399000}", -1, 19000);
     assert_lifetime(mapping, "{\"$sent_at\":1795262300000}", -1, -80000);
+    assert_lifetime(mapping, "{\"$sent_at\":1795262395}", -1, 15000);
+    assert_lifetime(mapping, "{\"at\":\"1795262390\"}", -1, 10000);
+    assert_lifetime(mapping, "{\"$sent_at\":99999999999}", -1, 20000); // seconds: the year 5138
+    assert_lifetime(mapping, "{\"$sent_at\":100000000000}", -1, 100000000000 + 20000 - 1795262400000);
     // A sender whose clock is ahead gains nothing.
     assert_lifetime(mapping, "{\"$sent_at\":1795262900000}", -1, 20000);
     assert_lifetime(mapping, "{\"$expire\":\"10s\",\"$sent_at\":1795262395000}", -1, 5000);

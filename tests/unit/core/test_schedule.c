@@ -207,7 +207,7 @@ static void what_a_command_waits_for_can_be_told(void **state)
     expect_none(schedule, 0);
     assert_int_equal(schedule_waits_for(schedule, 1), SCHEDULE_NO_WAIT);
     assert_int_equal(schedule_waits_for(schedule, 2), SCHEDULE_FOR_LANE);
-    assert_int_equal(schedule_waits_for(schedule, 3), SCHEDULE_FOR_TURN);
+    assert_int_equal(schedule_waits_for(schedule, 3), SCHEDULE_FOR_ROOM);
     assert_int_equal(schedule_waits_for(schedule, 4), SCHEDULE_NO_WAIT);
     retry_at(schedule, release, 0, 500);
     assert_int_equal(schedule_waits_for(schedule, 1), SCHEDULE_FOR_RETRY);
@@ -216,6 +216,49 @@ static void what_a_command_waits_for_can_be_told(void **state)
         send_back(schedule, expect_next(schedule, 0, 3), 0, &ended, &(struct schedule_retry){0});
     }
     assert_int_equal(schedule_waits_for(schedule, 3), SCHEDULE_FOR_PLATFORM);
+    schedule_destroy(schedule);
+}
+
+static void the_command_before_one_in_its_lanes_can_be_told(void **state)
+{
+    (void)state;
+    struct schedule *schedule = schedule_of(4, NULL);
+    uint64_t before = 0;
+    ENTER(schedule, .id = 1, .lanes = {"a"});
+    ENTER(schedule, .id = 2, .lanes = {"a"});
+    ENTER(schedule, .id = 3, .lanes = {"b", "a"});
+    assert_false(schedule_before(schedule, 1, &before));
+    assert_false(schedule_before(schedule, 9, &before));
+    assert_true(schedule_before(schedule, 3, &before));
+    assert_int_equal(before, 1); // which 2 waits for as well
+    finish(schedule, expect_next(schedule, 0, 1), 0);
+    assert_true(schedule_before(schedule, 3, &before));
+    assert_int_equal(before, 2);
+    schedule_destroy(schedule);
+}
+
+static void limits_that_hold_a_command_back_can_be_told(void **state)
+{
+    (void)state;
+    static const struct schedule_limit limits[] = {{"Do", 1}, {"DoMany", 1}, {NULL, 0}};
+    const struct schedule_report asked = {.outcome = SCHEDULE_THROTTLED, .wait_ms = 5000};
+    struct schedule *schedule = schedule_of(10, limits);
+    schedule_set_rate(schedule, "rated", 1);
+    ENTER(schedule, .id = 1);
+    ENTER(schedule, .id = 2);
+    ENTER(schedule, .id = 3, .rule = "rated", .action = "DoElse");
+    ENTER(schedule, .id = 4, .rule = "rated", .action = "DoElse");
+    ENTER(schedule, .id = 5, .fold = "k", .device = "x", .window_ms = 100);
+    expect_next(schedule, 0, 3);
+    const struct schedule_release *first = expect_next(schedule, 0, 1);
+    expect_none(schedule, 0);
+    assert_int_equal(schedule_waits_for(schedule, 2), SCHEDULE_FOR_QUOTA);
+    assert_int_equal(schedule_waits_for(schedule, 4), SCHEDULE_FOR_RATE);
+    assert_int_equal(schedule_waits_for(schedule, 5), SCHEDULE_FOR_GROUP);
+    send_back(schedule, first, 10, &asked, &(struct schedule_retry){0});
+    expect_none(schedule, 200);
+    assert_int_equal(schedule_waits_for(schedule, 2), SCHEDULE_FOR_PAUSE);
+    assert_int_equal(schedule_waits_for(schedule, 5), SCHEDULE_FOR_PAUSE);
     schedule_destroy(schedule);
 }
 
@@ -313,6 +356,8 @@ int main(void)
         cmocka_unit_test(a_command_that_waits_for_a_retry_keeps_its_place),
         cmocka_unit_test(an_operator_can_have_a_retry_at_once),
         cmocka_unit_test(what_a_command_waits_for_can_be_told),
+        cmocka_unit_test(the_command_before_one_in_its_lanes_can_be_told),
+        cmocka_unit_test(limits_that_hold_a_command_back_can_be_told),
         cmocka_unit_test(the_wait_is_until_the_next_deadline_of_what_waits),
         cmocka_unit_test(an_id_can_enter_again_after_it_left),
         cmocka_unit_test(time_that_goes_back_is_taken_as_standing_still),

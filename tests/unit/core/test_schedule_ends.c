@@ -105,6 +105,25 @@ static void a_command_expires_while_it_waits_for_a_retry(void **state)
     schedule_destroy(schedule);
 }
 
+static void what_a_late_command_had_waited_for_is_still_told(void **state)
+{
+    (void)state;
+    struct schedule *schedule = schedule_of(1, NULL);
+    ENTER(schedule, .id = 1, .lanes = {"a"});
+    ENTER(schedule, .id = 2, .lanes = {"a"}, .deadline_ms = 100);
+    const struct schedule_release *first = expect_next(schedule, 0, 1);
+    finish(schedule, first, 200); // the lane is free, but the deadline had passed before
+    expect_expired(schedule, 100, 2);
+    assert_int_equal(schedule_waits_for(schedule, 2), SCHEDULE_FOR_TURN);
+    schedule_leave(schedule, 2);
+    ENTER(schedule, .id = 3, .lanes = {"a"}, .deadline_ms = 400);
+    ENTER(schedule, .id = 4, .lanes = {"a"}, .deadline_ms = 300);
+    expect_next(schedule, 200, 3);
+    expect_expired(schedule, 300, 4);
+    assert_int_equal(schedule_waits_for(schedule, 4), SCHEDULE_FOR_LANE);
+    schedule_destroy(schedule);
+}
+
 static void a_retry_that_is_asked_for_after_the_deadline_expires(void **state)
 {
     (void)state;
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test(what_is_in_flight_does_not_expire),
         cmocka_unit_test(a_call_that_waits_expires_once_the_others_have_ended),
         cmocka_unit_test(a_command_expires_while_it_waits_for_a_retry),
+        cmocka_unit_test(what_a_late_command_had_waited_for_is_still_told),
         cmocka_unit_test(a_retry_that_is_asked_for_after_the_deadline_expires),
         cmocka_unit_test(a_newer_command_replaces_a_waiting_one_and_stands_at_the_end),
         cmocka_unit_test(a_superseded_command_neither_leaves_nor_expires),

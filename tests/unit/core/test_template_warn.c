@@ -61,8 +61,8 @@ static void text_that_looks_like_a_template_is_told(void **state)
     (void)state;
     warned("\"{room}\"", "a value is written ${room}");
     warned("\"$room\"", "a value is written ${room}");
-    warned("\"{{ payload.level }}\"", "a value is written ${payload}");
-    warned("\"{payload.level}\"", "a value is written ${payload}");
+    warned("\"{{ payload.level }}\"", "a value is written ${payload.level}");
+    warned("\"{payload.level}\"", "a value is written ${payload.level}");
     warned("\"{payload} ${room}\"", "a value is written ${payload}");
     static const char *const fine[] = {
         "\"{other}\"", "\"$5\"", "\"$${room}\"",       "\"${room}\"", "\"{\\\"room\\\": 1}\"", "\"{topic. See below}\"",
