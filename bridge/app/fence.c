@@ -11,12 +11,12 @@
 #define LIMIT_MS       15000 // without any progress
 #define REPEAT_MS      10000
 #define SUBSCRIBE_MS   60000 // until a refused filter is tried again
-#define PAUSE_MS       1000  // while the fence may still come back
+#define PAUSE_MS       500   // while the fence may still come back
 #define PAUSE_ROUNDS   3
 #define FIRST_ROUND_MS 200 // after its PUBACK: most fences are back by then
 #define SLOW_ROUND_MS  100 // from one round to the next
-#define FAST_ROUND_MS  10
-#define MISSES_MAX     2 // the first may have met a full queue
+#define BUSY_ROUND_MS  5   // if a message came meanwhile; else the next one follows at once
+#define MISSES_MAX     2   // the first may have met a full queue
 // Some brokers (Mosquitto 2.0.11) end a connection that publishes what it may not. So what was refused is not sent
 // again soon, and a fence whose connection ended twice in a row, while the other one lived, counts as refused.
 #define LOSSES_MAX       2
@@ -197,8 +197,9 @@ bool fence_round_answered(struct fence *fence, const struct moment *now, int64_t
     fence->round_sent_ms = 0;
     fence->answered_ms = now->boot_ms;
     int64_t needed_ms = pause_ms(fence, now->boot_ms);
-    fence->round_due_ms = now->boot_ms + (needed_ms > 0 ? SLOW_ROUND_MS : FAST_ROUND_MS);
-    if (!freshness_is_quiet(fence->options.freshness, &fence->quiet_since)) {
+    bool quiet = freshness_is_quiet(fence->options.freshness, &fence->quiet_since);
+    fence->round_due_ms = now->boot_ms + (needed_ms > 0 ? SLOW_ROUND_MS : quiet ? 0 : BUSY_ROUND_MS);
+    if (!quiet) {
         fence->quiet_rounds = 0;
         // Nothing is to be proved, and that the connection lives is seen.
         if (fence->passed_ms != 0 && !freshness_in_doubt(fence->options.freshness)) {

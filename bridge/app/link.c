@@ -168,6 +168,16 @@ static void go_offline(struct link *link)
     }
 }
 
+// Once we are subscribed, so that the answer of another bridge comes live.
+static void tell_info(struct link *link, const struct mqtt_event *subscribed)
+{
+    if (subscribed->kind == MQTT_SUBSCRIBE_FAILED) {
+        LOG(LOG_WARN, "mqtt_subscribe_refused", LOG_S("filter", link->info.topic), LOG_S("error", subscribed->text),
+            LOG_S("hint", "a second bridge with the same bridge.base_topic is not noticed"));
+    }
+    publish(&link->replies, link->info.topic, link->info.text, true);
+}
+
 void link_on_commands_event(struct link *link, const struct mqtt_event *event, const struct moment *now)
 {
     if (fence_is_round(event)) {
@@ -175,10 +185,7 @@ void link_on_commands_event(struct link *link, const struct mqtt_event *event, c
             link->commands.failures = 0;
         }
     } else if (event->cookie == INFO_COOKIE) {
-        if (event->kind == MQTT_SUBSCRIBE_FAILED) {
-            LOG(LOG_WARN, "mqtt_subscribe_refused", LOG_S("filter", link->info.topic), LOG_S("error", event->text),
-                LOG_S("hint", "a second bridge with the same bridge.base_topic is not noticed"));
-        }
+        tell_info(link, event);
     } else if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
         subscriber_answered(&link->subscriber, event, now->boot_ms);
     } else if (connection_take(&link->commands, event, now->boot_ms)) {
@@ -202,13 +209,12 @@ void link_on_replies_event(struct link *link, const struct mqtt_event *event, in
     }
 }
 
-static void tell_info(struct link *link)
+static void subscribe_info(struct link *link)
 {
     struct diag diag;
     if (mqtt_subscribe(link->commands.mqtt, link->info.topic, 1, 0, INFO_COOKIE, &diag) != ERR_OK) {
         LOG(LOG_DEBUG, "mqtt_subscribe_failed", LOG_S("filter", link->info.topic), LOG_S("error", diag.text));
     }
-    publish(&link->replies, link->info.topic, link->info.text, true);
 }
 
 void link_on_info(struct link *link, const struct mqtt_event *event, int64_t now_ms)
@@ -228,7 +234,7 @@ bool link_on_fence(struct link *link, int64_t now_ms)
     link->replies.failures = 0;
     link->online = true;
     publish(&link->commands, link->state_topic, "online", true);
-    tell_info(link);
+    subscribe_info(link);
     LOG(LOG_INFO, "online", LOG_N("subscriptions", link->subscriber.wanted->count));
     return true;
 }

@@ -282,9 +282,6 @@ static void take_command(struct receiver *receiver, const struct rule *rule, con
     }
 }
 
-<<<<<<< HEAD
-static void take_info(struct receiver *receiver, const struct message *message)
-=======
 // Why not is looked for in all rules: only where the line is written.
 static void log_no_rule(const struct receiver *receiver, const struct message *message)
 {
@@ -294,8 +291,7 @@ static void log_no_rule(const struct receiver *receiver, const struct message *m
     }
 }
 
-static void take_message(struct receiver *receiver, const struct message *message, bool resumed)
->>>>>>> main
+static void take_info(struct receiver *receiver, const struct message *message)
 {
     struct mqtt_event event = {.reason = !message->retained && receiver->age_ms == 0};
     if (info_read(message->payload, message->payload_len, &event)) {

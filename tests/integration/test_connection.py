@@ -7,7 +7,7 @@ import pytest
 from harness import ports
 from harness.broker import Broker
 from harness.client import Client
-from harness.home import Home, rule
+from harness.home import LAMP_RULES, Home, rule
 from harness.network import TcpProxy, WebsocketGateway
 from simulator.certificates import CertificateSet
 from simulator.client import wait_until
@@ -239,7 +239,7 @@ def test_what_runs_is_told_on_bridge_info(empty_home: Home):
     third = home.client.wait_message(lambda message: message.topic == "thingbridge/bridge/info", count=3)[-1].json
     assert third["configuration"] != first["configuration"]
     late = home.connect("thingbridge/bridge/info")
-    assert late.wait_message(lambda message: message.retain)[0].json == third
+    assert late.wait_message(lambda message: message.retained)[0].json == third
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
