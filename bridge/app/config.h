@@ -21,8 +21,9 @@ struct config_tls {
     char *key_file;
 };
 
+enum config_redelivery { CONFIG_BY_DUP, CONFIG_BY_CONTENT };
+
 enum config_mqtt_version { CONFIG_MQTT_5, CONFIG_MQTT_3_1_1 };
-enum config_redelivery { CONFIG_REDELIVERY_DUP, CONFIG_REDELIVERY_CONTENT };
 
 struct config_mqtt {
     struct text_list urls;
@@ -31,9 +32,9 @@ struct config_mqtt {
     char *username;
     struct secret_source password;
     int64_t session_expiry_ms;
-    int redelivery; // enum config_redelivery
     int64_t keepalive_ms;
     char *share;
+    int redelivery; // enum config_redelivery
     struct config_tls tls;
 };
 

@@ -79,12 +79,13 @@ static void check_base_topic(struct config *config, const struct yaml_node *root
 {
     char *base = config->bridge.base_topic;
     size_t len = strlen(base);
-    bool valid = topic_name_valid(base, len) && len <= TOPIC_MAX_LEN / 2 && base[0] != '$' && base[len - 1] != '/';
+    bool valid = topic_name_valid(base, len) && len <= TOPIC_MAX_LEN / 2 &&
+                 topic_count_levels(base, len) <= TOPIC_MAX_LEVELS / 2 && base[0] != '$' && base[len - 1] != '/';
     if (!valid) {
         yaml_problem(problems, SEVERITY_ERROR, NODE(root, "bridge", "base_topic"),
-                     "`bridge.base_topic` is a topic without + and #, of up to %d bytes, that does not begin with $ or "
-                     "end with /, as thingbridge",
-                     TOPIC_MAX_LEN / 2);
+                     "`bridge.base_topic` is a topic without + and #, of up to %d bytes and %d levels, that does not "
+                     "begin with $ or end with /, as thingbridge",
+                     TOPIC_MAX_LEN / 2, TOPIC_MAX_LEVELS / 2);
         // The rules are held to some base topic all the same.
         free(base);
         config->bridge.base_topic = mem_strdup("thingbridge");
@@ -94,19 +95,23 @@ static void check_base_topic(struct config *config, const struct yaml_node *root
 static void check_share(const struct config *config, const struct yaml_node *root, struct problems *problems)
 {
     const char *share = config->mqtt.share;
-    if (strpbrk(share, "/+#") != NULL || str_has_control(share, strlen(share))) {
+    if (strpbrk(share, "/+#") != NULL || str_has_control(share, strlen(share)) ||
+        str_has_noncharacter(share, strlen(share)) || strlen(share) > TOPIC_MAX_LEN) {
         yaml_problem(problems, SEVERITY_ERROR, NODE(root, "mqtt", "share"),
-                     "`mqtt.share` is the name of a group, without / + # and control characters");
+                     "`mqtt.share` is the name of a group, of up to %d bytes, without / + #, control characters and "
+                     "noncharacters",
+                     TOPIC_MAX_LEN);
     }
 }
 
 static void check_client_id(const struct config *config, const struct yaml_node *root, struct problems *problems)
 {
     const char *client_id = config->mqtt.client_id;
+    size_t len = strlen(client_id);
     // The other connection's name is a few bytes longer, and both fit into two bytes of length.
-    if (strlen(client_id) > 65000 || str_has_control(client_id, strlen(client_id))) {
+    if (len > 65000 || str_has_control(client_id, len) || str_has_noncharacter(client_id, len)) {
         yaml_problem(problems, SEVERITY_ERROR, NODE(root, "mqtt", "client_id"),
-                     "`mqtt.client_id` has up to 65000 bytes and no control characters");
+                     "`mqtt.client_id` has up to 65000 bytes, no control characters and no noncharacters");
     }
 }
 

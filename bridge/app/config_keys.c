@@ -40,12 +40,13 @@ static const struct key mqtt_keys[] = {
     {.name = "password", .type = KEY_SECRET, .offset = MQTT(password), .help = "where the password is read from"},
     {.name = "session_expiry", .type = KEY_DURATION, .offset = MQTT(session_expiry_ms), .fallback = "1d",
      .min = SECOND, .max = 365LL * DAY, .help = "how long the broker queues for us while we are away (MQTT 5)"},
-    {.name = "redelivery", .type = KEY_CHOICE, .offset = MQTT(redelivery), .fallback = "dup", .choices = redeliveries,
-     .help = "content: for brokers that set no DUP, or deny a session that they keep"},
     {.name = "keepalive", .type = KEY_DURATION, .offset = MQTT(keepalive_ms), .fallback = "20s", .min = SECOND,
      .max = 60LL * MINUTE, .help = "longest silence on a connection before it is tested"},
     {.name = "share", .type = KEY_TEXT, .offset = MQTT(share), .fallback = "\"\"",
      .help = "group name: shared subscription with other bridges"},
+    {.name = "redelivery", .type = KEY_CHOICE, .offset = MQTT(redelivery), .fallback = "dup", .choices = redeliveries,
+     .help = "how a command that the broker delivers again is known: dup: by the DUP flag; content: after a reconnect"
+             " also by equal content, for brokers that set no DUP or deny a session that they keep"},
     {.name = "tls", .type = KEY_GROUP, .offset = MQTT(tls), .members = tls_keys, .help = "for mqtts and wss"},
     {.members = config_keys},
 };

@@ -21,6 +21,9 @@ struct connection {
     enum connection_state state;
     int64_t retry_ms; // CLOCK_BOOTTIME
     int64_t up_since_ms;
+    int64_t quiet_until_ms; // until then nothing may be sent: does the connection live if we are silent?
+    int64_t poke_every_ms;  // the broker wants to hear of us so often, sooner than Paho would; 0: Paho sees to it
+    int64_t poke_ms;
     int failures; // attempts and short lives in a row, for the backoff; the owner sets it to 0 when all is well
     int short_lives;
     int yields; // the same for a client id that another program uses
@@ -29,8 +32,10 @@ struct connection {
 // Connects when it is time; returns the milliseconds until it must be called again, INT64_MAX if only an event changes
 // something.
 int64_t connection_run(struct connection *connection, int64_t now_ms);
-// True if the event was about the connection itself; its state is then changed.
-bool connection_take(struct connection *connection, const struct mqtt_event *event, int64_t now_ms);
+// True if the event was about the connection itself; its state is then changed. `unanswered`: what the broker has not
+// answered of what was sent on the connection (the first topic or filter), or NULL if it has answered all.
+bool connection_take(struct connection *connection, const struct mqtt_event *event, const char *unanswered,
+                     int64_t now_ms);
 // Ends a connection that is up, to be made anew at once.
 void connection_renew(struct connection *connection);
 // Disconnects for good.

@@ -50,8 +50,11 @@ void entry_prepare_outgoing(struct entry *entry)
     const struct reply_record *record = &entry->record;
     entry->outgoing = mem_alloc((record->delivery_count + 1) * sizeof *entry->outgoing);
     if (record->progress != NULL && record->progress_topic != NULL) {
-        entry->outgoing[entry->outgoing_count++] =
-            (struct outgoing){.topic = record->progress_topic, .payload = record->progress, .owner = entry};
+        entry->outgoing[entry->outgoing_count++] = (struct outgoing){.topic = record->progress_topic,
+                                                                     .payload = record->progress,
+                                                                     .id = entry->command->id,
+                                                                     .rule = entry->command->rule,
+                                                                     .owner = entry};
     }
     for (size_t i = 0; i < record->delivery_count; i++) {
         const struct delivery *delivery = &record->deliveries[i];
@@ -60,6 +63,8 @@ void entry_prepare_outgoing(struct entry *entry)
             .payload = record->reply,
             .correlation_data = delivery->correlation_data,
             .correlation_len = delivery->correlation_len,
+            .id = entry->command->id,
+            .rule = entry->command->rule,
             .owner = entry,
         };
     }

@@ -34,7 +34,7 @@ struct entry {
     struct moment arrived;
     struct command *command;
     struct recent_command *recent; // of a QoS 0 command under way with an id, or NULL
-    bool keep_done;                // DONE rows are kept for duplicates; else the row goes
+    bool keep_done;                // DONE rows are kept for duplicates and redeliveries; else the row goes
     bool scheduled;                // the scheduler knows it
     bool overdue;                  // its deadline had passed before it was scheduled
     int attempts;

@@ -17,12 +17,12 @@
 #define SLOW_ROUND_MS  100 // from one round to the next
 #define BUSY_ROUND_MS  5   // if a message came meanwhile; else the next one follows at once
 #define MISSES_MAX     2   // the first may have met a full queue
-// Some brokers (Mosquitto 2.0.11) end a connection that publishes what it may not. So what was refused is not sent
-// again soon, and a fence whose connection ended twice in a row, while the other one lived, counts as refused.
-#define LOSSES_MAX       2
+// Some brokers end a connection that publishes what it may not (Mosquitto 2.0.11 acknowledges it before). So what was
+// refused is not sent again soon, and a fence over which several connections in a row ended counts as refused.
+#define LOSSES_MAX       3
 #define REFUSED_FIRST_MS 60000
 #define REFUSED_MAX_MS   600000
-#define ROUND_COOKIE     (UINT64_C(1) << 63)
+#define ROUND_COOKIE     (UINT64_C(1) << 60) // and the round's number
 #define NOTE_BARRED      "fence_barred"
 
 static int64_t later(int64_t a, int64_t b)
@@ -85,9 +85,7 @@ void fence_connected(struct fence *fence)
     fence->is_subscribed = false;
     fence->is_late_logged = false;
     fence->misses = 0;
-    fence->losses = 0;
-    fence->refused_ms = 0;
-    fence->due_ms = 0;
+    fence->due_ms = fence->refused_ms == 0 ? 0 : fence->due_ms;
     fence->subscribe_due_ms = 0;
     fence->quiet_rounds = 0;
     fence->round_sent_ms = 0;
@@ -130,13 +128,24 @@ void fence_published(struct fence *fence, const struct mqtt_event *event, int64_
     }
 }
 
+#define ENDS_CONNECTIONS "the broker ends the connection that publishes it"
+
+void fence_cannot_be_sent(struct fence *fence)
+{
+    stop_waiting(fence);
+    set_barred(fence, true, ENDS_CONNECTIONS);
+}
+
 void fence_replies_lost(struct fence *fence, int64_t now_ms)
 {
     stop_waiting(fence);
-    fence->losses += fence->is_exposed;
+    if (!fence->is_exposed) {
+        return;
+    }
     fence->is_exposed = false;
-    if (fence->losses >= LOSSES_MAX) {
-        refused(fence, "the broker ends the connection that publishes it", now_ms);
+    fence->due_ms = now_ms;
+    if (++fence->losses >= LOSSES_MAX) {
+        refused(fence, ENDS_CONNECTIONS, now_ms);
     }
 }
 
@@ -165,7 +174,7 @@ void fence_begin_again(struct fence *fence)
 
 bool fence_is_round(const struct mqtt_event *event)
 {
-    return (event->cookie & ROUND_COOKIE) != 0;
+    return event->cookie >> 60 == 1;
 }
 
 // For how long the rounds of a pause must go on.
@@ -341,7 +350,7 @@ static void subscribe_again(struct fence *fence, int64_t now_ms)
     }
 }
 
-int64_t fence_run(struct fence *fence, const struct moment *now)
+int64_t fence_run(struct fence *fence, const struct moment *now, int64_t held_until_ms, bool *sent)
 {
     int64_t now_ms = now->boot_ms;
     bool replies_up = fence->options.replies->state == CONNECTION_UP;
@@ -351,8 +360,12 @@ int64_t fence_run(struct fence *fence, const struct moment *now)
     if (!watch(fence, now_ms)) {
         return 0;
     }
+    if (held_until_ms > fence->due_ms) {
+        fence->due_ms = held_until_ms;
+    }
     if (replies_up && fence->sent_ms == 0 && now_ms >= fence->due_ms) {
         send_fence(fence, now);
+        *sent = fence->sent_ms != 0;
     }
     if (!fence->is_subscribed && now_ms >= fence->subscribe_due_ms) {
         subscribe_again(fence, now_ms);

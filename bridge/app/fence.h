@@ -67,6 +67,8 @@ void fence_subscribed(struct fence *fence, const struct mqtt_event *event, int64
 void fence_published(struct fence *fence, const struct mqtt_event *event, int64_t now_ms);
 // The replies connection has ended.
 void fence_replies_lost(struct fence *fence, int64_t now_ms);
+// Connections end over it, so that it is not to be sent for a while.
+void fence_cannot_be_sent(struct fence *fence);
 bool fence_is_round(const struct mqtt_event *event);
 // True if the pause is proved with it: all that was kept has come. *gap_ms as freshness_beat's result.
 bool fence_round_answered(struct fence *fence, const struct moment *now, int64_t *gap_ms);
@@ -75,7 +77,8 @@ void fence_returned(struct fence *fence, int64_t now_ms);
 // A doubt began while connected (app/freshness.h): proves anew.
 void fence_begin_again(struct fence *fence);
 // Sends and watches, once all subscriptions are answered; returns the milliseconds until it must be called again.
-int64_t fence_run(struct fence *fence, const struct moment *now);
+// The fence is not sent before `held_until_ms`, when it has ended connections; *sent: it was sent now.
+int64_t fence_run(struct fence *fence, const struct moment *now, int64_t held_until_ms, bool *sent);
 
 #define FENCE_PUBLISH_COOKIE   1 // on the replies connection
-#define FENCE_SUBSCRIBE_COOKIE (UINT64_C(1) << 62)
+#define FENCE_SUBSCRIBE_COOKIE (UINT64_C(1) << 59)

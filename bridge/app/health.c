@@ -49,7 +49,7 @@ void health_run(struct health *health, struct link *link, const struct pipeline 
     json_put(map, "platforms", pipeline_describe_platforms(pipeline));
     json_put(map, "counters", counters());
     AUTO_FREE char *text = json_print(map);
-    link_publish_own(link, health->topic, text, false);
+    link_publish_own(link, health->topic, text, false, now->boot_ms);
 }
 
 int64_t health_wait_ms(const struct health *health, int64_t now_ms)
@@ -60,14 +60,15 @@ int64_t health_wait_ms(const struct health *health, int64_t now_ms)
 static void publish_intake(const struct health *health, struct link *link, const struct intake *intake)
 {
     char time[CLOCK_ISO_LEN];
-    clock_iso_ms(clock_now().wall_ms, time);
+    struct moment now = clock_now();
+    clock_iso_ms(now.wall_ms, time);
     AUTO_JSON struct json_object *map = json_new_map();
     json_put_text(map, "time", time);
     json_put_text(map, "event", "intake");
     json_put_text(map, "state", intake_state_name(intake->state));
     json_put_text(map, "cause", intake->cause[0] == '\0' ? NULL : intake->cause);
     AUTO_FREE char *text = json_print(map);
-    link_publish_own(link, health->event_topic, text, false);
+    link_publish_own(link, health->event_topic, text, false, now.boot_ms);
 }
 
 static void log_intake(const struct intake *intake, int64_t now_ms)

@@ -33,7 +33,7 @@ void link_send(struct link *link, struct outgoing *outgoing);
 // broker. `done` does not follow.
 bool link_withdraw(struct link *link, const void *owner, size_t due);
 // A text of our own through the replies connection; nothing if that is down.
-void link_publish_own(struct link *link, const char *topic, const char *payload, bool retain);
+void link_publish_own(struct link *link, const char *topic, const char *payload, bool retain, int64_t now_ms);
 
 void link_on_commands_event(struct link *link, const struct mqtt_event *event, const struct moment *now);
 void link_on_replies_event(struct link *link, const struct mqtt_event *event, int64_t now_ms);

@@ -105,7 +105,7 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .max_memory_commands = loop->config->outbox.max_commands,
         .fence_topic = loop->fence_topic,
         .info_topic = loop->info_topic,
-        .sessions_may_be_denied = loop->config->mqtt.redelivery == CONFIG_REDELIVERY_CONTENT,
+        .redelivery_by_content = loop->config->mqtt.redelivery == CONFIG_BY_CONTENT,
     };
     loop->receiver = receiver_create(&receiver);
     struct pipeline_options pipeline = {
@@ -294,7 +294,7 @@ static void take_mail(struct loop *loop, const struct moment *now)
             break;
         case APP_MAIL_FENCE:
             if (link_on_fence(loop->link, now->boot_ms)) {
-                pipeline_publish_platform(loop->pipeline);
+                pipeline_publish_platform(loop->pipeline, now);
             }
             break;
         case APP_MAIL_GAP:

@@ -134,6 +134,31 @@ static bool answer_duplicate(struct pipeline *pipeline, struct entry *entry, con
     return true;
 }
 
+// The broker has delivered it again, and it got a row only to be answered. The first is in the pipeline, or its row
+// holds its reply.
+static void answer_redelivery(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+{
+    int64_t first_id = entry->command->redelivery_of;
+    struct entry *live = pipeline_find(pipeline, first_id);
+    AUTO_FREE char *record = live == NULL ? outbox_read_reply(pipeline->options.outbox, first_id) : NULL;
+    AUTO_FREE char *reply = live != NULL ? mem_strdup_or_null(live->record.reply) : decode_reply(record);
+    if (live == NULL && reply == NULL) {
+        pipeline_reject(
+            pipeline, entry, "redelivered",
+            "the broker delivered it again after a reconnect; it was taken before, and its reply is not kept"
+            " any more",
+            now);
+        return;
+    }
+    answer_twin(pipeline, entry, &(struct first){.entry = live, .same_payload = true, .reply = reply}, now);
+}
+
+bool pipeline_may_be_redelivered(const struct pipeline *pipeline, const struct entry *entry)
+{
+    return pipeline->options.config->mqtt.redelivery == CONFIG_BY_CONTENT && entry->row_id != 0 &&
+           entry->command->redelivery_of == 0;
+}
+
 struct entry *pipeline_scheduled_entry(uint64_t id)
 {
     return (struct entry *)(uintptr_t)id; // NOLINT(performance-no-int-to-ptr): made by enter_schedule
@@ -262,6 +287,11 @@ void pipeline_accept(struct pipeline *pipeline, struct arrival *arrival, const s
 {
     struct entry *entry = entry_create(arrival);
     pipeline_add(pipeline, entry);
+    if (entry->command->redelivery_of != 0) {
+        answer_redelivery(pipeline, entry, now);
+        return;
+    }
+    entry->keep_done = pipeline_may_be_redelivered(pipeline, entry);
     if (entry->command->id_given && answer_duplicate(pipeline, entry, arrival->hash, now)) {
         return;
     }

@@ -62,7 +62,7 @@ enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct m
 // No further request leaves; what waits stays in the outbox. QoS 0 commands that wait are rejected.
 void pipeline_stop(struct pipeline *pipeline, const struct moment *now);
 // BASE/bridge/platform as it is now; for a broker that has just been connected.
-void pipeline_publish_platform(struct pipeline *pipeline);
+void pipeline_publish_platform(struct pipeline *pipeline, const struct moment *now);
 // For bridge/health: a JSON list with name, breaker, in_flight, in_flight_limit and clock_offset_ms of each platform.
 // The caller owns it.
 struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline);

@@ -101,7 +101,7 @@ static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, c
     }
     struct entry *entry = entry_create(&arrival);
     entry->state = row->state;
-    entry->keep_done = entry->command->id_given;
+    entry->keep_done = entry->command->id_given || pipeline_may_be_redelivered(pipeline, entry);
     pipeline_add(pipeline, entry);
     if (row->state == OUTBOX_SENT) {
         return restore_sent(pipeline, entry, now, diag);

@@ -122,7 +122,7 @@ void pipeline_tell_waiting(struct pipeline *pipeline, const struct moment *now)
 
 // ---- the platform
 
-void pipeline_publish_platform(struct pipeline *pipeline)
+void pipeline_publish_platform(struct pipeline *pipeline, const struct moment *now)
 {
     bool reachable = true;
     AUTO_FREE char *topic = mem_printf("%s/bridge/platform", pipeline->options.config->bridge.base_topic);
@@ -130,7 +130,7 @@ void pipeline_publish_platform(struct pipeline *pipeline)
         size_t account = pipeline->options.platforms->items[i].schedule_account;
         reachable = reachable && schedule_account_state(pipeline->schedule, account).breaker == SCHEDULE_CLOSED;
     }
-    link_publish_own(pipeline->link, topic, reachable ? "online" : "offline", true);
+    link_publish_own(pipeline->link, topic, reachable ? "online" : "offline", true, now->boot_ms);
 }
 
 struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline)
@@ -179,7 +179,7 @@ static void publish_event(struct pipeline *pipeline, const char *name, const cha
     json_put_text(map, "state", breaker);
     json_put_text(map, "cause", cause);
     AUTO_FREE char *text = json_print(map);
-    link_publish_own(pipeline->link, topic, text, false);
+    link_publish_own(pipeline->link, topic, text, false, now->boot_ms);
 }
 
 void pipeline_tell_platforms(struct pipeline *pipeline, const struct moment *now)
@@ -193,6 +193,6 @@ void pipeline_tell_platforms(struct pipeline *pipeline, const struct moment *now
         LOG(state.breaker == SCHEDULE_CLOSED ? LOG_INFO : LOG_WARN, "breaker",
             LOG_S("platform", platform->config->name), LOG_S("state", breaker), LOG_S("cause", cause));
         publish_event(pipeline, platform->config->name, breaker, cause, now);
-        pipeline_publish_platform(pipeline);
+        pipeline_publish_platform(pipeline, now);
     }
 }

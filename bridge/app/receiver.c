@@ -21,10 +21,15 @@ struct receiver {
     struct receiver_options options;
     struct freshness *freshness;
     struct pulse *pulse;
-    bool copies_have_ids; // Paho's thread only
-    bool not_stored;      // the message at hand; Paho's thread only
-    bool cannot_store;    // any message of this connection; Paho's thread only
-    int64_t age_ms;       // how old the message at hand may be; Paho's thread only
+    bool copies_have_ids;      // Paho's thread only
+    bool not_stored;           // the message at hand; Paho's thread only
+    int64_t age_ms;            // how old the message at hand may be; Paho's thread only
+    _Atomic bool before_fence; // of this connection, on a new session as well
+    // What has been said of the broker's ways. Paho's thread only, as what precedes it.
+    bool session_present;
+    bool said_renumbered;
+    bool said_denied;
+    bool said_without_dup;
     _Atomic int64_t memory_commands;
     pthread_mutex_t mutex; // guards what follows
     const struct subscription_set *before;
@@ -64,11 +69,17 @@ void receiver_set_subscriptions(struct receiver *receiver, const struct subscrip
     pthread_mutex_unlock(&receiver->mutex);
 }
 
-void receiver_leave_before(struct receiver *receiver)
+static void leave_before(struct receiver *receiver)
 {
     pthread_mutex_lock(&receiver->mutex);
     receiver->before = receiver->now;
     pthread_mutex_unlock(&receiver->mutex);
+}
+
+void receiver_all_has_come(struct receiver *receiver)
+{
+    leave_before(receiver);
+    atomic_store(&receiver->before_fence, false);
 }
 
 struct freshness *receiver_freshness(struct receiver *receiver)
@@ -125,7 +136,7 @@ static void take_fence(struct receiver *receiver, const struct message *message,
     bool ours = freshness_take_fence(receiver->freshness, message->payload, message->payload_len, now, &gap_ms);
     receiver_note_gap(receiver, gap_ms);
     if (ours) {
-        receiver_leave_before(receiver);
+        receiver_all_has_come(receiver);
         struct app_mail *mail = mem_alloc(sizeof *mail);
         mail->kind = APP_MAIL_FENCE;
         post(receiver, mail);
@@ -197,12 +208,84 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
     return command;
 }
 
+// ---- redeliveries
+
+static void say_once(bool *said, enum log_level level, const char *event, const char *hint)
+{
+    if (!*said) {
+        *said = true;
+        LOG(level, event, LOG_S("hint", hint));
+    }
+}
+
+static void say_how(struct receiver *receiver, enum outbox_append_result how)
+{
+    if (how == OUTBOX_RENUMBERED) {
+        say_once(&receiver->said_renumbered, LOG_INFO, "redelivery_renumbered",
+                 "this broker numbers its packets anew for each connection; commands are known by their content");
+    }
+    if (how != OUTBOX_RESENT && !receiver->session_present && !receiver->options.redelivery_by_content) {
+        say_once(&receiver->said_denied, LOG_WARN, "redelivery_session_denied",
+                 "this broker says that it has no session of ours, and delivers what that session held; with"
+                 " mqtt.redelivery: content its age is told as well");
+    }
+}
+
+// What a broker delivers again without DUP cannot be told from a new command.
+static void say_if_without_dup(struct receiver *receiver, const struct message *message)
+{
+    if (!receiver->said_without_dup && atomic_load(&receiver->before_fence) &&
+        outbox_knows(receiver->options.outbox, message)) {
+        say_once(
+            &receiver->said_without_dup, LOG_WARN, "redelivery_without_dup",
+            "after a reconnect a command came that equals one which may not have been acknowledged, and it is run; if"
+            " this broker delivers again without the DUP flag, set mqtt.redelivery: content");
+    }
+}
+
+// Nobody who sees the same content twice can say whether it was sent twice: so it is answered.
+static void answer_redelivery(struct receiver *receiver, const struct message *message, const struct moment *arrived,
+                              struct command *command, int64_t first)
+{
+    struct diag diag = {0};
+    int64_t id = 0;
+    command->redelivery_of = first > 0 ? first : COMMAND_UNKNOWN;
+    AUTO_FREE char *plan = command_encode(command);
+    enum outbox_append_result result =
+        outbox_append_answer(receiver->options.outbox, message, arrived, plan, &id, &diag);
+    if (result == OUTBOX_APPENDED) {
+        deliver(receiver, id, arrived, command, message);
+        return;
+    }
+    command_free(command);
+    if (result == OUTBOX_CANNOT_WRITE) {
+        leave_to_broker(receiver, APP_MAIL_CANNOT_WRITE, diag.text);
+        return;
+    }
+    LOG(LOG_WARN, "redelivery_not_answered", LOG_S("topic", message->topic), LOG_S("error", diag.text));
+}
+
+static void take_redelivery(struct receiver *receiver, const struct message *message, const struct moment *arrived,
+                            struct command *command, enum outbox_append_result how, int64_t first)
+{
+    metrics_add(METRIC_COMMANDS_REDELIVERED, 1);
+    LOG(LOG_DEBUG, "command_redelivered", LOG_S("topic", message->topic), LOG_N("packet_id", message->packet_id));
+    say_how(receiver, how);
+    if (message->dup) {
+        command_free(command);
+    } else {
+        answer_redelivery(receiver, message, arrived, command, first);
+    }
+}
+
+// ---- commands
+
 static void store(struct receiver *receiver, const struct rule *rule, const struct message *message,
-                  const struct moment *arrived, bool resumed, const struct failure *refuse_with);
+                  const struct moment *arrived, const struct failure *refuse_with);
 
 // No room for a command: there is a reserve for telling so.
 static void store_refused(struct receiver *receiver, const struct rule *rule, const struct message *message,
-                          const struct moment *arrived, bool resumed, const struct failure *refused_already)
+                          const struct moment *arrived, const struct failure *refused_already)
 {
     struct failure full = {0};
     if (refused_already != NULL) {
@@ -211,26 +294,30 @@ static void store_refused(struct receiver *receiver, const struct rule *rule, co
     }
     failure_set(&full, "outbox_full",
                 "the bridge's queue is full; try again later, or raise outbox.max_commands or outbox.max_bytes");
-    store(receiver, rule, message, arrived, resumed, &full);
+    store(receiver, rule, message, arrived, &full);
 }
 
 static void store(struct receiver *receiver, const struct rule *rule, const struct message *message,
-                  const struct moment *arrived, bool resumed, const struct failure *refuse_with)
+                  const struct moment *arrived, const struct failure *refuse_with)
 {
     struct diag diag = {0};
     int64_t id = 0;
+    bool by_content = receiver->options.redelivery_by_content && atomic_load(&receiver->before_fence);
     struct command *command = map(receiver, rule, message, arrived, refuse_with);
     AUTO_FREE char *plan = command_encode(command);
     const char *refusal = refuse_with != NULL ? refuse_with->code->code : NULL;
-    switch (outbox_append(receiver->options.outbox, message, arrived, resumed, refusal, plan, &id, &diag)) {
+    enum outbox_append_result result =
+        outbox_append(receiver->options.outbox, message, arrived, by_content, refusal, plan, &id, &diag);
+    switch (result) {
     case OUTBOX_APPENDED:
         FAULT_POINT("after_append_commit");
+        say_if_without_dup(receiver, message);
         deliver(receiver, id, arrived, command, message);
         return;
+    case OUTBOX_RESENT:
     case OUTBOX_REDELIVERED:
-        metrics_add(METRIC_COMMANDS_REDELIVERED, 1);
-        LOG(LOG_DEBUG, "command_redelivered", LOG_S("topic", message->topic), LOG_N("packet_id", message->packet_id));
-        command_free(command);
+    case OUTBOX_RENUMBERED:
+        take_redelivery(receiver, message, arrived, command, result, id);
         return;
     case OUTBOX_CANNOT_WRITE:
         command_free(command);
@@ -238,7 +325,7 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
         return;
     case OUTBOX_NO_ROOM:
         command_free(command);
-        store_refused(receiver, rule, message, arrived, resumed, refuse_with);
+        store_refused(receiver, rule, message, arrived, refuse_with);
         return;
     }
 }
@@ -263,7 +350,7 @@ static void keep_in_memory(struct receiver *receiver, const struct rule *rule, c
 }
 
 static void take_command(struct receiver *receiver, const struct rule *rule, const struct message *message,
-                         const struct moment *arrived, bool resumed)
+                         const struct moment *arrived)
 {
     struct failure too_large = {0};
     const struct failure *refuse_with = NULL;
@@ -277,7 +364,7 @@ static void take_command(struct receiver *receiver, const struct rule *rule, con
         keep_in_memory(receiver, rule, message, arrived, refuse_with);
     } else {
         FAULT_POINT("before_append_commit");
-        store(receiver, rule, message, arrived, resumed, refuse_with);
+        store(receiver, rule, message, arrived, refuse_with);
         FAULT_POINT("before_puback");
     }
 }
@@ -299,8 +386,7 @@ static void take_info(struct receiver *receiver, const struct message *message)
     }
 }
 
-static void take_message(struct receiver *receiver, const struct message *message, const struct moment *arrived,
-                         bool resumed)
+static void take_message(struct receiver *receiver, const struct message *message, const struct moment *arrived)
 {
     if (strcmp(message->topic, receiver->options.info_topic) == 0) {
         take_info(receiver, message);
@@ -321,17 +407,17 @@ static void take_message(struct receiver *receiver, const struct message *messag
         LOG(LOG_INFO, "retained_ignored", LOG_S("topic", message->topic), LOG_S("rule", rule_name(rule)));
         return;
     }
-    take_command(receiver, rule, message, arrived, resumed);
+    take_command(receiver, rule, message, arrived);
 }
 
 static bool on_message(void *context, const struct message *message, bool resumed)
 {
     struct receiver *receiver = context;
-    receiver->not_stored = receiver->cannot_store;
-    if (receiver->not_stored) {
-        return false;
-    }
     struct moment arrived = clock_now();
+    receiver->not_stored = false;
+    if (message->qos > 0) {
+        outbox_count_packet(receiver->options.outbox);
+    }
     if (is_fence(receiver, message)) {
         take_fence(receiver, message, &arrived);
         return true;
@@ -342,28 +428,24 @@ static bool on_message(void *context, const struct message *message, bool resume
     if (message->retained && !resumed) {
         receiver->age_ms = 0; // it comes because we have just subscribed, and is as old as its rule accepts
     }
-    take_message(receiver, message, &arrived, resumed);
+    take_message(receiver, message, &arrived);
     struct moment done = clock_now();
     receiver_note_gap(receiver, freshness_message_done(receiver->freshness, &arrived, &done));
     return !receiver->not_stored;
 }
 
-// Before any message of the new connection: a new session has new packet ids, so the record of the old one would lie.
+// Before any message of the new connection.
 static void begin_session(struct receiver *receiver, const struct mqtt_event *event)
 {
-    struct diag diag;
     struct moment now = clock_now();
-    bool may_be_kept = event->session_present || receiver->options.sessions_may_be_denied;
+    bool may_be_kept = event->session_present || receiver->options.redelivery_by_content;
+    outbox_begin_connection(receiver->options.outbox, event->session_present);
     receiver->copies_have_ids = event->subscription_ids;
+    receiver->session_present = event->session_present;
     freshness_connected(receiver->freshness, may_be_kept, &now);
+    atomic_store(&receiver->before_fence, true);
     if (!may_be_kept) {
-        receiver_leave_before(receiver);
-    }
-    // A record that may lie would take a new command for a redelivery: until it is gone nothing is taken.
-    receiver->cannot_store =
-        !event->session_present && outbox_forget_deliveries(receiver->options.outbox, &diag) != ERR_OK;
-    if (receiver->cannot_store) {
-        leave_to_broker(receiver, APP_MAIL_CANNOT_WRITE, diag.text);
+        leave_before(receiver);
     }
 }
 

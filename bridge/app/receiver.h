@@ -22,7 +22,7 @@ struct receiver_options {
     int64_t max_memory_commands; // QoS 0 commands at a time
     const char *fence_topic;
     const char *info_topic;
-    bool sessions_may_be_denied; // the broker may have kept messages although it says Session Present 0
+    bool redelivery_by_content; // else by DUP alone; and Session Present 0 may lie
 };
 
 struct receiver *receiver_create(const struct receiver_options *options);
@@ -36,8 +36,9 @@ struct mqtt_handlers receiver_reply_handlers(struct receiver *receiver);
 // the fence `now` counts. Both are borrowed and must outlive the receiver. Core thread.
 void receiver_set_subscriptions(struct receiver *receiver, const struct subscription_set *before,
                                 const struct subscription_set *now);
-// All that the broker copied by `before` has come: only `now` counts. Core thread.
-void receiver_leave_before(struct receiver *receiver);
+// All that the broker kept has come: of the subscriptions only `now` counts, and what comes is no redelivery by its
+// content. Any thread.
+void receiver_all_has_come(struct receiver *receiver);
 // How old what arrives may be; the receiver's own, for its other users. Any thread.
 struct freshness *receiver_freshness(struct receiver *receiver);
 // A gap was found in the time of this process: says so, and tells the core. Nothing is done for 0. Any thread.

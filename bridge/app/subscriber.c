@@ -278,7 +278,7 @@ bool subscriber_round_answered(struct subscriber *subscriber, const struct momen
     bool passed = fence_round_answered(&subscriber->fence, now, &gap_ms);
     receiver_note_gap(subscriber->options.receiver, gap_ms);
     if (passed) {
-        receiver_leave_before(subscriber->options.receiver);
+        receiver_all_has_come(subscriber->options.receiver);
         come_into_force(subscriber);
     }
     return passed;
@@ -305,11 +305,23 @@ static void run_contact(struct subscriber *subscriber, const struct moment *now)
     }
 }
 
-int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now)
+int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent)
 {
     run_contact(subscriber, now);
     bool ready = subscriber->options.commands->state == CONNECTION_UP && subscriber->answers_due == 0;
-    return ready ? fence_run(&subscriber->fence, now) : INT64_MAX;
+    *sent = false;
+    return ready ? fence_run(&subscriber->fence, now, held_until_ms, sent) : INT64_MAX;
+}
+
+// SUBACKs come in the order of the SUBSCRIBEs, the fence's last.
+const char *subscriber_unanswered(const struct subscriber *subscriber)
+{
+    size_t index = subscriber->wanted->count + 1 - subscriber->answers_due;
+    if (subscriber->answers_due == 0) {
+        return NULL;
+    }
+    return index < subscriber->wanted->count ? subscriber->wanted->items[index].filter
+                                             : subscriber->options.fence_topic;
 }
 
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now)

@@ -20,6 +20,7 @@
     X(REPLIES_PARTIAL, "replies_partial", "final replies partial")                                                     \
     X(REPLIES_UNKNOWN, "replies_unknown", "final replies unknown")                                                     \
     X(REPLIES_REFUSED, "replies_refused", "replies that the broker refused")                                           \
+    X(REPLIES_UNDELIVERABLE, "replies_undeliverable", "replies that ended each connection they were sent on")          \
     X(REPLY_TOPICS_REFUSED, "reply_topics_refused", "reply topics that were not allowed")                              \
     X(REQUESTS_SENT, "requests_sent", "requests handed to the HTTP client")                                            \
     X(RETRIES, "retries", "calls that were tried again")                                                               \

@@ -83,6 +83,21 @@ bool str_has_control(const char *data, size_t len)
     return false;
 }
 
+bool str_has_noncharacter(const char *data, size_t len)
+{
+    const unsigned char *bytes = (const unsigned char *)data;
+    for (size_t i = 2; i < len; i++) {
+        bool fdd0_to_fdef = bytes[i - 2] == 0xEF && bytes[i - 1] == 0xB7 && in_range(bytes[i], 0x90, 0xAF);
+        bool ends_plane = bytes[i - 1] == 0xBF && in_range(bytes[i], 0xBE, 0xBF);
+        bool plane_0 = ends_plane && bytes[i - 2] == 0xEF;
+        bool other_plane = ends_plane && i >= 3 && bytes[i - 3] >= 0xF0 && (bytes[i - 2] & 0x0F) == 0x0F;
+        if (fdd0_to_fdef || plane_0 || other_plane) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_unshowable(unsigned code)
 {
     return code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0x061C || code == 0x200E || code == 0x200F ||

@@ -27,6 +27,9 @@ bool str_utf8_valid(const char *data, size_t len);
 size_t str_utf8_character(const char *data, size_t len);
 // True if the text holds a C0 or C1 control character or DEL (U+0000-1F, U+7F-9F).
 bool str_has_control(const char *data, size_t len);
+// True if valid UTF-8 holds a noncharacter (U+FDD0-FDEF, and the last two code points of each plane): MQTT advises
+// against them (section 1.5.4), and brokers end a connection that sends one (Mosquitto does).
+bool str_has_noncharacter(const char *data, size_t len);
 // Length of the character that the text begins with, and its code, if it does more on a terminal than to show itself:
 // control characters, and those that end a line or turn the direction of writing (U+061C, U+200E-F, U+2028-2E,
 // U+2066-69), so that what is read is not what is there; else 0.

@@ -40,6 +40,8 @@ static const struct error_code codes[] = {
     {"id_invalid", "The command's id is not usable", SOURCE_BRIDGE, false,
      "use text of 1 to 256 bytes without control characters, or an integer"},
     {"id_reused", "The id was used for another command", SOURCE_BRIDGE, false, "give each command an id of its own"},
+    {"redelivered", "The broker delivered the command again, and the first reply is not kept any more", SOURCE_BRIDGE,
+     false, "the command was taken before; look at the device before you send it again"},
     {"expire_invalid", "The command's time limit is not usable", SOURCE_BRIDGE, false,
      "$expire is a duration such as \"10s\" or milliseconds; $sent_at is an RFC 3339 time, or milliseconds or "
      "seconds since 1970 without a fraction"},

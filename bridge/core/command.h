@@ -65,8 +65,13 @@ struct command {
     size_t correlation_len;
     bool reply_topic_refused; // the requester named one that is not allowed
     bool progress;
+    // The outbox row of the command that the broker has delivered again with this one: it gets that one's reply and is
+    // not run. 0: it is a command of its own; COMMAND_UNKNOWN: that row is not known.
+    int64_t redelivery_of;
     struct failure refusal; // code set: nothing may be sent, the final reply is `rejected`
 };
+
+#define COMMAND_UNKNOWN (-1)
 
 struct command *command_create(void);
 void command_free(struct command *command);

@@ -103,6 +103,9 @@ char *command_encode(const struct command *command)
     json_put(map, "calls", encode_calls(command));
     json_put(map, "lanes", list_of_texts(command->lanes, command->lane_count));
     put_correlation(command, map);
+    if (command->redelivery_of != 0) {
+        json_put(map, "redelivery_of", json_new_int(command->redelivery_of));
+    }
     if (command->refusal.code != NULL) {
         json_put(map, "refusal", encode_refusal(&command->refusal));
     }
@@ -293,6 +296,10 @@ static void read_command(struct reader *reader, struct command *command)
     command->lifetime_ms = read_int(reader, "lifetime_ms");
     command->batch_window_ms = read_int(reader, "batch_window_ms");
     command->batch_max = read_int(reader, "batch_max");
+    // Absent in most.
+    struct json_object *ignored = NULL;
+    command->redelivery_of =
+        json_member(reader->map, "redelivery_of", &ignored) ? read_int(reader, "redelivery_of") : 0;
     command->order = read_order(reader);
     read_texts(reader, "device_names", &command->device_names, &command->device_count);
     read_calls(reader, command);

@@ -378,6 +378,16 @@ static void warn_of_useless_keys(const struct loader *loader, const struct rule_
     }
 }
 
+// MQTT clears a retained message by an empty one (MQTT section 3.3.1.3), which a subscriber gets like any other.
+static void warn_of_clearing(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
+{
+    if (rule->keys.empty == EMPTY_ACCEPT && rule->keys.retained == RETAINED_ACCEPT) {
+        yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "empty"),
+                     "a retained message is cleared by an empty one, and that runs this rule too: leave out "
+                     "`retained: accept`, or let senders send {}");
+    }
+}
+
 static void drop_nodes(struct rule_keys *keys)
 {
     keys->where = keys->invoke = keys->call = keys->reply = NULL;
@@ -407,6 +417,7 @@ struct rule *rule_load(const struct loader *loader, const struct rule_source *so
     load_product(loader, source, rule);
     rule_check_models(loader, source, rule);
     warn_of_useless_keys(loader, source, rule);
+    warn_of_clearing(loader, source, rule);
     drop_nodes(&rule->keys);
     if (loader->problems->errors > errors) {
         rule_free(rule);

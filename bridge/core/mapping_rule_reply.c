@@ -32,19 +32,39 @@ static bool read_reply(const struct yaml_node *node, struct reply_keys *out, str
     return false;
 }
 
+static bool text_is_no_topic(const char *text)
+{
+    size_t len = strlen(text);
+    return strpbrk(text, "+#") != NULL || str_has_control(text, len) || str_has_noncharacter(text, len);
+}
+
+// What stands in the template itself; the values can only add to it.
+static void check_size(const struct loader *loader, const struct yaml_node *node, const struct template *tmpl)
+{
+    size_t len = 0;
+    size_t levels = 1;
+    for (size_t i = 0; i < tmpl->count; i++) {
+        const char *text = tmpl->parts[i].text != NULL ? tmpl->parts[i].text : "";
+        len += strlen(text);
+        levels += topic_count_levels(text, strlen(text)) - 1;
+    }
+    if (len > TOPIC_MAX_LEN || levels > TOPIC_MAX_LEVELS) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node, "a topic has at most %d bytes and %d levels",
+                     TOPIC_MAX_LEN, TOPIC_MAX_LEVELS);
+    }
+}
+
 static void check_reply_text(const struct loader *loader, const struct yaml_node *node, const struct template *tmpl)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
         const char *text = tmpl->parts[i].text;
-        if (text != NULL && (strpbrk(text, "+#") != NULL || str_has_control(text, strlen(text)))) {
+        if (text != NULL && text_is_no_topic(text)) {
             yaml_problem(loader->problems, SEVERITY_ERROR, node,
-                         "a reply topic has no wildcards (+ #) and no control characters");
+                         "a reply topic has no wildcards (+ #), no control characters and no noncharacters");
             return;
         }
     }
-    if (tmpl->count == 1 && tmpl->parts[0].text != NULL && strlen(tmpl->parts[0].text) > TOPIC_MAX_LEN) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node, "a topic has at most %d bytes", TOPIC_MAX_LEN);
-    }
+    check_size(loader, node, tmpl);
     if (tmpl->count == 0) {
         yaml_problem(loader->problems, SEVERITY_ERROR, node, "the reply topic is empty; `none` publishes nothing");
     }

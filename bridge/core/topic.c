@@ -10,10 +10,24 @@
 
 static const char *const reserved_names[] = {"payload", "topic", "id", "property", "group", "now"};
 
+size_t topic_count_levels(const char *text, size_t len)
+{
+    size_t levels = 1;
+    for (size_t i = 0; i < len; i++) {
+        levels += text[i] == '/' ? 1 : 0;
+    }
+    return levels;
+}
+
+static bool characters_allowed(const char *text, size_t len)
+{
+    return str_utf8_valid(text, len) && !str_has_control(text, len) && !str_has_noncharacter(text, len);
+}
+
 bool topic_name_valid(const char *name, size_t len)
 {
     return len > 0 && len <= TOPIC_MAX_LEN && memchr(name, '+', len) == NULL && memchr(name, '#', len) == NULL &&
-           str_utf8_valid(name, len) && !str_has_control(name, len);
+           characters_allowed(name, len) && topic_count_levels(name, len) <= TOPIC_MAX_LEVELS;
 }
 
 static enum err check_text(const char *filter, struct diag *diag)
@@ -25,8 +39,13 @@ static enum err check_text(const char *filter, struct diag *diag)
     if (len > TOPIC_MAX_LEN) {
         return diag_set(diag, ERR_LIMIT, "the topic has %zu bytes; at most %d are allowed", len, TOPIC_MAX_LEN);
     }
-    if (!str_utf8_valid(filter, len) || str_has_control(filter, len)) {
-        return diag_set(diag, ERR_SYNTAX, "the topic holds control characters or is not valid UTF-8");
+    if (!characters_allowed(filter, len)) {
+        return diag_set(diag, ERR_SYNTAX,
+                        "the topic holds control characters or noncharacters (as U+FDD0), or is not valid UTF-8");
+    }
+    size_t levels = topic_count_levels(filter, len);
+    if (levels > FILTER_MAX_LEVELS) {
+        return diag_set(diag, ERR_LIMIT, "the topic has %zu levels; at most %d are allowed", levels, FILTER_MAX_LEVELS);
     }
     return ERR_OK;
 }

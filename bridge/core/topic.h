@@ -9,11 +9,15 @@
 #include "base/str.h"
 
 #define TOPIC_MAX_LEN      1024
+#define TOPIC_MAX_LEVELS   200 // of a name; Mosquitto ends a connection that publishes or subscribes to more
+#define FILTER_MAX_LEVELS  198 // with room for $share/GROUP
 #define TOPIC_MAX_CAPTURES 32
 
-// MQTT section 4.7: 1 to TOPIC_MAX_LEN bytes of UTF-8 without NUL; a name has no wildcards and no control characters of
-// ours.
+// MQTT sections 4.7 and 1.5.4: 1 to TOPIC_MAX_LEN bytes of UTF-8 in up to TOPIC_MAX_LEVELS levels, without control
+// characters and noncharacters; a name has no wildcards. MQTT allows some of what is refused here, but brokers answer it
+// by ending the connection.
 bool topic_name_valid(const char *name, size_t len);
+size_t topic_count_levels(const char *text, size_t len); // "a/" has two
 enum err topic_filter_check(const char *filter, struct diag *diag) MUST_CHECK;
 // Does the filter match the name? Wildcards at the first level do not match names that begin with '$'.
 bool topic_filter_matches(const char *filter, const char *name);

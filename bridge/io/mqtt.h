@@ -67,7 +67,10 @@ struct mqtt_event {
     uint32_t max_packet_size; // the broker's; 0: no limit
     bool subscription_ids;    // the broker supports Subscription Identifiers
     bool shared_subscriptions;
-    int max_qos;
+    int max_qos; // of what we publish (MQTT 5 section 3.2.2.3.4)
+    bool retain_available;
+    int keepalive_s; // the broker's, if it is shorter than what this connection asked for; else 0. Paho does not heed
+                     // it: something must be sent within that time (mqtt_poke)
     char url[256];
 };
 

@@ -146,7 +146,8 @@ static void on_connected4(void *context, MQTTAsync_successData *data)
                                .session_present = data->alt.connect.sessionPresent != 0,
                                .receive_maximum = UINT16_MAX,
                                .shared_subscriptions = true,
-                               .max_qos = 2};
+                               .max_qos = 2,
+                               .retain_available = true};
     snprintf(event.url, sizeof event.url, "%s", current_url(link));
     link_is_up(link, &event);
 }
@@ -157,15 +158,17 @@ static uint32_t number(MQTTProperties *properties, enum MQTTPropertyCodes id, ui
                                                       : fallback;
 }
 
-// Paho does not heed the Server Keep Alive (MQTT 5 section 3.2.2.3.14), so the broker will end this connection; the
-// next one asks for no more than it allows.
-static void heed_keepalive(struct mqtt *mqtt, MQTTProperties *said)
+// Paho does not heed the Server Keep Alive (MQTT 5 section 3.2.2.3.14): our owner does on this connection, and the next
+// one asks for no more than it allows. Returns it if it is shorter than what was asked for, else 0.
+static int heed_keepalive(struct mqtt *mqtt, MQTTProperties *said)
 {
     uint32_t allowed = number(said, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE, 0);
-    if (allowed > 0 && (int)allowed < atomic_load(&mqtt->keepalive_s)) {
-        LOG(LOG_INFO, "mqtt_keepalive_lowered", LOG_S("client_id", mqtt->client_id), LOG_N("seconds", allowed));
-        atomic_store(&mqtt->keepalive_s, (int)allowed);
+    if (allowed == 0 || (int)allowed >= atomic_load(&mqtt->keepalive_s)) {
+        return 0;
     }
+    LOG(LOG_INFO, "mqtt_keepalive_lowered", LOG_S("client_id", mqtt->client_id), LOG_N("seconds", allowed));
+    atomic_store(&mqtt->keepalive_s, (int)allowed);
+    return (int)allowed;
 }
 
 // Defaults of the CONNACK's properties: MQTT 5 section 3.2.2.3.
@@ -181,9 +184,10 @@ static void on_connected5(void *context, MQTTAsync_successData5 *data)
         .subscription_ids = number(said, MQTTPROPERTY_CODE_SUBSCRIPTION_IDENTIFIERS_AVAILABLE, 1) != 0,
         .shared_subscriptions = number(said, MQTTPROPERTY_CODE_SHARED_SUBSCRIPTION_AVAILABLE, 1) != 0,
         .max_qos = (int)number(said, MQTTPROPERTY_CODE_MAXIMUM_QOS, 2),
+        .retain_available = number(said, MQTTPROPERTY_CODE_RETAIN_AVAILABLE, 1) != 0,
+        .keepalive_s = heed_keepalive(link->mqtt, said),
     };
     snprintf(event.url, sizeof event.url, "%s", current_url(link));
-    heed_keepalive(link->mqtt, said);
     link_is_up(link, &event);
 }
 

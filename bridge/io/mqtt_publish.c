@@ -41,9 +41,11 @@ static void on_publish_failed5(void *context, MQTTAsync_failureData5 *data)
 static enum err check_topic(const char *topic, struct diag *diag)
 {
     size_t len = strlen(topic);
-    if (len == 0 || len > 65535 || !str_utf8_valid(topic, len) || strpbrk(topic, "+#") != NULL) {
+    if (len == 0 || len > 65535 || !str_utf8_valid(topic, len) || str_has_control(topic, len) ||
+        str_has_noncharacter(topic, len) || strpbrk(topic, "+#") != NULL) {
         return diag_set(diag, ERR_REFUSED,
-                        "a topic to publish to must be 1 to 65535 bytes of valid UTF-8 without + and #");
+                        "a topic to publish to must be 1 to 65535 bytes of valid UTF-8 without + and #, control "
+                        "characters and noncharacters");
     }
     return ERR_OK;
 }

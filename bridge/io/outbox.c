@@ -145,6 +145,7 @@ void outbox_close(struct outbox *outbox)
     }
     outbox_staged_free(&outbox->staged);
     outbox_live_free(&outbox->live);
+    outbox_record_free(&outbox->record);
     pthread_mutex_destroy(&outbox->mutex);
     free(outbox->path);
     free(outbox);
@@ -157,6 +158,7 @@ struct append {
     const struct moment *arrived;
     const char *refusal;
     const char *plan;
+    bool is_recorded; // enters the redelivery record
     struct live_facts facts;
     char *properties; // encoded, or NULL
     size_t properties_len;
@@ -183,22 +185,6 @@ static void prepare_append(struct append *append)
         append->properties = outbox_encode_properties(message, &append->properties_len);
         append->facts.payload_bytes = (int64_t)(message->payload_len + append->properties_len);
     }
-}
-
-static bool is_redelivery(const struct outbox *outbox, const struct append *append)
-{
-    if (FAULT_DEFECT("redelivery_forgotten")) {
-        return false;
-    }
-    int64_t kept = outbox->delivery_count < DELIVERIES_MAX ? outbox->delivery_count : DELIVERIES_MAX;
-    for (int64_t i = 0; i < kept; i++) {
-        const struct delivery *delivery = &outbox->deliveries[i];
-        if (delivery->packet_id == append->message->packet_id &&
-            memcmp(delivery->hash, append->hash, DELIVERY_HASH_LEN) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool has_room(const struct outbox *outbox, const struct live_facts *facts, struct diag *diag)
@@ -245,16 +231,27 @@ static void bind_message(sqlite3_stmt *statement, const struct append *append)
     outbox_bind_blob(statement, 14, append->properties, append->properties_len);
 }
 
-static int write_delivery(struct outbox *outbox, const struct append *append)
+static int forget_excess(struct outbox *outbox)
 {
-    if (append->message->qos == 0) {
+    const struct unproved *excess = outbox_record_excess(&outbox->record);
+    if (excess == NULL) {
         return SQLITE_DONE;
     }
+    outbox_bind_int(outbox->statements[SQL_FORGET_DELIVERY], 1, excess->slot);
+    return outbox_sql_run(outbox->statements[SQL_FORGET_DELIVERY]);
+}
+
+static int write_delivery(struct outbox *outbox, const struct append *append)
+{
+    int code = append->is_recorded ? forget_excess(outbox) : SQLITE_DONE;
+    if (code != SQLITE_DONE || !append->is_recorded) {
+        return code;
+    }
     sqlite3_stmt *statement = outbox->statements[SQL_RECORD_DELIVERY];
-    outbox_bind_int(statement, 1, outbox->delivery_count % DELIVERIES_MAX);
-    outbox_bind_int(statement, 2, outbox->delivery_count);
-    outbox_bind_int(statement, 3, append->message->packet_id);
-    outbox_bind_blob(statement, 4, append->hash, sizeof append->hash);
+    outbox_bind_int(statement, 1, outbox->record.next_slot);
+    outbox_bind_int(statement, 2, append->message->packet_id);
+    outbox_bind_blob(statement, 3, append->hash, sizeof append->hash);
+    outbox_bind_int(statement, 4, outbox->next_id);
     return outbox_sql_run(statement);
 }
 
@@ -276,24 +273,17 @@ static int write_append(struct outbox *outbox, void *context)
 static void accept_append(struct outbox *outbox, const struct append *append)
 {
     outbox_live_add(&outbox->live, outbox->next_id, &append->facts);
+    if (append->is_recorded) {
+        outbox_record_add(&outbox->record, append->message->packet_id, append->hash, outbox->next_id);
+    }
     outbox->next_id++;
     outbox->counts.commands++;
     outbox->counts.refused += append->facts.refused ? 1 : 0;
     outbox->counts.bytes += outbox_live_counts(&append->facts).bytes;
-    if (append->message->qos > 0) {
-        struct delivery *delivery = &outbox->deliveries[outbox->delivery_count % DELIVERIES_MAX];
-        delivery->packet_id = append->message->packet_id;
-        memcpy(delivery->hash, append->hash, sizeof delivery->hash);
-        outbox->delivery_count++;
-    }
 }
 
-static enum outbox_append_result append_locked(struct outbox *outbox, struct append *append, bool resumed,
-                                               struct diag *diag)
+static enum outbox_append_result append_locked(struct outbox *outbox, struct append *append, struct diag *diag)
 {
-    if (resumed && append->message->dup && append->message->qos > 0 && is_redelivery(outbox, append)) {
-        return OUTBOX_REDELIVERED;
-    }
     if (!has_room(outbox, &append->facts, diag)) {
         return OUTBOX_NO_ROOM;
     }
@@ -306,34 +296,53 @@ static enum outbox_append_result append_locked(struct outbox *outbox, struct app
     return OUTBOX_APPENDED;
 }
 
-enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
-                                        const struct moment *arrived, bool resumed, const char *refusal,
-                                        const char *plan, int64_t *id, struct diag *diag)
+static enum outbox_append_result append_new(struct outbox *outbox, struct append *append, int64_t *id,
+                                            struct diag *diag)
 {
-    assert(refusal == NULL || plan != NULL);
-    struct append append = {.message = message, .arrived = arrived, .refusal = refusal, .plan = plan};
-    prepare_append(&append);
-    pthread_mutex_lock(&outbox->mutex);
     int64_t new_id = outbox->next_id;
-    enum outbox_append_result result = append_locked(outbox, &append, resumed, diag);
-    pthread_mutex_unlock(&outbox->mutex);
+    enum outbox_append_result result = append_locked(outbox, append, diag);
     if (result == OUTBOX_APPENDED) {
         *id = new_id;
     }
+    return result;
+}
+
+static enum outbox_append_result match_or_append(struct outbox *outbox, struct append *append, bool by_content,
+                                                 int64_t *id, struct diag *diag)
+{
+    const struct message *message = append->message;
+    struct unproved *first = outbox_record_match(&outbox->record, message, append->hash, by_content);
+    if (first == NULL) {
+        return append_new(outbox, append, id, diag);
+    }
+    *id = first->command_id;
+    return outbox_record_take(&outbox->record, first, message->packet_id);
+}
+
+enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
+                                        const struct moment *arrived, bool by_content, const char *refusal,
+                                        const char *plan, int64_t *id, struct diag *diag)
+{
+    assert(refusal == NULL || plan != NULL);
+    struct append append = {
+        .message = message, .arrived = arrived, .refusal = refusal, .plan = plan, .is_recorded = message->qos > 0};
+    prepare_append(&append);
+    pthread_mutex_lock(&outbox->mutex);
+    enum outbox_append_result result = match_or_append(outbox, &append, by_content, id, diag);
+    pthread_mutex_unlock(&outbox->mutex);
     free(append.properties);
     return result;
 }
 
-enum err outbox_forget_deliveries(struct outbox *outbox, struct diag *diag)
+enum outbox_append_result outbox_append_answer(struct outbox *outbox, const struct message *message,
+                                               const struct moment *arrived, const char *plan, int64_t *id,
+                                               struct diag *diag)
 {
-    enum err err = ERR_OK;
+    struct append append = {.message = message, .arrived = arrived, .plan = plan};
+    prepare_append(&append);
     pthread_mutex_lock(&outbox->mutex);
-    int code = outbox->delivery_count == 0 ? SQLITE_DONE : outbox_sql_run(outbox->statements[SQL_FORGET_DELIVERIES]);
-    if (code == SQLITE_DONE) {
-        outbox->delivery_count = 0;
-    } else {
-        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
-    }
+    enum outbox_append_result result = append_new(outbox, &append, id, diag);
     pthread_mutex_unlock(&outbox->mutex);
-    return err;
+    free(append.properties);
+    return result;
 }

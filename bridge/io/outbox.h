@@ -62,20 +62,35 @@ void outbox_close(struct outbox *outbox);
 // ---- Paho's receive thread
 
 enum outbox_append_result {
-    OUTBOX_APPENDED,    // committed
-    OUTBOX_REDELIVERED, // a PUBLISH with DUP that is among the last 256 of this session: nothing was written
+    OUTBOX_APPENDED, // committed
+    // A redelivery: nothing was written, and *id is the first's row (0: not known).
+    OUTBOX_RESENT,      // the broker sent a packet of this very connection again
+    OUTBOX_REDELIVERED, // of an earlier connection
+    OUTBOX_RENUMBERED,  // likewise, with another packet id
     OUTBOX_NO_ROOM,     // max_commands, max_bytes (or for a refused row the reserve) is reached: nothing was written
     OUTBOX_CANNOT_WRITE // the disk failed, or another program writes the file: no PUBACK may leave
 };
 // Commits a command. Ids grow; none is used twice while the process runs. With QoS 1 it also enters the redelivery
-// record (packet id and hash of the last 256), in the same transaction. `resumed`: the connection resumed a session, so
-// a DUP may be a redelivery. `plan` may be NULL, if the command is mapped later (outbox_stage_plan). `refusal` is NULL
-// for a command that is to be run; a refused row has a plan, and its payload is not stored. Blocks for one commit.
+// record (packet id and hash), in the same transaction, and stays there until its PUBACK is proved to have arrived
+// (outbox_forget_proved). A PUBLISH with DUP that equals an entry of an earlier connection, or that is the same packet
+// of this one, is that command, each entry once; `by_content`: without DUP as well. `plan` may be NULL, if the command
+// is mapped later (outbox_stage_plan). `refusal` is NULL for a command that is to be run; a refused row has a plan, and
+// its payload is not stored. Blocks for one commit.
 enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
-                                        const struct moment *arrived, bool resumed, const char *refusal,
+                                        const struct moment *arrived, bool by_content, const char *refusal,
                                         const char *plan, int64_t *id, struct diag *diag) MUST_CHECK;
-// Session Present was 0: the redelivery record is emptied.
-enum err outbox_forget_deliveries(struct outbox *outbox, struct diag *diag) MUST_CHECK;
+// The same for a message that outbox_append has found to be a redelivery, and that is to be answered: it gets a row of
+// its own and no entry in the record.
+enum outbox_append_result outbox_append_answer(struct outbox *outbox, const struct message *message,
+                                               const struct moment *arrived, const char *plan, int64_t *id,
+                                               struct diag *diag) MUST_CHECK;
+// A connection was made: what was delivered before can be delivered again from now on, with whatever packet ids.
+// `session_present` as the CONNACK says.
+void outbox_begin_connection(struct outbox *outbox, bool session_present);
+// A PUBLISH with QoS 1 came, for whatever it is: it takes a packet id of this connection.
+void outbox_count_packet(struct outbox *outbox);
+// Does a message equal an entry of an earlier connection? Nothing changes.
+bool outbox_knows(struct outbox *outbox, const struct message *message);
 
 // ---- core thread: changes are collected in memory and written by outbox_commit in one transaction, in their order.
 
@@ -132,6 +147,25 @@ struct outbox_counts {
     int64_t done;
 };
 struct outbox_counts outbox_counts(struct outbox *outbox);
+
+// ---- the redelivery record; core thread
+
+// A connection carries its packets in order (MQTT section 4.6), so what the broker acknowledges of ours proves that it
+// has got all PUBACKs that we had sent before.
+struct outbox_unproved {
+    size_t current;     // packets of this connection
+    size_t earlier;     // of earlier ones, not delivered again so far
+    int64_t connection; // with `position`, what a message of ours that is published now will prove
+    int64_t position;
+};
+struct outbox_unproved outbox_unproved(struct outbox *outbox);
+// All packets of `connection` up to `position` are proved. `earlier_too`: all that the broker had to deliver again has
+// come on that connection, so that what has not will not. Their entries go at once, and from the file with the next
+// outbox_commit.
+void outbox_forget_proved(struct outbox *outbox, int64_t connection, int64_t position, bool earlier_too);
+// The final reply of a command, as outbox_stage_reply got it, owned by the caller; NULL if it has none or its row is
+// gone.
+char *outbox_read_reply(struct outbox *outbox, int64_t id);
 
 // Small named texts (subscriptions in force, last contact with the broker), written by the next outbox_commit. NULL
 // deletes.

@@ -1,9 +1,10 @@
 // What the files of the outbox share; included by io/outbox*.c only, and the one place that includes sqlite3.h.
 //
-// outbox.c         open, close, append, redelivery record
+// outbox.c         open, close, append
 // outbox_schema.c  the connection: settings, schema version, migration, check for damage
 // outbox_repair.c  a damaged file is set aside, what is readable is saved into a new one
 // outbox_sql.c     statements, binding, and what an error of SQLite means
+// outbox_record.c  the redelivery record: commands whose PUBACK is not proved to have arrived
 // outbox_live.c    what memory knows of the rows that are not done: states and sizes, and which changes are legal
 // outbox_memory.c  fills that at opening
 // outbox_stage.c   staged changes and their commit
@@ -21,9 +22,9 @@
 
 // user_version of the file is MAJOR * 1000 + MINOR. A minor version only adds (tables, columns with a default).
 #define SCHEMA_MAJOR      1
-#define SCHEMA_VERSION    1001
+#define SCHEMA_VERSION    1002
 #define SCHEMA_APP_ID     0x74627267 // "tbrg"
-#define DELIVERIES_MAX    256        // design, section 6
+#define RECORD_MAX        65535      // more packets cannot be unacknowledged (MQTT section 2.2.1: 16 bits)
 #define PURGE_MAX         500        // rows per outbox_purge
 #define BUSY_TIMEOUT_MS   2000       // another program may hold the file for writing that long
 #define DELIVERY_HASH_LEN 32
@@ -34,7 +35,7 @@ enum statement {
     SQL_ROLLBACK,
     SQL_APPEND,
     SQL_RECORD_DELIVERY,
-    SQL_FORGET_DELIVERIES,
+    SQL_FORGET_DELIVERY,
     SQL_SET_PLAN,
     SQL_SET_STATE,
     SQL_SET_REPLY,
@@ -49,6 +50,7 @@ enum statement {
     SQL_LOAD_CALLS,
     SQL_TWINS,
     SQL_TWIN_BY_ID,
+    SQL_READ_REPLY,
     SQL_READ_NOTE,
     SQL_OLDEST_DONE,
     SQL_DATA_VERSION,
@@ -85,9 +87,35 @@ struct live_rows {
     size_t capacity;
 };
 
-struct delivery {
-    uint16_t packet_id;
+// A command whose PUBACK is not proved to have arrived at the broker.
+struct unproved {
+    int64_t slot;                                 // its row
+    int64_t command_id;                           // 0: an earlier version wrote it
+    int64_t position;                             // of its latest packet, among all
+    int64_t connection;                           // that brought it; 0: of an earlier process
+    struct unproved *previous_equal, *next_equal; // in its bucket, by position
+    struct unproved *previous, *next;             // in its list, by position
     unsigned char hash[DELIVERY_HASH_LEN];
+    uint16_t packet_id;
+};
+
+struct unproved_list {
+    struct unproved *first;
+    struct unproved *last;
+    size_t count;
+};
+
+struct record {
+    struct unproved_list *buckets; // by hash; their number is a power of two
+    size_t bucket_count;
+    struct unproved_list current; // of the connection that is up
+    struct unproved_list earlier;
+    int64_t connection;
+    int64_t position; // of the last packet
+    int64_t next_slot;
+    size_t packets;     // with QoS 1 on this connection
+    bool has_kept_ids;  // the broker was seen to deliver again with the packet id of the first time
+    bool has_overflown; // has been said
 };
 
 enum change_kind {
@@ -98,7 +126,8 @@ enum change_kind {
     CHANGE_CALL,
     CHANGE_KEY,
     CHANGE_NOTE,
-    CHANGE_ANSWER
+    CHANGE_ANSWER,
+    CHANGE_PROVED
 };
 
 struct change {
@@ -110,6 +139,8 @@ struct change {
     char *text;      // plan, reply, note of a call, note, answer
     int64_t request; // of an answer
     bool done;       // of an answer
+    int64_t *slots;  // of what was proved
+    size_t slot_count;
     unsigned char key[32];
     unsigned char hash[32];
 };
@@ -145,8 +176,7 @@ struct outbox {
     int64_t next_id;
     struct live_rows live;
     struct outbox_counts counts;
-    struct delivery deliveries[DELIVERIES_MAX]; // a ring: entry n is at n % DELIVERIES_MAX
-    int64_t delivery_count;                     // entries ever made since the record was emptied
+    struct record record;
     struct request_watch requests;
 };
 
@@ -202,8 +232,26 @@ struct outbox_counts outbox_live_counts(const struct live_facts *facts);
 // Applies one change; false if it is not legal.
 bool outbox_live_apply(struct live_facts *facts, const struct change *change);
 
+// ---- outbox_record.c. With the outbox's mutex held.
+
+// Enters a row at opening.
+void outbox_record_load(struct record *record, int64_t slot, uint16_t packet_id, const unsigned char *hash,
+                        int64_t command_id);
+// The entry that this packet is a redelivery of, or NULL.
+struct unproved *outbox_record_match(struct record *record, const struct message *message, const unsigned char *hash,
+                                     bool by_content);
+// How the match came; from now on the entry waits for the proof of this packet's PUBACK.
+enum outbox_append_result outbox_record_take(struct record *record, struct unproved *entry, uint16_t packet_id);
+// The entry that has to go so that another has room, or NULL.
+const struct unproved *outbox_record_excess(const struct record *record);
+// Enters a new command's packet under `next_slot`.
+void outbox_record_add(struct record *record, uint16_t packet_id, const unsigned char *hash, int64_t command_id);
+void outbox_record_free(struct record *record);
+
 // ---- outbox_stage.c
 
+// A change that removes these rows of the redelivery record; takes `slots`.
+void outbox_stage_proved(struct outbox *outbox, int64_t *slots, size_t count);
 void outbox_staged_free(struct staged *staged);
 
 // ---- outbox_memory.c

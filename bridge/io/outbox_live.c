@@ -139,6 +139,7 @@ bool outbox_live_apply(struct live_facts *facts, const struct change *change)
     case CHANGE_KEY:
     case CHANGE_NOTE:
     case CHANGE_ANSWER:
+    case CHANGE_PROVED:
         return true;
     }
     return false;

@@ -40,15 +40,17 @@ static void read_totals(struct outbox *outbox, sqlite3_stmt *statement)
 
 static void read_delivery(struct outbox *outbox, sqlite3_stmt *statement)
 {
-    int64_t number = sqlite3_column_int64(statement, 0);
     const void *hash = sqlite3_column_blob(statement, 2);
-    if (number < 0 || sqlite3_column_bytes(statement, 2) != DELIVERY_HASH_LEN) {
-        return;
+    if (sqlite3_column_bytes(statement, 2) == DELIVERY_HASH_LEN) {
+        outbox_record_load(&outbox->record, sqlite3_column_int64(statement, 0),
+                           (uint16_t)sqlite3_column_int(statement, 1), hash, sqlite3_column_int64(statement, 3));
     }
-    struct delivery *delivery = &outbox->deliveries[number % DELIVERIES_MAX];
-    delivery->packet_id = (uint16_t)sqlite3_column_int(statement, 1);
-    memcpy(delivery->hash, hash, DELIVERY_HASH_LEN);
-    outbox->delivery_count = number + 1;
+}
+
+// Slots of an earlier version stand below its numbers.
+static void read_next_slot(struct outbox *outbox, sqlite3_stmt *statement)
+{
+    outbox->record.next_slot = sqlite3_column_int64(statement, 0);
 }
 
 static enum err for_each(struct outbox *outbox, const char *sql,
@@ -70,7 +72,12 @@ enum err outbox_memory_read(struct outbox *outbox, struct diag *diag)
 {
     enum err err = for_each(outbox, live_sql, read_live, diag);
     if (err == ERR_OK) {
-        err = for_each(outbox, "SELECT number, packet_id, hash FROM delivery ORDER BY number", read_delivery, diag);
+        err = for_each(outbox, "SELECT slot, packet_id, hash, command_id FROM delivery ORDER BY number", read_delivery,
+                       diag);
+    }
+    if (err == ERR_OK) {
+        err =
+            for_each(outbox, "SELECT ifnull(max(max(number), max(slot)), -1) + 1 FROM delivery", read_next_slot, diag);
     }
     if (err == ERR_OK) {
         err = for_each(outbox, "SELECT ifnull(max(id), 0), (SELECT count(*) FROM command WHERE state = 3) FROM command",

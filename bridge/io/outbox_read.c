@@ -204,6 +204,20 @@ char *outbox_read_note(struct outbox *outbox, const char *name)
     return text;
 }
 
+char *outbox_read_reply(struct outbox *outbox, int64_t id)
+{
+    char *reply = NULL;
+    pthread_mutex_lock(&outbox->mutex);
+    sqlite3_stmt *statement = outbox->statements[SQL_READ_REPLY];
+    outbox_bind_int(statement, 1, id);
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        reply = outbox_column_text(statement, 0);
+    }
+    sqlite3_reset(statement);
+    pthread_mutex_unlock(&outbox->mutex);
+    return reply;
+}
+
 struct outbox_counts outbox_counts(struct outbox *outbox)
 {
     pthread_mutex_lock(&outbox->mutex);

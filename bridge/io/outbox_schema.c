@@ -39,6 +39,8 @@ static const struct step {
            " id INTEGER PRIMARY KEY AUTOINCREMENT, verb TEXT NOT NULL, command_id INTEGER NOT NULL,"
            " boot_id TEXT NOT NULL, boot_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
            " done INTEGER, answer TEXT);"},
+    // A version that knows no command_id keeps the last 256 in slots of its own, and is right with what it finds here.
+    {1002, "ALTER TABLE delivery ADD COLUMN command_id INTEGER;"},
 };
 
 // SQLite gives its further files the mode of the first, so that one is created here.

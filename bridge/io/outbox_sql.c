@@ -13,8 +13,9 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_APPEND] = ("INSERT INTO command(id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained,"
                     " packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan)"
                     " VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"),
-    [SQL_RECORD_DELIVERY] = "INSERT OR REPLACE INTO delivery(slot, number, packet_id, hash) VALUES(?1, ?2, ?3, ?4)",
-    [SQL_FORGET_DELIVERIES] = "DELETE FROM delivery",
+    [SQL_RECORD_DELIVERY] = ("INSERT OR REPLACE INTO delivery(slot, number, packet_id, hash, command_id)"
+                             " VALUES(?1, ?1, ?2, ?3, ?4)"),
+    [SQL_FORGET_DELIVERY] = "DELETE FROM delivery WHERE slot = ?1",
     [SQL_SET_PLAN] = "UPDATE command SET plan = ?2 WHERE id = ?1",
     [SQL_SET_STATE] = "UPDATE command SET state = ?2 WHERE id = ?1",
     [SQL_SET_REPLY] = "UPDATE command SET state = 2, reply = ?2, payload = x'', properties = NULL WHERE id = ?1",
@@ -33,6 +34,7 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_LOAD_CALLS] = "SELECT call, state, note FROM call WHERE command_id = ?1 ORDER BY call",
     [SQL_TWINS] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE key = ?1 ORDER BY id",
     [SQL_TWIN_BY_ID] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE id = ?1",
+    [SQL_READ_REPLY] = "SELECT reply FROM command WHERE id = ?1",
     [SQL_READ_NOTE] = "SELECT text FROM note WHERE name = ?1",
     [SQL_DATA_VERSION] = "PRAGMA data_version",
     [SQL_REQUESTS] = "SELECT id, verb, command_id, done, boot_id, boot_ms, wall_ms FROM request ORDER BY id",

@@ -78,6 +78,13 @@ void outbox_answer_request(struct outbox *outbox, int64_t request, bool done, co
     change->text = mem_strdup(text);
 }
 
+void outbox_stage_proved(struct outbox *outbox, int64_t *slots, size_t count)
+{
+    struct change *change = stage(outbox, CHANGE_PROVED, 0);
+    change->slots = slots;
+    change->slot_count = count;
+}
+
 bool outbox_has_staged(const struct outbox *outbox)
 {
     return outbox->staged.count > 0;
@@ -88,6 +95,7 @@ static void drop_staged(struct staged *staged)
     for (size_t i = 0; i < staged->count; i++) {
         free(staged->items[i].name);
         free(staged->items[i].text);
+        free(staged->items[i].slots);
     }
     staged->count = 0;
     staged->key_count = 0;
@@ -125,8 +133,8 @@ static enum err check_changes(struct outbox *outbox, struct diag *diag)
     for (size_t i = 0; i < outbox->staged.count; i++) {
         const struct change *change = &outbox->staged.items[i];
         struct live_row *row = outbox_live_find(&outbox->live, change->id);
-        bool needs_no_row =
-            change->kind == CHANGE_NOTE || change->kind == CHANGE_ANSWER || change->kind == CHANGE_DELETE;
+        bool needs_no_row = change->kind == CHANGE_NOTE || change->kind == CHANGE_ANSWER ||
+                            change->kind == CHANGE_PROVED || change->kind == CHANGE_DELETE;
         if (row == NULL ? !needs_no_row : !outbox_live_apply(&row->next, change)) {
             return refuse(outbox, change, diag);
         }
@@ -208,6 +216,17 @@ static int write_answer(struct outbox *outbox, const struct change *change)
     return outbox_sql_run(statement);
 }
 
+static int write_proved(struct outbox *outbox, const struct change *change)
+{
+    sqlite3_stmt *statement = outbox->statements[SQL_FORGET_DELIVERY];
+    int code = SQLITE_DONE;
+    for (size_t i = 0; code == SQLITE_DONE && i < change->slot_count; i++) {
+        outbox_bind_int(statement, 1, change->slots[i]);
+        code = outbox_sql_run(statement);
+    }
+    return code;
+}
+
 // *done_deleted counts the rows that were DONE already, which memory does not know one by one.
 static int write_delete(struct outbox *outbox, const struct change *change, int64_t *done_deleted)
 {
@@ -242,6 +261,8 @@ static int write_change(struct outbox *outbox, const struct change *change, int6
         return write_note(outbox, change);
     case CHANGE_ANSWER:
         return write_answer(outbox, change);
+    case CHANGE_PROVED:
+        return write_proved(outbox, change);
     }
     return SQLITE_INTERNAL;
 }

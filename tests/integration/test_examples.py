@@ -28,6 +28,7 @@ MESSAGES = [
     ("zigbee2mqtt/downstairs/set", {"state": "on"}, "reply/zigbee2mqtt/downstairs/set", "accepted"),
     ("zigbee2mqtt/hall-lamp-1/set", {"state": "ON", "brightness": 127}, "reply/zigbee2mqtt/hall-lamp-1/set", "accepted"),
     ("zigbee2mqtt/hall-lamp-1/set/state", "off", "reply/zigbee2mqtt/hall-lamp-1/set/state", "accepted"),
+    ("zigbee2mqtt/hall-lamp-2/set/state", "TOGGLE", "reply/zigbee2mqtt/hall-lamp-2/set/state", "ok"),
     ("zigbee2mqtt/hall-lamp-1/set/brightness", "9", "reply/zigbee2mqtt/hall-lamp-1/set/brightness", "accepted"),
     ("zigbee2mqtt/hall-lamp-1/get", {"brightness": ""}, "reply/zigbee2mqtt/hall-lamp-1/get", "ok"),
     ("cmnd/tasmotas/POWER", "ON", "stat/tasmotas/BRIDGE", "accepted"),

@@ -418,6 +418,14 @@ def test_a_number_as_a_device_s_name_is_rejected_with_the_cure(tmp_path: Path):
 # ---- topics and tags
 
 
+def test_a_rule_that_clearing_a_retained_message_would_run_is_told(tmp_path: Path):
+    text = HEAD + rule("invoke: {identifier: Press, device: lamp}, retained: accept, empty: accept")
+    ((severity, told_text, at),) = told_of_rules(tmp_path, text)
+    assert severity == "warning" and at.startswith("accept}")
+    assert told_text.startswith("a retained message is cleared by an empty one, and that runs this rule too")
+    assert told_of_rules(tmp_path, text.replace("retained: accept, ", "")) == []
+
+
 @pytest.mark.parametrize("topic,end", [("/x/{device}/set", "beginning"), ("x/{device}/set/", "end")])
 def test_a_slash_at_a_topic_s_end_is_told(tmp_path: Path, topic: str, end: str):
     text = HEAD + rule("invoke: {identifier: Set, device: lamp}", topic=topic)

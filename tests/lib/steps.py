@@ -156,6 +156,18 @@ class Steps:
 
         return Step(name, work, is_quick, is_filtered=True)
 
+    def brokers(self) -> Step:
+        """Shows which brokers are skipped, and why."""
+        inner = self.pytest("brokers", "tests/brokers", is_quick=False)
+
+        def work(log: Path) -> Count:
+            run_logged(log, "/usr/bin/python3", "-B", "tests/lib/install_brokers.py")
+            told = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("skipped: ")]
+            print("".join(f"\n    {line}" for line in told), end=" ")
+            return inner.run(log)
+
+        return replace(inner, run=work)
+
     def crash(self) -> Step:
         """Shows what it injected and what came of it."""
         injections = self._options.crash_injections
@@ -205,6 +217,7 @@ class Steps:
             self.unit("dev"),
             self.pytest("simulator", *at_a_time, "tests/simulator"),
             self.pytest("integration", *at_a_time, "tests/integration"),
+            self.brokers(),
             self.tidy(),
             self.build("asan"),
             self.unit("asan"),

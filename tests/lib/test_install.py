@@ -80,5 +80,5 @@ def test_without_root_and_sudo_it_says_so(tmp_path: Path):
 def test_a_package_list_line_names_a_group_and_a_package():
     lines = (LIBRARY.parent / "packages.txt").read_text().splitlines()
     rows = [line.split() for line in lines if line and not line.startswith("#")]
-    assert all(len(row) == 2 and row[0] in ("build", "demo", "test") for row in rows)
+    assert all(len(row) == 2 and row[0] in ("build", "demo", "test", "npm", "brokers") for row in rows)
     assert len({tuple(row) for row in rows}) == len(rows)

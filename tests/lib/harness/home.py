@@ -71,6 +71,7 @@ class Home:
         self.broker: Any = broker or Broker(folder / "broker")
         self.programs: list[Any] = [self.broker]
         self.client_login: dict[str, Any] = {}
+        self.base_settings: Settings = {}  # of each bridge, under what its test says
         self._clients: list[Client] = []
         self._client: Client | None = None
         self._bridge: Bridge | None = None
@@ -105,6 +106,7 @@ class Home:
     ) -> Bridge:
         """Writes its files and does not start it. The last one made is `bridge`."""
         base = {"mqtt": {"url": self.broker.url}, "platform": platform_settings(self.platform.simulator)}
+        base = merge(base, self.base_settings)
         rules = LAMP_RULES if rules is None else rules
         rules = rules if isinstance(rules, (str, Path)) else [*rules, _SETTLE_RULE]
         bridge = Bridge(self.folder / name, merge(base, settings or {}), rules)

@@ -77,3 +77,12 @@ def change_outbox(home: Home, statement: str) -> None:
     with database:
         database.execute(statement)
     database.close()
+
+
+def unproved(home: Home) -> int:
+    """Commands whose PUBACK is not proved to have arrived at the broker."""
+    database = sqlite3.connect(home.bridge.outbox_file)
+    try:
+        return int(database.execute("SELECT count(*) FROM delivery").fetchone()[0])
+    finally:
+        database.close()

@@ -85,6 +85,7 @@ class Peer:
         self._silent: set[str] = set()
         self._redelivers_with = (True, True)
         self._loses_pubacks = False
+        self._deaf: "Connection | None" = None  # it has lost a PUBACK
         self._received: list[Packet] = []
         self._delivered: list[Publish] = []
         self._connection: "Connection | None" = None
@@ -135,7 +136,8 @@ class Peer:
             self._redelivers_with = (dup, same_ids)
 
     def loses_pubacks(self, lost: bool = True) -> None:
-        """From now on they are on record and change nothing."""
+        """From now on they are on record and change nothing, and so is all that follows the first of them on its
+        connection: a connection carries its packets in order."""
         with self._broker.changed:
             self._loses_pubacks = lost
 
@@ -279,6 +281,8 @@ class Peer:
     def take(self, connection: "Connection", packet: Packet) -> None:
         self._note("->", packet)
         self._received.append(packet)
+        if self._loses(connection, packet):
+            return
         ending = self._ends.answer(packet)
         if ending is not None:
             self._end(connection, ending[0])
@@ -296,6 +300,13 @@ class Peer:
             connection.send(mqtt.pingresp())
         else:
             self._take_disconnect(connection, packet)
+
+    def _loses(self, connection: "Connection", packet: Packet) -> bool:
+        if not self._loses_pubacks:
+            self._deaf = None
+        elif packet.kind == Kind.PUBACK:
+            self._deaf = connection
+        return self._deaf is connection
 
     def leave(self, connection: "Connection") -> None:
         """The connection has ended, by whomever."""
@@ -421,7 +432,7 @@ class Peer:
         if packet.kind == Kind.PUBREL:
             self._received_qos2.discard(packet.packet_id)
             self._reply_ack(Kind.PUBCOMP, packet.packet_id, 0)
-        elif packet.kind == Kind.PUBACK and not self._loses_pubacks:
+        elif packet.kind == Kind.PUBACK:
             self._unacknowledged.pop(packet.packet_id, None)
             self._pump()
 

@@ -328,9 +328,100 @@ static void what_is_no_map_has_no_keys(void **state)
 
 #define key_test(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+// A tree of tables: root {mqtt: {tls}, platform: {tls}, rules: [{invoke}]}.
+struct place_fields {
+    char *text;
+    const struct yaml_node *node;
+    struct secret_source secret;
+};
+#define TEXT_ROW(key)                                                                                                  \
+    {                                                                                                                  \
+        .name = key, .type = KEY_TEXT, .offset = offsetof(struct place_fields, text)                                   \
+    }
+#define NODE_ROW(key, ...)                                                                                             \
+    {                                                                                                                  \
+        .name = key, .type = KEY_NODE, .offset = offsetof(struct place_fields, node), __VA_ARGS__                      \
+    }
+static const struct key place_root[4];
+static const struct key place_tls[] = {TEXT_ROW("ca_file"), {.members = place_root}};
+static const struct key place_mqtt[] = {
+    TEXT_ROW("url"), TEXT_ROW("client_id"), NODE_ROW("tls", .members = place_tls), {.members = place_root}};
+static const struct key place_platform[] = {
+    TEXT_ROW("endpoint"),
+    {.name = "secret", .type = KEY_SECRET, .offset = offsetof(struct place_fields, secret)},
+    NODE_ROW("tls", .members = place_tls),
+    {.members = place_root}};
+static const struct key place_invoke[] = {TEXT_ROW("device"), {.members = place_root}};
+static const struct key place_rule[] = {
+    TEXT_ROW("expire"), NODE_ROW("invoke", .members = place_invoke), {.members = place_root}};
+static const struct key place_root[4] = {NODE_ROW("mqtt", .members = place_mqtt),
+                                        NODE_ROW("platform", .members = place_platform),
+                                        NODE_ROW("rules", .members = place_rule, .each = "rule"),
+                                        {.members = place_root}};
+
+static void a_key_of_another_table_is_told_where_it_belongs(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct key *table;
+        const char *yaml;
+        const char *words;
+    } rows[] = {
+        {place_root, "url: x", "unknown key `url`; it belongs in `mqtt`"},
+        {place_root, "device: x", "unknown key `device`; it belongs in `invoke` of a rule"},
+        {place_root, "expire: x", "unknown key `expire`; it belongs in a rule"},
+        {place_root, "ca_file: x", "unknown key `ca_file`; it belongs in `mqtt.tls` or in `platform.tls`"},
+        {place_mqtt, "ca_file: x", "unknown key `ca_file`; it belongs in `mqtt.tls`"},
+        {place_mqtt, "endpoint: x", "unknown key `endpoint`; it belongs in `platform`"},
+        {place_mqtt, "rules: x", "unknown key `rules`; it belongs at the top of the file"},
+        {place_rule, "device: x", "unknown key `device`; it belongs in `invoke`"},
+        {place_invoke, "expire: x", "unknown key `expire`; it belongs one level up: a rule key"},
+        {place_invoke, "url: x", "unknown key `url`; it belongs in `mqtt`"},
+        {place_tls, "client_id: x", "unknown key `client_id`; it belongs in `mqtt`"},
+        {place_mqtt, "urll: x", "unknown key `urll`; did you mean `url`?"},
+        {place_mqtt, "nothing: x", "unknown key `nothing`; known here: url, client_id, tls"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct problems problems = {0};
+        struct place_fields fields = {0};
+        AUTO_YAML struct yaml_document *document = NULL;
+        assert_int_equal(yaml_load_text("f", rows[i].yaml, strlen(rows[i].yaml), &document, &problems), ERR_OK);
+        assert_int_equal(keys_read(rows[i].table, yaml_root(document), &fields, &problems), ERR_SYNTAX);
+        assert_int_equal(problems.count, 1);
+        assert_string_equal(problems.items[0].text, rows[i].words);
+        problems_clear(&problems);
+    }
+}
+
+static void names_of_all_levels_are_found_with_any_number_of_underscores(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"mqtt_client_id", "mqtt__client_id"},
+        {"mqtt__client_id", "mqtt__client_id"},
+        {"mqtt_tls_ca_file", "mqtt__tls__ca_file"},
+        {"platform__secret_file", "platform__secret__file"},
+        {"platform", "platform"},
+        {"rules_expire", NULL},
+        {"mqtt_nothing", NULL},
+        {"", NULL},
+        {"mqtt_", NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_FREE char *found = keys_find_joined(place_root, rows[i][0]);
+        if (rows[i][1] == NULL) {
+            assert_null(found);
+        } else {
+            assert_string_equal(found, rows[i][1]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_of_another_table_is_told_where_it_belongs),
+        cmocka_unit_test(names_of_all_levels_are_found_with_any_number_of_underscores),
         key_test(fallbacks_are_read_first),
         key_test(every_type_is_read),
         key_test(reading_again_replaces_and_keeps_the_rest),

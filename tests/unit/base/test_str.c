@@ -86,6 +86,32 @@ static void control_characters_are_found(void **state)
     assert_false(has_control("\xC2\xA0\xC3\x80"));
 }
 
+static bool has_noncharacter(const char *text)
+{
+    return str_has_noncharacter(text, strlen(text));
+}
+
+static void noncharacters_are_found(void **state)
+{
+    (void)state;
+    assert_true(has_noncharacter("\xEF\xB7\x90"));     // U+FDD0
+    assert_true(has_noncharacter("a\xEF\xB7\xAF/"));   // U+FDEF
+    assert_true(has_noncharacter("a/\xEF\xBF\xBE"));   // U+FFFE
+    assert_true(has_noncharacter("\xEF\xBF\xBF/b"));   // U+FFFF
+    assert_true(has_noncharacter("\xF0\x9F\xBF\xBE")); // U+1FFFE
+    assert_true(has_noncharacter("\xF3\xAF\xBF\xBF")); // U+EFFFF
+    assert_true(has_noncharacter("\xF4\x8F\xBF\xBF")); // U+10FFFF
+    assert_false(has_noncharacter(""));
+    assert_false(has_noncharacter("home/caf\xC3\xA9"));
+    assert_false(has_noncharacter("\xEF\xB7\x8F"));     // U+FDCF
+    assert_false(has_noncharacter("\xEF\xB7\xB0"));     // U+FDF0
+    assert_false(has_noncharacter("\xEF\xBF\xBD"));     // U+FFFD
+    assert_false(has_noncharacter("\xF0\x9F\x98\x80")); // U+1F600
+    assert_false(has_noncharacter("\xF0\x9F\xBF\xBD")); // U+1FFFD
+    assert_false(has_noncharacter("\xE2\xBF\xBE"));     // U+2FFE
+    assert_false(has_noncharacter("\xF0\x98\xBF\xBE")); // U+18FFE
+}
+
 static unsigned unshowable(const char *text)
 {
     unsigned code = 0;
@@ -425,12 +451,32 @@ static void a_piece_compares_with_a_whole_text(void **state)
     assert_true(str_is((struct str){.data = NULL, .len = 0}, ""));
 }
 
+static void characters_that_only_look_like_quotes_or_spaces_are_found(void **state)
+{
+    (void)state;
+    unsigned code = 0;
+    const char *text = "a \xE2\x80\x9C"
+                       "b\xC2\xA0";
+    assert_ptr_equal(str_find_odd_quote(text, strlen(text), &code), text + 2);
+    assert_int_equal(code, 0x201C);
+    assert_ptr_equal(str_find_odd_space(text, strlen(text), &code), text + 6);
+    assert_int_equal(code, 0xA0);
+    assert_null(str_find_odd_space(text, 7, &code)); // cut inside the character
+    static const char *const fine[] = {"", "plain 'text' \"x\"", "\xC3\xA9\xF0\x9F\x98\x80", "\xC2", "\xFF\xA0"};
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
+        assert_null(str_find_odd_quote(fine[i], strlen(fine[i]), &code));
+        assert_null(str_find_odd_space(fine[i], strlen(fine[i]), &code));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(characters_that_only_look_like_quotes_or_spaces_are_found),
         cmocka_unit_test(utf8_is_accepted_up_to_its_bounds),
         cmocka_unit_test(what_is_no_utf8_is_refused),
         cmocka_unit_test(control_characters_are_found),
+        cmocka_unit_test(noncharacters_are_found),
         cmocka_unit_test(what_a_terminal_would_obey_is_unshowable),
         cmocka_unit_test(what_is_shown_has_nothing_that_a_terminal_would_obey),
         cmocka_unit_test(globs_match_whole_texts),

@@ -275,7 +275,7 @@ static void every_code_that_a_test_can_meet_is_shown_by_an_example(void **state)
     static const char *const not_here[] = {
         "payload_too_large", "request_too_large", "id_reused",  "outbox_full", "dropped_by_operator",
         "bridge_stopping",   "platform_unknown",  "superseded", "interrupted", "resolve_failed",
-        "connect_failed",    "tls_failed",        "no_answer"};
+        "connect_failed",    "tls_failed",        "no_answer",  "redelivered"};
     struct examples examples = {.count = 0};
     add_examples(&examples, "ERRORS.md");
     for (size_t i = 0; error_code_at(i) != NULL; i++) {

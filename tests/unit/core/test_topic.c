@@ -62,6 +62,23 @@ static void names_have_1_to_1024_bytes_of_utf8_without_wildcards_and_control_cha
     assert_false(topic_name_valid("a\nb", 3));
     assert_false(topic_name_valid("a\xC2\x85", 3));
     assert_false(topic_name_valid("\xFF", 1));
+    assert_false(topic_name_valid("a/\xEF\xB7\x90", 5));
+    assert_false(topic_name_valid("a/\xEF\xBF\xBF", 5));
+}
+
+static void names_have_200_levels_and_filters_leave_room_for_a_group(void **state)
+{
+    (void)state;
+    char slashes[201];
+    memset(slashes, '/', sizeof slashes);
+    assert_true(topic_name_valid(slashes, TOPIC_MAX_LEVELS - 1));
+    assert_false(topic_name_valid(slashes, TOPIC_MAX_LEVELS));
+    slashes[FILTER_MAX_LEVELS] = '\0';
+    assert_int_equal(topic_filter_check(slashes, &diag), ERR_LIMIT);
+    assert_non_null(strstr(diag.text, "199 levels"));
+    slashes[FILTER_MAX_LEVELS - 1] = '\0';
+    assert_int_equal(topic_filter_check(slashes, &diag), ERR_OK);
+    assert_pattern_refused("a/\xEF\xB7\x90", ERR_SYNTAX, "noncharacters");
 }
 
 static void filters_have_wildcards_as_whole_levels_only(void **state)
@@ -217,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_have_1_to_1024_bytes_of_utf8_without_wildcards_and_control_characters),
+        cmocka_unit_test(names_have_200_levels_and_filters_leave_room_for_a_group),
         cmocka_unit_test(filters_have_wildcards_as_whole_levels_only),
         cmocka_unit_test(filters_match_as_mqtt_says),
         cmocka_unit_test(a_filter_covers_another_if_it_matches_all_its_names),

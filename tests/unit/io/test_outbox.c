@@ -294,115 +294,6 @@ static void rows_that_come_and_go_leave_the_counts_right(void **state)
     assert_int_equal(count_rows(fixture), 8);
 }
 
-// ---- redelivery record
-
-static enum outbox_append_result deliver(struct fixture *fixture, char *payload, uint16_t packet_id, bool dup,
-                                         bool resumed)
-{
-    struct message message = text_message("home/hall/lamp/set", payload, packet_id);
-    message.dup = dup;
-    int64_t id = 0;
-    return outbox_append(fixture->outbox, &message, &some_moment, resumed, NULL, NULL, &id, &fixture->diag);
-}
-
-static void a_redelivery_on_a_resumed_session_is_not_written_again(void **state)
-{
-    struct fixture *fixture = *state;
-    assert_int_equal(deliver(fixture, "x", 5, false, false), OUTBOX_APPENDED);
-    assert_int_equal(deliver(fixture, "x", 5, true, true), OUTBOX_REDELIVERED);
-    assert_int_equal(deliver(fixture, "x", 5, true, true), OUTBOX_REDELIVERED);
-    assert_int_equal(count_rows(fixture), 1);
-}
-
-static void a_redelivery_is_known_after_a_restart(void **state)
-{
-    struct fixture *fixture = *state;
-    assert_int_equal(deliver(fixture, "x", 5, false, false), OUTBOX_APPENDED);
-    reopen_outbox(fixture);
-    assert_int_equal(deliver(fixture, "x", 5, true, true), OUTBOX_REDELIVERED);
-}
-
-static void a_message_without_dup_is_no_redelivery(void **state)
-{
-    assert_int_equal(deliver(*state, "x", 5, false, true), OUTBOX_APPENDED);
-    assert_int_equal(deliver(*state, "x", 5, false, true), OUTBOX_APPENDED);
-}
-
-static void a_dup_on_a_new_session_is_no_redelivery(void **state)
-{
-    assert_int_equal(deliver(*state, "x", 5, false, false), OUTBOX_APPENDED);
-    assert_int_equal(deliver(*state, "x", 5, true, false), OUTBOX_APPENDED);
-}
-
-static void a_dup_with_another_payload_or_packet_id_is_no_redelivery(void **state)
-{
-    assert_int_equal(deliver(*state, "x", 5, false, true), OUTBOX_APPENDED);
-    assert_int_equal(deliver(*state, "y", 5, true, true), OUTBOX_APPENDED);
-    assert_int_equal(deliver(*state, "x", 6, true, true), OUTBOX_APPENDED);
-}
-
-static void a_qos_0_message_is_not_recorded(void **state)
-{
-    struct fixture *fixture = *state;
-    struct message message = text_message("t", "x", 0);
-    message.qos = 0;
-    append_message(fixture, &message);
-    message.qos = 1;
-    message.dup = true;
-    int64_t id = 0;
-    assert_int_equal(outbox_append(fixture->outbox, &message, &some_moment, true, NULL, NULL, &id, &fixture->diag),
-                     OUTBOX_APPENDED);
-}
-
-static void a_refused_command_is_known_when_it_is_redelivered(void **state)
-{
-    struct fixture *fixture = *state;
-    struct message message = text_message("t", "x", 3);
-    int64_t id = 0;
-    assert_int_equal(
-        outbox_append(fixture->outbox, &message, &some_moment, false, "outbox_full", "{}", &id, &fixture->diag),
-        OUTBOX_APPENDED);
-    message.dup = true;
-    assert_int_equal(outbox_append(fixture->outbox, &message, &some_moment, true, NULL, NULL, &id, &fixture->diag),
-                     OUTBOX_REDELIVERED);
-}
-
-static void a_command_without_room_is_not_recorded(void **state)
-{
-    struct fixture *fixture = *state;
-    fixture->options.max_commands = 1;
-    open_outbox(fixture);
-    bring_to(fixture, append_text(fixture, "first"), OUTBOX_QUEUED);
-    assert_int_equal(deliver(fixture, "x", 5, false, true), OUTBOX_NO_ROOM);
-    outbox_stage_delete(fixture->outbox, 1);
-    commit(fixture);
-    assert_int_equal(deliver(fixture, "x", 5, true, true), OUTBOX_APPENDED);
-}
-
-static void the_record_holds_the_last_256_commands(void **state)
-{
-    struct fixture *fixture = *state;
-    for (uint16_t packet_id = 1; packet_id <= 257; packet_id++) {
-        assert_int_equal(deliver(fixture, "x", packet_id, false, true), OUTBOX_APPENDED);
-    }
-    reopen_outbox(fixture);
-    assert_int_equal(deliver(fixture, "x", 2, true, true), OUTBOX_REDELIVERED);
-    assert_int_equal(deliver(fixture, "x", 257, true, true), OUTBOX_REDELIVERED);
-    assert_int_equal(deliver(fixture, "x", 1, true, true), OUTBOX_APPENDED);
-    assert_int_equal(deliver(fixture, "x", 2, true, true), OUTBOX_APPENDED);
-}
-
-static void a_new_session_empties_the_record(void **state)
-{
-    struct fixture *fixture = *state;
-    assert_int_equal(deliver(fixture, "x", 5, false, true), OUTBOX_APPENDED);
-    assert_int_equal(outbox_forget_deliveries(fixture->outbox, &fixture->diag), ERR_OK);
-    assert_int_equal(outbox_forget_deliveries(fixture->outbox, &fixture->diag), ERR_OK);
-    reopen_outbox(fixture);
-    assert_int_equal(deliver(fixture, "x", 5, true, true), OUTBOX_APPENDED);
-    assert_int_equal(deliver(fixture, "x", 5, true, true), OUTBOX_REDELIVERED);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,16 +314,6 @@ int main(void)
         CASE(counts_are_the_same_after_a_restart),
         CASE(deleting_a_row_that_is_not_there_changes_nothing),
         CASE(rows_that_come_and_go_leave_the_counts_right),
-        CASE(a_redelivery_on_a_resumed_session_is_not_written_again),
-        CASE(a_redelivery_is_known_after_a_restart),
-        CASE(a_message_without_dup_is_no_redelivery),
-        CASE(a_dup_on_a_new_session_is_no_redelivery),
-        CASE(a_dup_with_another_payload_or_packet_id_is_no_redelivery),
-        CASE(a_qos_0_message_is_not_recorded),
-        CASE(a_refused_command_is_known_when_it_is_redelivered),
-        CLOSED(a_command_without_room_is_not_recorded),
-        CASE(the_record_holds_the_last_256_commands),
-        CASE(a_new_session_empties_the_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -224,7 +224,7 @@ static void a_redelivery_after_a_kill_is_not_written_twice(void **state)
     struct message message = text_message("home/hall/lamp/set", "some payload", (uint16_t)reports[count - 1].id);
     message.dup = true;
     int64_t id = 0;
-    assert_int_equal(outbox_append(fixture->outbox, &message, &some_moment, true, NULL, NULL, &id, &fixture->diag),
+    assert_int_equal(outbox_append(fixture->outbox, &message, &some_moment, false, NULL, NULL, &id, &fixture->diag),
                      OUTBOX_REDELIVERED);
     free(reports);
 }

@@ -343,8 +343,9 @@ static void no_row_is_taken_and_no_change_lost_while_the_disk_cannot_be_written(
     set_file_limit(RLIM_INFINITY);
     commit(fixture);
     message.dup = true;
-    assert_int_equal(outbox_append(fixture->outbox, &message, &some_moment, true, NULL, NULL, &refused, &fixture->diag),
-                     OUTBOX_APPENDED);
+    assert_int_equal(
+        outbox_append(fixture->outbox, &message, &some_moment, false, NULL, NULL, &refused, &fixture->diag),
+        OUTBOX_APPENDED);
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
     assert_int_equal(row.state, OUTBOX_SENT);

@@ -299,7 +299,7 @@ static void a_file_of_version_1_0_keeps_all_it_has_and_takes_requests(void **sta
     run_sql(fixture->path, version_1_0);
     open_outbox(fixture);
     assert_string_equal(fixture->damaged.text, "");
-    assert_int_equal(ask_sql(fixture->path, "PRAGMA user_version"), 1001);
+    assert_int_equal(ask_sql(fixture->path, "PRAGMA user_version"), 1002);
     struct outbox_row row = load_row(fixture, 41);
     assert_int_equal(row.state, OUTBOX_SENT);
     assert_string_equal(row.plan, "the plan");

@@ -291,7 +291,7 @@ static void states_calls_and_redelivery_record_are_saved(void **state)
     struct message message = text_message("home/hall/lamp/set", payload, 7);
     message.dup = true;
     int64_t id = 0;
-    assert_int_equal(outbox_append(fixture->outbox, &message, &some_moment, true, NULL, NULL, &id, &fixture->diag),
+    assert_int_equal(outbox_append(fixture->outbox, &message, &some_moment, false, NULL, NULL, &id, &fixture->diag),
                      OUTBOX_REDELIVERED);
 }
 

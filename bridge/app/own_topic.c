@@ -1,0 +1,33 @@
+#include "app/own_topic.h"
+
+#include "base/log.h"
+
+#define PAUSE_FIRST_MS 5000
+#define PAUSE_MAX_MS   600000
+#define PAUSES_MAX     8
+
+void own_topic_lost(struct own_topic *own, uint64_t loss, int64_t now_ms)
+{
+    if (trial_lost_first(&own->suspicion, loss) == TRIAL_AGAIN) {
+        return;
+    }
+    int64_t pause_ms = (int64_t)PAUSE_FIRST_MS << own->pauses;
+    pause_ms = pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms;
+    own->pauses += own->pauses < PAUSES_MAX ? 1 : 0;
+    own->paused_until_ms = now_ms + pause_ms;
+    LOG(LOG_ERROR, "own_topic_paused", LOG_S("topic", own->topic), LOG_N("pause_ms", pause_ms),
+        LOG_S("hint", "the broker ends the connection each time this topic is published to: its access rules must let "
+                      "this client write it"));
+}
+
+void own_topic_acknowledged(struct own_topic *own)
+{
+    own->suspicion = (struct suspicion){0};
+    own->pauses = 0;
+    own->paused_until_ms = 0;
+}
+
+bool own_topic_is_paused(const struct own_topic *own, int64_t now_ms)
+{
+    return now_ms < own->paused_until_ms;
+}

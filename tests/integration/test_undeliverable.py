@@ -1,0 +1,143 @@
+"""A message that makes the broker end the connection stops nobody else's reply, and its own end is said."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from harness.broker import Broker
+from harness.client import publish_properties
+from harness.home import LAMP_RULES, Home, rule
+from simulator.client import wait_until
+
+SLASHES = "reply/" + "/" * 300
+NONCHARACTER = "reply/\ufdd0"
+DEEP = "deep" + "/x" * 199  # 200 levels, and one more with answer/
+
+
+def flows(home: Home, count: int = 5, timeout_s: float = 60.0) -> None:
+    """Other commands are answered."""
+    for number in range(count):
+        reply = home.client.command(f"home/hall-lamp-{number % 4 + 1}/any", {}, timeout_s=timeout_s)
+        assert reply["status"] == "accepted"
+
+
+def counters(home: Home) -> dict[str, int]:
+    found = re.findall(r'event=counters .*counters="(.*)"', home.bridge.log)
+    return {name: int(value) for name, value in re.findall(r'\\?"(\w+)\\?":(\d+)', found[-1])}
+
+
+@pytest.mark.parametrize("topic", [SLASHES, NONCHARACTER])
+def test_a_reply_topic_that_brokers_do_not_bear_is_refused(home: Home, topic: str):
+    home.client.publish("home/hall-lamp-1/any", {"$id": "member", "$reply_to": topic})
+    assert home.client.wait_reply("member")["reply_topic_refused"] is True
+    flows(home)
+    assert "event=mqtt_lost" not in home.bridge.log
+
+
+def test_a_response_topic_of_too_many_levels_is_refused(home: Home):
+    home.client.publish("home/hall-lamp-1/any", {"$id": "a"}, properties=publish_properties("reply" + "/" * 200))
+    assert home.client.wait_reply("a")["reply_topic_refused"] is True
+    flows(home)
+    assert "event=mqtt_lost" not in home.bridge.log
+
+
+def test_a_command_topic_so_deep_that_its_reply_topic_is_none_runs_and_is_told_of(empty_home: Home):
+    rules = [*LAMP_RULES, rule("deep", "deep/{rest#}", "Any", device="hall-lamp-4", args={},
+                                reply={"ack": "answer/${topic}", "result": "answer/${topic}"})]
+    home = empty_home.start(rules=rules)
+    home.client.publish(DEEP, {"$id": "deep"})
+    home.platform.wait_calls(device_names=["hall-lamp-4"])
+    home.bridge.wait_log("event=reply_topic_refused id=deep")
+    flows(home)
+    assert "event=mqtt_lost" not in home.bridge.log
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_client_id_with_wildcards_is_only_a_name(empty_home: Home, version: str):
+    home = empty_home.start({"mqtt": {"client_id": "home#1", "version": version}})
+    home.broker.signal(19)  # SIGSTOP: replies stay unacknowledged, so the library is woken by what would be a wrong filter
+    try:
+        home.client.publish_soon("home/hall-lamp-1/any", {"$id": "slow"})
+    finally:
+        home.broker.signal(18)
+    assert home.client.wait_reply("slow")["status"] == "accepted"
+    flows(home)
+    assert "event=mqtt_lost" not in home.bridge.log
+
+
+def with_packet_limit(home: Home, limit: int) -> Home:
+    home.replace_broker(Broker(home.folder / "broker", settings={"max_packet_size": str(limit)}))
+    return home
+
+
+BIG = {"text": "x" * 3000}
+
+
+def start_with_packet_limit(home: Home, settings: dict[str, Any] | None = None) -> Home:
+    """3.1.1 knows nothing of the limit: Mosquitto ends the connection. A result of 3 kB is above it, without it is not."""
+    return with_packet_limit(home, 2500).start({"mqtt": {"version": "3.1.1", **(settings or {})}})
+
+
+def big_reply(home: Home, command_id: str) -> None:
+    """Its result is above the broker's limit."""
+    home.platform.device("hall-lamp-2", result=BIG)
+    home.client.publish("home/hall-lamp-2/toggle", {"$id": command_id})
+
+
+def endless_reply(home: Home, command_id: str) -> None:
+    """Without a result it is too large as well: it repeats the command's topic."""
+    home.client.publish("home/" + "x" * 1000 + "/any", {"$id": command_id + "-" * 200})
+
+
+def test_a_result_above_a_limit_that_nobody_tells_is_left_out(empty_home: Home):
+    home = start_with_packet_limit(empty_home)
+    big_reply(home, "big")
+    flows(home)
+    reply = home.client.wait_reply("big", 60)
+    assert (reply["status"], reply["result_cut"]) == ("ok", True)
+    assert "result" not in reply
+    home.bridge.wait_log("event=reply_delivered_cut id=big")
+    flows(home)
+
+
+def test_a_reply_that_can_never_be_delivered_ends_and_is_said(empty_home: Home):
+    home = start_with_packet_limit(empty_home)
+    home.client.publish("home/hall-lamp-1/any", {"$id": "before"})
+    endless_reply(home, "endless")
+    flows(home)
+    home.bridge.wait_log("event=reply_undeliverable id=endless", 60)
+    flows(home)
+    home.stop_bridge()
+    assert counters(home)["replies_undeliverable"] == 1
+    home.start()
+    flows(home)
+    home.bridge.stop()
+    assert "event=reply_set_aside" not in home.bridge.log.rpartition("event=started")[2]
+
+
+def test_the_rest_flows_also_after_a_restart_in_the_midst_of_it(empty_home: Home):
+    home = start_with_packet_limit(empty_home)
+    endless_reply(home, "endless")
+    home.bridge.wait_log("event=reply_set_aside id=endless")
+    home.crash_bridge()
+    home.client.publish("home/hall-lamp-1/any", {"$id": "meanwhile"})
+    home.start()
+    assert home.client.wait_reply("meanwhile", 60)["status"] == "accepted"
+    flows(home)
+    home.bridge.wait_log("event=reply_undeliverable id=endless", 60)
+    flows(home)
+
+
+def test_many_of_them_do_not_stop_the_others(empty_home: Home):
+    home = start_with_packet_limit(empty_home)
+    for number in range(20):
+        if number % 10 == 5:
+            endless_reply(home, f"endless-{number}")
+        home.client.publish(f"home/hall-lamp-{number % 4 + 1}/any", {"$id": f"c-{number}"})
+    for number in range(20):
+        assert home.client.wait_reply(f"c-{number}", 60)["status"] == "accepted"
+    wait_until(lambda: home.bridge.log.count("event=reply_undeliverable") == 2, 60, "the end of both")
+    assert "mqtt_client_id_in_use" not in home.bridge.log
