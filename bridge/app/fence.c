@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #define LIMIT_MS       15000 // without any progress
 #define REPEAT_MS      10000
@@ -33,6 +35,16 @@ static int64_t later(int64_t a, int64_t b)
 static int64_t sooner(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+// A client id may hold what a topic must not.
+char *fence_make_topic(const char *base_topic, const char *client_id)
+{
+    unsigned char digest[CRYPTO_SHA256_LEN];
+    AUTO_BUF struct buf hex = {0};
+    crypto_sha256(client_id, strlen(client_id), digest);
+    str_hex_encode(&hex, digest, 8);
+    return mem_printf("%s/bridge/fence/%s", base_topic, hex.data);
 }
 
 void fence_init(struct fence *fence, const struct fence_options *options)

@@ -56,6 +56,8 @@ struct fence {
     int64_t passed_ms;     // the last proof on this connection, 0: none
 };
 
+// A topic of this bridge's own, owned by the caller.
+char *fence_make_topic(const char *base_topic, const char *client_id);
 void fence_init(struct fence *fence, const struct fence_options *options);
 void fence_clear(struct fence *fence);
 

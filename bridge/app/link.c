@@ -112,10 +112,11 @@ static void prepare(struct link *link)
     link->commands.name = "commands";
     link->replies.name = "replies";
     link->state_topic = mem_printf("%s/bridge/state", options->config->bridge.base_topic);
-    info_init(&link->info, options->config, options->outbox, options->info_topic, mapping_rule_count(options->mapping));
+    link->info_filter.topic = mem_printf("%s/bridge/info", options->config->bridge.base_topic);
+    info_init(&link->info, options->config, options->outbox, link->info_filter.topic,
+              mapping_rule_count(options->mapping));
     subscriber_init(&link->subscriber, &subscriber);
     link->commands_state.topic = link->state_topic;
-    link->info_filter.topic = mem_strdup(options->info_topic);
     proof_init(&link->proof, &link->commands, options->outbox, options->fence_topic);
     reply_queue_init(&link->queue, &link->replies, options->fence_topic, options->done, options->context);
 }

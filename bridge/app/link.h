@@ -19,7 +19,6 @@ struct link_options {
     struct receiver *receiver;
     struct outbox *outbox;
     const char *fence_topic;
-    const char *info_topic;
     reply_queue_done *done;
     void *context; // of done
 };

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/fence.h"
 #include "app/health.h"
 #include "app/intake.h"
 #include "app/link.h"
@@ -16,11 +17,8 @@
 #include "app/pipeline.h"
 #include "app/platform.h"
 #include "app/receiver.h"
-#include "base/buf.h"
-#include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "io/http.h"
 #include "io/mailbox.h"
 #include "io/mqtt.h"
@@ -85,16 +83,6 @@ static enum err open_outbox(struct loop *loop, struct diag *diag)
     return err;
 }
 
-// A topic of this bridge's own: a client id may hold what a topic must not.
-static char *make_fence_topic(const struct config *config)
-{
-    unsigned char digest[CRYPTO_SHA256_LEN];
-    AUTO_BUF struct buf hex = {0};
-    crypto_sha256(config->mqtt.client_id, strlen(config->mqtt.client_id), digest);
-    str_hex_encode(&hex, digest, 8);
-    return mem_printf("%s/bridge/fence/%s", config->bridge.base_topic, hex.data);
-}
-
 static enum err open_link(struct loop *loop, struct diag *diag)
 {
     struct receiver_options receiver = {
@@ -123,7 +111,6 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .receiver = loop->receiver,
         .outbox = loop->outbox,
         .fence_topic = loop->fence_topic,
-        .info_topic = loop->info_topic,
         .done = pipeline_reply_done,
         .context = loop->pipeline,
     };
@@ -486,7 +473,7 @@ int loop_run(const struct config *config, const struct mapping *mapping)
 {
     struct loop loop = {.config = config,
                         .mapping = mapping,
-                        .fence_topic = make_fence_topic(config),
+                        .fence_topic = fence_make_topic(config->bridge.base_topic, config->mqtt.client_id),
                         .info_topic = mem_printf("%s/bridge/info", config->bridge.base_topic)};
     struct intake_limits limits = {.refused_reserve = REFUSED_RESERVE,
                                    .max_commands = config->outbox.max_commands,
