@@ -46,6 +46,9 @@ struct outbox_view {
     bool waits;         // it has no reply, and so a deadline
     int64_t left_ms;    // until its deadline; 0 or less: passed
     int64_t attempts;   // -1: not told
+    char *error;        // code of the last attempt, while it waits for another
+    char *error_detail;
+    char *error_platform_code;
 };
 // Without its plan or reply a row still has its number, state and age.
 void outbox_view_read(const struct outbox_row *row, const struct moment *now, struct outbox_view *view);

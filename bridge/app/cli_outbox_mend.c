@@ -107,7 +107,8 @@ int outbox_mend(const struct config *config, enum outbox_verb verb, int64_t numb
     struct outbox_options options = {.path = config->outbox.path,
                                      .sync_full = config->outbox.sync == 0,
                                      .max_commands = config->outbox.max_commands,
-                                     .max_bytes = config->outbox.max_bytes};
+                                     .max_bytes = config->outbox.max_bytes,
+                                     .is_tool = true};
     struct outbox *outbox = NULL;
     struct diag diag;
     struct diag damaged = {0};

@@ -65,11 +65,12 @@ static struct json_object *call_json(const struct call *call, enum outbox_state 
     json_put_text(map, "state", outbox_state_word(state));
     json_put(map, "parameters", parameters);
     json_put(map, "device_names", text_list(call->device_names, call->device_count));
-    put_stored_json(map, "outcome", note_or_null);
+    // Of a call that waits the note tells of the attempts so far.
+    put_stored_json(map, state == OUTBOX_DONE ? "outcome" : "last_attempt", note_or_null);
     return map;
 }
 
-// A command of one call has no rows of calls: its own state is the call's.
+// Of a command of one call its own state is the call's.
 static struct json_object *calls_json(const struct command *command, const struct stored *stored)
 {
     struct json_object *list = json_new_list();
@@ -78,7 +79,7 @@ static struct json_object *calls_json(const struct command *command, const struc
         const char *note = NULL;
         for (size_t j = 0; j < stored->call_count; j++) {
             if (stored->calls[j].call == (int)i) {
-                state = stored->calls[j].state;
+                state = command->call_count == 1 ? state : stored->calls[j].state;
                 note = stored->calls[j].note;
             }
         }

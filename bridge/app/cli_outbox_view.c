@@ -11,6 +11,7 @@
 #define REPLY_DEPTH_MAX 64
 #define WIDTH_ID        36 // a UUID
 #define WIDTH_RULE      20
+#define WIDTH_ERROR     16
 
 const char *outbox_state_word(enum outbox_state state)
 {
@@ -79,6 +80,23 @@ static void read_reply(const char *stored, struct outbox_view *view)
     reply_record_clear(&record);
 }
 
+// What a command that waits has behind it. One that is under way has one attempt more than its note knows, but for
+// those that stay SENT because they may have run.
+static void read_attempts(const struct outbox_row *row, struct outbox_view *view)
+{
+    struct retry_note note = {0};
+    if (row->note != NULL && retry_note_decode(row->note, &note) != ERR_OK) {
+        return;
+    }
+    view->attempts = note.attempts + (row->state == OUTBOX_SENT && !note.may_have_run ? 1 : 0);
+    if (note.failure.code != NULL) {
+        view->error = mem_strdup(note.failure.code->code);
+        view->error_detail = mem_strdup(note.failure.detail);
+        view->error_platform_code =
+            note.failure.platform_code[0] == '\0' ? NULL : mem_strdup(note.failure.platform_code);
+    }
+}
+
 void outbox_view_read(const struct outbox_row *row, const struct moment *now, struct outbox_view *view)
 {
     *view = (struct outbox_view){.number = row->id,
@@ -93,6 +111,8 @@ void outbox_view_read(const struct outbox_row *row, const struct moment *now, st
     }
     if (row->reply != NULL) {
         read_reply(row->reply, view);
+    } else if (view->waits) {
+        read_attempts(row, view);
     }
 }
 
@@ -103,6 +123,9 @@ void outbox_view_clear(struct outbox_view *view)
     free(view->topic);
     free(view->status);
     free(view->refusal);
+    free(view->error);
+    free(view->error_detail);
+    free(view->error_platform_code);
     *view = (struct outbox_view){0};
 }
 
@@ -137,8 +160,8 @@ static void format_ms(int64_t ms, char *out, size_t size)
 
 void outbox_view_print_head(FILE *out)
 {
-    fprintf(out, "%8s  %-*s %-*s %-7s %8s %8s %5s  %s\n", "NUMBER", WIDTH_ID, "ID", WIDTH_RULE, "RULE", "STATE", "AGE",
-            "LEFT", "TRIED", "TOPIC");
+    fprintf(out, "%8s  %-*s %-*s %-7s %8s %8s %5s %-*s %s\n", "NUMBER", WIDTH_ID, "ID", WIDTH_RULE, "RULE", "STATE",
+            "AGE", "LEFT", "TRIED", WIDTH_ERROR, "ERROR", "TOPIC");
 }
 
 void outbox_view_print(FILE *out, const struct outbox_view *view)
@@ -158,7 +181,8 @@ void outbox_view_print(FILE *out, const struct outbox_view *view)
     fprintf(out, "%8lld  ", (long long)view->number);
     print_cell(out, view->id, WIDTH_ID);
     print_cell(out, view->rule, WIDTH_RULE);
-    fprintf(out, "%-7s %8s %8s %5s  ", outbox_state_word(view->state), age, left, attempts);
+    fprintf(out, "%-7s %8s %8s %5s ", outbox_state_word(view->state), age, left, attempts);
+    print_cell(out, view->error, WIDTH_ERROR);
     terminal_print_clean(out, view->topic == NULL ? "-" : view->topic);
     fputc('\n', out);
 }
@@ -188,6 +212,13 @@ struct json_object *outbox_view_json(const struct outbox_view *view)
     }
     if (view->attempts >= 0) {
         json_put(map, "attempts", json_new_int(view->attempts));
+    }
+    if (view->error != NULL) {
+        struct json_object *error = json_new_map();
+        json_put_text(error, "code", view->error);
+        json_put_text(error, "detail", view->error_detail);
+        json_put_text(error, "platform_code", view->error_platform_code);
+        json_put(map, "last_error", error);
     }
     return map;
 }

@@ -1,5 +1,4 @@
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -9,6 +8,7 @@
 #include "app/loop.h"
 #include "app/problem_report.h"
 #include "app/secret.h"
+#include "app/signals.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -47,15 +47,6 @@ static int run_with(struct config *config, struct mapping_files *files, const ch
     return code;
 }
 
-// It would end a process that does not await it; the loop takes it when it runs.
-static void hold_sighup(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
 int cli_run(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -77,7 +68,7 @@ int cli_run(int argc, char **argv)
         return EX_USAGE;
     }
     secret_hide_memory();
-    hold_sighup();
+    signals_hold_hangup();
     struct config config = {0};
     struct mapping_files files = {0};
     struct problems problems = {0};

@@ -73,6 +73,7 @@ struct config {
         char *path;
         int sync; // 0 full, 1 normal
         int64_t max_commands;
+        double max_share;
         int64_t max_bytes;
         int64_t dedupe_window_ms;
         int64_t dedupe_max;

@@ -212,49 +212,69 @@ static void check_outbox(const char *path, const struct yaml_node *node, struct 
 
 // A file that the service needs, with its place in the configuration.
 struct needed_file {
-    const char *path;
+    char *path;
     int mode; // as for access(2)
     const struct yaml_node *node;
 };
 
-// Root can read all, so check as root is of no help to a service that is another user's: whose files are there is that
-// user, if it is not root's alone.
-static void check_as_owner(const struct needed_file *files, size_t count, struct problems *problems)
+struct needed_files {
+    struct needed_file *items;
+    size_t count;
+};
+
+static void need(struct needed_files *files, const char *path_or_null, int mode, const struct yaml_node *node)
+{
+    if (path_or_null != NULL) {
+        files->items = mem_resize(files->items, files->count + 1, sizeof *files->items);
+        files->items[files->count++] = (struct needed_file){mem_strdup(path_or_null), mode, node};
+    }
+}
+
+static struct needed_files find_needed(const struct config *config, const struct yaml_node *root)
+{
+    struct needed_files files = {0};
+    AUTO_FREE char *folder = folder_of(config->outbox.path);
+    need(&files, folder, R_OK | W_OK | X_OK, NODE(root, "outbox", "path"));
+    need(&files, config->mqtt.password.file, R_OK, NODE(root, "mqtt", "password"));
+    need(&files, config->mqtt.tls.key_file, R_OK, NODE(root, "mqtt", "tls", "key_file"));
+    for (size_t i = 0; i < config->platform_count; i++) {
+        const struct config_platform *platform = &config->platforms[i];
+        const struct yaml_node *node = platform_node(config, i);
+        need(&files, platform->access_key_secret.file, R_OK, NODE(node, "access_key_secret"));
+        need(&files, platform->tls.key_file, R_OK, NODE(node, "tls", "key_file"));
+    }
+    return files;
+}
+
+// Root can read all, so check as root is of no help to a service that is another user's: that is the user to whom any
+// of these files belongs, if not all are root's.
+static void check_as_owner(const struct needed_files *files, struct problems *problems)
 {
     uid_t user = 0;
     struct stat status;
-    for (size_t i = 0; geteuid() == 0 && i < count && user == 0; i++) {
-        user = stat(files[i].path, &status) == 0 ? status.st_uid : 0;
+    for (size_t i = 0; geteuid() == 0 && i < files->count && user == 0; i++) {
+        user = stat(files->items[i].path, &status) == 0 ? status.st_uid : 0;
     }
-    for (size_t i = 0; user != 0 && i < count; i++) {
-        if (!access_of_user(user, files[i].path, files[i].mode)) {
+    for (size_t i = 0; user != 0 && i < files->count; i++) {
+        const struct needed_file *file = &files->items[i];
+        if (!access_of_user(user, file->path, file->mode)) {
             AUTO_FREE char *name = access_user_name(user);
-            yaml_problem(
-                problems, SEVERITY_WARNING, files[i].node,
-                "%s is not for the user %s, to whom other files of the bridge belong: if the bridge runs as %s, "
-                "chown it",
-                files[i].path, name, name);
+            yaml_problem(problems, SEVERITY_WARNING, file->node,
+                         "the user %s, to whom other files of the bridge belong, cannot %s %s: if the bridge runs as "
+                         "%s, chown it",
+                         name, (file->mode & W_OK) != 0 ? "write" : "read", file->path, name);
         }
     }
 }
 
 static void check_owners(const struct config *config, const struct yaml_node *root, struct problems *problems)
 {
-    AUTO_FREE struct needed_file *files = mem_alloc((config->platform_count + 2) * sizeof *files);
-    AUTO_FREE char *folder = folder_of(config->outbox.path);
-    size_t count = 0;
-    files[count++] = (struct needed_file){folder, R_OK | W_OK | X_OK, NODE(root, "outbox", "path")};
-    if (config->mqtt.password.file != NULL) {
-        files[count++] = (struct needed_file){config->mqtt.password.file, R_OK, NODE(root, "mqtt", "password")};
+    struct needed_files files = find_needed(config, root);
+    check_as_owner(&files, problems);
+    for (size_t i = 0; i < files.count; i++) {
+        free(files.items[i].path);
     }
-    for (size_t i = 0; i < config->platform_count; i++) {
-        const struct config_platform *platform = &config->platforms[i];
-        if (platform->access_key_secret.file != NULL) {
-            files[count++] = (struct needed_file){platform->access_key_secret.file, R_OK,
-                                                  NODE(platform_node(config, i), "access_key_secret")};
-        }
-    }
-    check_as_owner(files, count, problems);
+    free(files.items);
 }
 
 void config_check_files(const struct config *config, struct problems *problems)

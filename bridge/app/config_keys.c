@@ -87,6 +87,8 @@ static const struct key outbox_keys[] = {
      .help = "full: fsync before PUBACK; normal: safe on kill -9, not on power loss"},
     {.name = "max_commands", .type = KEY_INT, .offset = AT(outbox.max_commands) - AT(outbox),
      .fallback = "10000", .min = 1, .max = 10000000, .help = "most commands that wait"},
+    {.name = "max_share", .type = KEY_FRACTION, .offset = AT(outbox.max_share) - AT(outbox), .fallback = "0.5",
+     .help = "of max_commands and of max_bytes, for the commands of one rule: one topic cannot fill the queue for all"},
     {.name = "max_bytes", .type = KEY_SIZE, .offset = AT(outbox.max_bytes) - AT(outbox), .fallback = "64MiB",
      .min = MIB, .max = 64LL * 1024LL * MIB, .help = "most bytes that waiting commands take"},
     {.name = "dedupe_window", .type = KEY_DURATION, .offset = AT(outbox.dedupe_window_ms) - AT(outbox),

@@ -9,6 +9,7 @@ struct entry *entry_create(struct arrival *arrival)
 {
     struct entry *entry = mem_alloc(sizeof *entry);
     entry->row_id = arrival->row_id;
+    entry->weight = arrival->weight;
     entry->arrived = arrival->arrived;
     entry->command = arrival->command;
     entry->calls = mem_alloc(arrival->command->call_count * sizeof *entry->calls);
@@ -27,6 +28,12 @@ void entry_free(struct entry *entry)
     reply_record_clear(&entry->record);
     command_free(entry->command);
     free(entry);
+}
+
+bool entry_is_remembered(const struct entry *entry)
+{
+    const struct error_code *refusal = entry->command->refusal.code;
+    return entry->command->id_given && (refusal == NULL || !refusal->retryable);
 }
 
 int64_t entry_deadline_ms(const struct entry *entry, const struct moment *now)

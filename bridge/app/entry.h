@@ -17,6 +17,7 @@ struct entry_call {
     int tries;               // of this process, for the backoff
     bool time_corrected;     // tried again with the platform's time
     bool secret_read_again;  // tried again with another secret
+    bool refusal_doubted;    // tried again as its refusal came right after throttling
     bool connecting;         // its last attempt was given up at the deadline, before it was sent
     struct failure last;     // of the last attempt, if it was not the end
     struct call_outcome outcome;
@@ -30,6 +31,7 @@ struct entry {
     struct entry *twins;
 
     int64_t row_id; // 0: QoS 0
+    int64_t weight; // as of the arrival
     enum outbox_state state;
     struct moment arrived;
     struct command *command;
@@ -56,6 +58,9 @@ struct entry {
 // Takes the arrival's command.
 struct entry *entry_create(struct arrival *arrival);
 void entry_free(struct entry *entry);
+// Does its id answer duplicates? Whoever was refused for a time is to send the same again, and must not meet the
+// refusal.
+bool entry_is_remembered(const struct entry *entry);
 // CLOCK_BOOTTIME of its deadline. After a reboot with a clock that stands before the arrival the deadline has passed.
 int64_t entry_deadline_ms(const struct entry *entry, const struct moment *now);
 struct reply_facts entry_facts(const struct entry *entry, const struct moment *now);

@@ -108,6 +108,8 @@ static void prepare(struct link *link)
         .base_topic = options->config->bridge.base_topic,
         .username = options->config->mqtt.username,
         .sessions_may_be_denied = options->config->mqtt.redelivery == CONFIG_BY_CONTENT,
+        .client_id = options->config->mqtt.client_id,
+        .brings_retained_again = options->config->mqtt.version == CONFIG_MQTT_3_1_1,
     };
     link->commands.name = "commands";
     link->replies.name = "replies";

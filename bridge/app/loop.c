@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -16,7 +14,10 @@
 #include "app/operator.h"
 #include "app/pipeline.h"
 #include "app/platform.h"
+#include "app/pulse.h"
 #include "app/receiver.h"
+#include "app/signals.h"
+#include "app/waiting.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/http.h"
@@ -25,6 +26,7 @@
 #include "io/outbox.h"
 
 #define REFUSED_RESERVE 1000
+#define MEMORY_REFUSALS 5000 // of QoS 0 commands
 #define LONGEST_WAIT_MS 10000
 #define PURGE_MS        100
 
@@ -44,7 +46,9 @@ struct loop {
     struct http *http;
     struct platform_set platforms;
     struct mailbox *mailbox;
+    struct waiting *waiting;
     struct receiver *receiver;
+    struct pulse *pulse;
     struct link *link;
     struct pipeline *pipeline;
     struct health health;
@@ -83,26 +87,39 @@ static enum err open_outbox(struct loop *loop, struct diag *diag)
     return err;
 }
 
+static void beat(void *receiver)
+{
+    receiver_beat(receiver);
+}
+
 static enum err open_link(struct loop *loop, struct diag *diag)
 {
+    struct waiting_limits waiting = {
+        .max_commands = loop->config->outbox.max_commands,
+        .max_bytes = loop->config->outbox.max_bytes,
+        .max_share = loop->config->outbox.max_share,
+        .max_refusals = MEMORY_REFUSALS,
+    };
+    loop->waiting = waiting_create(&waiting);
     struct receiver_options receiver = {
         .outbox = loop->outbox,
         .mapping = loop->mapping,
         .mailbox = loop->mailbox,
         .max_payload = loop->config->limits.payload,
-        .max_memory_commands = loop->config->outbox.max_commands,
+        .waiting = loop->waiting,
         .fence_topic = loop->fence_topic,
         .info_topic = loop->info_topic,
         .redelivery_by_content = loop->config->mqtt.redelivery == CONFIG_BY_CONTENT,
     };
     loop->receiver = receiver_create(&receiver);
+    loop->pulse = pulse_create(FRESHNESS_BEAT_MS, beat, loop->receiver);
     struct pipeline_options pipeline = {
         .config = loop->config,
         .mapping = loop->mapping,
         .platforms = &loop->platforms,
         .http = loop->http,
         .outbox = loop->outbox,
-        .receiver = loop->receiver,
+        .waiting = loop->waiting,
     };
     loop->pipeline = pipeline_create(&pipeline);
     struct link_options link = {
@@ -149,22 +166,6 @@ static int fail(const char *what, enum err err, const struct diag *diag)
     return exit_code(err);
 }
 
-// True if the process is to stop. There is no reload yet; a restart takes up a new configuration and loses nothing.
-static bool read_signals(struct loop *loop)
-{
-    bool stop = false;
-    struct signalfd_siginfo info;
-    while (read(loop->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP) {
-            LOG(LOG_WARN, "sighup_ignored",
-                LOG_S("hint", "the configuration is not read again while it runs; restart to take a new one"));
-        } else {
-            stop = true;
-        }
-    }
-    return stop;
-}
-
 // A full disk, or a program that holds the file, can be gone later: that is waited for here, as a service manager would
 // give up starting what ends at once. ERR_UNAVAILABLE: the process is to stop.
 static enum err open_outbox_in_time(struct loop *loop, struct diag *diag)
@@ -176,7 +177,7 @@ static enum err open_outbox_in_time(struct loop *loop, struct diag *diag)
         health_tell_intake(&loop->health, NULL, &loop->intake, now_ms);
         struct pollfd signals = {.fd = loop->signals, .events = POLLIN};
         (void)poll(&signals, 1, (int)intake_wait_ms(&loop->intake, now_ms));
-        if (read_signals(loop)) {
+        if (signals_ask_stop(loop->signals)) {
             return err;
         }
     }
@@ -215,19 +216,6 @@ static int open_all(struct loop *loop)
     return err == ERR_OK ? EX_OK : fail("outbox", err, &diag);
 }
 
-static void open_signals(struct loop *loop)
-{
-    sigset_t wanted;
-    sigemptyset(&wanted);
-    sigaddset(&wanted, SIGTERM);
-    sigaddset(&wanted, SIGINT);
-    sigaddset(&wanted, SIGHUP);
-    // Before any thread starts, so that all inherit it.
-    pthread_sigmask(SIG_BLOCK, &wanted, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    loop->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static void drain_unhandled(struct loop *loop)
 {
     for (struct mail *mail = mailbox_take_all(loop->mailbox); mail != NULL;) {
@@ -249,8 +237,12 @@ static void close_all(struct loop *loop)
     if (loop->pipeline != NULL) {
         pipeline_destroy(loop->pipeline);
     }
+    pulse_destroy(loop->pulse);
     if (loop->receiver != NULL) {
         receiver_destroy(loop->receiver);
+    }
+    if (loop->waiting != NULL) {
+        waiting_destroy(loop->waiting);
     }
     if (loop->mailbox != NULL) {
         drain_unhandled(loop);
@@ -327,7 +319,7 @@ static void begin_stop(struct loop *loop, const struct moment *now)
 
 static void take_signals(struct loop *loop, const struct moment *now)
 {
-    if (!read_signals(loop)) {
+    if (!signals_ask_stop(loop->signals)) {
         return;
     }
     if (loop->state == LOOP_RUNNING) {
@@ -474,11 +466,11 @@ int loop_run(const struct config *config, const struct mapping *mapping)
     struct loop loop = {.config = config,
                         .mapping = mapping,
                         .fence_topic = fence_make_topic(config->bridge.base_topic, config->mqtt.client_id),
-                        .info_topic = mem_printf("%s/bridge/info", config->bridge.base_topic)};
+                        .info_topic = mem_printf("%s/bridge/info", config->bridge.base_topic),
+                        .signals = signals_open()};
     struct intake_limits limits = {.refused_reserve = REFUSED_RESERVE,
                                    .max_commands = config->outbox.max_commands,
                                    .max_bytes = config->outbox.max_bytes};
-    open_signals(&loop);
     health_init(&loop.health, config);
     intake_init(&loop.intake, &limits);
     loop.code = open_all(&loop);

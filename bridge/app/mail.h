@@ -13,6 +13,7 @@
 // A command on its way from the broker, or from the outbox at start.
 struct arrival {
     int64_t row_id; // in the outbox; 0 for a QoS 0 command, which lives in memory only
+    int64_t weight; // bytes that it is counted with (waiting.h); 0 for a refusal made on arrival
     struct moment arrived;
     struct command *command;
     unsigned char hash[CRYPTO_SHA256_LEN]; // of the payload, to know a duplicate from a reused id

@@ -26,12 +26,14 @@ static int exit_code_of_class(enum api_class class)
     case API_THROTTLED:
     case API_BUSY:
     case API_DEVICE_OFFLINE:
+    case API_NOT_TAKEN:
         return EX_TEMPFAIL;
     case API_REQUEST:
     case API_DEVICE:
     case API_DEVICE_FAILED:
     case API_PERMANENT:
         return EX_DATAERR;
+    case API_RESULT_UNREAD:
     case API_MAY_HAVE_RUN:
     case API_NONCE_USED:
     case API_DEVICE_TIMEOUT:

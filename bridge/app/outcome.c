@@ -17,7 +17,9 @@ enum api_class outcome_of_answer(const struct config_platform *platform, const s
     struct api_input input = {.http_status = answer->status,
                               .body = answer->body,
                               .body_len = answer->body_len,
-                              .string_to_sign = string_to_sign};
+                              .string_to_sign = string_to_sign,
+                              .content_type = answer->content_type,
+                              .location = answer->location};
     struct api_answer parsed = {0};
     api_classify(&input, platform->errors, platform->error_count, &parsed);
     if (parsed.class == API_THROTTLED || parsed.class == API_BUSY) {
@@ -37,12 +39,13 @@ enum api_class outcome_of_answer(const struct config_platform *platform, const s
 void outcome_of_silence(const struct http_answer *answer, struct call_outcome *out)
 {
     static const char *const codes[] = {
-        [HTTP_FINE] = "connect_failed",      [HTTP_RESOLVE] = "resolve_failed", [HTTP_CONNECT] = "connect_failed",
-        [HTTP_TLS] = "tls_failed",           [HTTP_TIMEOUT] = "connect_failed", [HTTP_RESET] = "connect_failed",
-        [HTTP_TOO_LARGE] = "connect_failed", [HTTP_OTHER] = "connect_failed",
+        [HTTP_FINE] = "connect_failed",      [HTTP_RESOLVE] = "resolve_failed",  [HTTP_CONNECT] = "connect_failed",
+        [HTTP_TLS] = "tls_failed",           [HTTP_TIMEOUT] = "connect_failed",  [HTTP_RESET] = "connect_failed",
+        [HTTP_TOO_LARGE] = "connect_failed", [HTTP_ENCODING] = "connect_failed", [HTTP_OTHER] = "connect_failed",
     };
     if (answer->outcome == HTTP_NO_ANSWER) {
-        const char *code = answer->trouble == HTTP_TOO_LARGE ? "answer_unreadable" : "no_answer";
+        bool is_unread = answer->trouble == HTTP_TOO_LARGE || answer->trouble == HTTP_ENCODING;
+        const char *code = is_unread ? "answer_unreadable" : "no_answer";
         *out = (struct call_outcome){.status = STATUS_UNKNOWN};
         failure_set(&out->failure, code, "the request was sent, and then: %s", answer->error);
         return;

@@ -18,14 +18,23 @@ void pipeline_add(struct pipeline *pipeline, struct entry *entry)
     pipeline->count++;
 }
 
+static void release_room(struct pipeline *pipeline, const struct entry *entry)
+{
+    struct waiting_command counted = {
+        .rule = entry->command->rule, .in_memory = entry->row_id == 0, .bytes = entry->weight};
+    if (entry->weight > 0) {
+        waiting_leave(pipeline->options.waiting, &counted);
+    } else if (entry->row_id == 0) {
+        waiting_leave_refusal(pipeline->options.waiting);
+    }
+}
+
 void pipeline_remove(struct pipeline *pipeline, struct entry *entry)
 {
     *(entry->previous == NULL ? &pipeline->entries : &entry->previous->next) = entry->next;
     *(entry->next == NULL ? &pipeline->last : &entry->next->previous) = entry->previous;
     pipeline->count--;
-    if (entry->row_id == 0) {
-        receiver_memory_released(pipeline->options.receiver);
-    }
+    release_room(pipeline, entry);
     entry_free(entry);
 }
 
@@ -59,7 +68,7 @@ static void answer_twin(struct pipeline *pipeline, struct entry *entry, const st
         first->entry->twins = entry;
     } else {
         pipeline_reject(pipeline, entry, "id_reused",
-                        "this id came before on this topic, and its reply cannot be read any more", now);
+                        "this id came before on this topic, and its reply is not kept any more", now);
     }
 }
 
@@ -125,7 +134,9 @@ static bool answer_duplicate(struct pipeline *pipeline, struct entry *entry, con
     struct first first = {0};
     command_key(entry->command, key);
     if (!find_on_disk(pipeline, entry, key, hash, now, &first) && !find_in_memory(pipeline, key, hash, now, &first)) {
-        remember(pipeline, entry, key, hash);
+        if (entry_is_remembered(entry)) {
+            remember(pipeline, entry, key, hash);
+        }
         return false;
     }
     metrics_add(METRIC_COMMANDS_DUPLICATE, 1);
@@ -285,14 +296,18 @@ static void reject_stopping(struct pipeline *pipeline, struct entry *entry, cons
 
 void pipeline_accept(struct pipeline *pipeline, struct arrival *arrival, const struct moment *now)
 {
-    struct entry *entry = entry_create(arrival);
+    pipeline_take(pipeline, entry_create(arrival), arrival->hash, now);
+}
+
+void pipeline_take(struct pipeline *pipeline, struct entry *entry, const unsigned char *hash, const struct moment *now)
+{
     pipeline_add(pipeline, entry);
     if (entry->command->redelivery_of != 0) {
         answer_redelivery(pipeline, entry, now);
         return;
     }
     entry->keep_done = pipeline_may_be_redelivered(pipeline, entry);
-    if (entry->command->id_given && answer_duplicate(pipeline, entry, arrival->hash, now)) {
+    if (entry->command->id_given && answer_duplicate(pipeline, entry, hash, now)) {
         return;
     }
     if (entry->command->refusal.code != NULL) {

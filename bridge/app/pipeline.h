@@ -12,7 +12,7 @@
 #include "app/link.h"
 #include "app/mail.h"
 #include "app/platform.h"
-#include "app/receiver.h"
+#include "app/waiting.h"
 #include "io/http.h"
 #include "io/outbox.h"
 
@@ -25,7 +25,7 @@ struct pipeline_options {
     struct platform_set *platforms;
     struct http *http;
     struct outbox *outbox;
-    struct receiver *receiver;
+    struct waiting *waiting;
 };
 
 struct pipeline *pipeline_create(const struct pipeline_options *options);

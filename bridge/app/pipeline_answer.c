@@ -13,14 +13,18 @@
 #include "core/api.h"
 #include "core/retry.h"
 
+// How long at least a refusal that came right after throttling is left alone.
+#define DOUBTED_WAIT_MS 2000
+
 // Everything that one attempt tells.
 struct verdict {
     enum retry_advice advice;
     bool each_alone; // a folded call that one device may have spoilt
     struct call_outcome outcome;
     struct schedule_report report;
-    bool new_time;   // the platform's time was learned from this answer
-    bool new_secret; // the secret was read again and is another
+    bool new_time;         // the platform's time was learned from this answer
+    bool new_secret;       // the secret was read again and is another
+    bool after_throttling; // of a refusal of the key: the account was throttled just before
 };
 
 static enum schedule_outcome platform_outcome(enum api_class class, long http_status)
@@ -38,6 +42,9 @@ static void judge_answer(struct platform *platform, const struct attempt *attemp
                          const struct moment *now, struct verdict *verdict)
 {
     enum api_class class = outcome_of_answer(platform->config, answer, attempt->string_to_sign, now, &verdict->outcome);
+    if (class == API_THROTTLED) {
+        platform_note_throttled(platform, now->boot_ms);
+    }
     if (class == API_THROTTLED || class == API_BUSY) {
         verdict->report.wait_ms = verdict->outcome.failure.retry_after_ms;
     }
@@ -47,6 +54,7 @@ static void judge_answer(struct platform *platform, const struct attempt *attemp
     verdict->new_time =
         class == API_CLOCK && platform_learn_clock(platform, answer->date, now->wall_ms, attempt->clock_offset_ms);
     verdict->new_secret = class == API_AUTH && platform_read_secret_again(platform, attempt->secret_version);
+    verdict->after_throttling = class == API_AUTH && platform_just_throttled(platform, now->boot_ms);
 }
 
 static void judge(struct platform *platform, const struct attempt *attempt, const struct http_answer *answer,
@@ -78,6 +86,20 @@ static void judge(struct platform *platform, const struct attempt *attempt, cons
     }
 }
 
+// After the key was refused: once with another secret, and once because a gateway that throttles may say so wrongly.
+static bool may_retry_refused(struct entry_call *call, const struct verdict *verdict)
+{
+    if (verdict->new_secret && !call->secret_read_again) {
+        call->secret_read_again = true;
+        return true;
+    }
+    if (verdict->after_throttling && !call->refusal_doubted) {
+        call->refusal_doubted = true;
+        return true;
+    }
+    return false;
+}
+
 // May this call be tried again after this?
 static bool may_retry(const struct entry *entry, struct entry_call *call, const struct verdict *verdict)
 {
@@ -93,11 +115,7 @@ static bool may_retry(const struct entry *entry, struct entry_call *call, const 
         call->time_corrected = true;
         return verdict->new_time;
     case RETRY_NEW_SECRET:
-        if (call->secret_read_again) {
-            return false;
-        }
-        call->secret_read_again = true;
-        return verdict->new_secret;
+        return may_retry_refused(call, verdict);
     case RETRY_NEVER:
         break;
     }
@@ -113,7 +131,8 @@ static int64_t retry_delay_ms(const struct entry_call *call, const struct verdic
     }
     crypto_random(&random, sizeof random);
     int64_t delay = retry_backoff_ms(call->tries - 1, random);
-    return delay > verdict->report.wait_ms ? delay : verdict->report.wait_ms;
+    int64_t least = verdict->after_throttling ? DOUBTED_WAIT_MS : verdict->report.wait_ms;
+    return delay > least ? delay : least;
 }
 
 // SENT becomes QUEUED again only if no attempt at all may have run.

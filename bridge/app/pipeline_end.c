@@ -16,12 +16,24 @@ void pipeline_set_state(struct pipeline *pipeline, struct entry *entry, enum out
     }
 }
 
+// What an operator sees of a command that waits to be tried again. What may have run stays SENT on disk, however often
+// it is tried.
+static void stage_note(struct pipeline *pipeline, const struct entry *entry, size_t call)
+{
+    const struct entry_call *mine = &entry->calls[call];
+    struct retry_note note = {.attempts = entry->attempts, .may_have_run = mine->may_have_run, .failure = mine->last};
+    AUTO_FREE char *text = retry_note_encode(&note);
+    outbox_stage_call(pipeline->options.outbox, entry->row_id, (int)call,
+                      mine->may_have_run ? OUTBOX_SENT : OUTBOX_QUEUED, text);
+}
+
 void pipeline_set_call_state(struct pipeline *pipeline, struct entry *entry, size_t call, enum outbox_state state)
 {
     entry->calls[call].state = state;
-    // What may have run stays SENT on disk, however often it is tried again.
-    bool stays_sent = state == OUTBOX_QUEUED && entry->calls[call].may_have_run;
-    if (entry->row_id == 0 || entry->command->call_count < 2 || stays_sent) {
+    if (entry->row_id != 0 && state == OUTBOX_QUEUED) {
+        stage_note(pipeline, entry, call);
+    }
+    if (entry->row_id == 0 || entry->command->call_count < 2 || state == OUTBOX_QUEUED) {
         return;
     }
     AUTO_FREE char *note = state == OUTBOX_DONE ? call_outcome_encode(&entry->calls[call].outcome) : NULL;

@@ -9,11 +9,26 @@
 
 #define LOAD_ROWS 100
 
+// A note tells the attempts of the whole command at its time: the latest has the most.
+static void restore_note(struct entry *entry, size_t call, const char *text)
+{
+    struct retry_note note;
+    if (retry_note_decode(text, &note) == ERR_OK) {
+        entry->attempts = note.attempts > entry->attempts ? note.attempts : entry->attempts;
+        entry->calls[call].last = note.failure;
+        entry->calls[call].may_have_run = note.may_have_run;
+    }
+}
+
 static void restore_call(struct entry *entry, const struct outbox_call *stored)
 {
     struct entry_call *call = &entry->calls[stored->call];
-    call->state = stored->state;
-    if (stored->state != OUTBOX_DONE) {
+    // A command of one call has its state itself.
+    call->state = entry->command->call_count == 1 ? entry->state : stored->state;
+    if (call->state != OUTBOX_DONE) {
+        if (stored->note != NULL) {
+            restore_note(entry, (size_t)stored->call, stored->note);
+        }
         return;
     }
     if (stored->note != NULL && call_outcome_decode(stored->note, &call->outcome) == ERR_OK) {
@@ -23,16 +38,12 @@ static void restore_call(struct entry *entry, const struct outbox_call *stored)
     }
 }
 
-// A command of one call has no call rows: its own state is the call's.
 static enum err restore_calls(struct pipeline *pipeline, struct entry *entry, struct diag *diag)
 {
     struct outbox_call *calls = NULL;
     size_t count = 0;
-    if (entry->command->call_count == 1) {
-        entry->calls[0].state = entry->state;
-        return ERR_OK;
-    }
     enum err err = outbox_load_calls(pipeline->options.outbox, entry->row_id, &calls, &count, diag);
+    entry->calls[0].state = entry->command->call_count == 1 ? entry->state : OUTBOX_QUEUED;
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
         if (calls[i].call >= 0 && (size_t)calls[i].call < entry->command->call_count) {
             restore_call(entry, &calls[i]);
@@ -52,6 +63,7 @@ static void settle_interrupted(struct pipeline *pipeline, struct entry *entry, c
         if (entry->calls[i].state != OUTBOX_SENT) {
             continue;
         }
+        entry->attempts += entry->calls[i].may_have_run ? 0 : 1; // else it may wait as well
         if (entry->command->idempotent) {
             entry->calls[i].may_have_run = true;
             pipeline_set_call_state(pipeline, entry, i, OUTBOX_QUEUED);
@@ -84,6 +96,13 @@ static void restore_replied(struct pipeline *pipeline, struct entry *entry, cons
     pipeline_stage_replies(pipeline, entry);
 }
 
+static int64_t count_waiting(struct pipeline *pipeline, const struct outbox_row *row, const struct command *command)
+{
+    struct waiting_command counted = waiting_weigh(&row->message, command, row->plan);
+    waiting_restore(pipeline->options.waiting, &counted);
+    return counted.bytes;
+}
+
 static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, const struct moment *now,
                             struct diag *diag)
 {
@@ -95,13 +114,18 @@ static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, c
             LOG_S("error", reason.text));
         return ERR_OK;
     }
+    arrival.weight = row->refusal == NULL ? count_waiting(pipeline, row, arrival.command) : 0;
     if (row->state == OUTBOX_QUEUED) {
-        pipeline_accept(pipeline, &arrival, now);
+        struct entry *entry = entry_create(&arrival);
+        if (row->note != NULL) {
+            restore_note(entry, 0, row->note);
+        }
+        pipeline_take(pipeline, entry, arrival.hash, now);
         return ERR_OK;
     }
     struct entry *entry = entry_create(&arrival);
     entry->state = row->state;
-    entry->keep_done = entry->command->id_given || pipeline_may_be_redelivered(pipeline, entry);
+    entry->keep_done = entry_is_remembered(entry) || pipeline_may_be_redelivered(pipeline, entry);
     pipeline_add(pipeline, entry);
     if (row->state == OUTBOX_SENT) {
         return restore_sent(pipeline, entry, now, diag);

@@ -16,6 +16,8 @@ struct platform {
     size_t schedule_account; // its number in the scheduler
     int64_t clock_offset_ms; // the platform's time minus ours, learned from an answer
     int secret_version;      // counts the changes of the secret
+    int64_t throttled_ms;    // CLOCK_BOOTTIME of the last answer that the quota is used up
+    bool was_throttled;
 };
 
 struct platform_set {
@@ -34,6 +36,10 @@ struct platform *platform_find(const struct platform_set *set, const char *name)
 // For a request that was refused for its signature: reads the secret again. True if the one in use is now another than
 // the one of `used_version`, with which the request was signed.
 bool platform_read_secret_again(struct platform *platform, int used_version);
+// For each answer that the quota is used up.
+void platform_note_throttled(struct platform *platform, int64_t now_boot_ms);
+// Is it so short a time since the last of them that a refusal of the access key may be due to the quota too?
+bool platform_just_throttled(const struct platform *platform, int64_t now_boot_ms);
 // For a request that was refused for its time: learns the offset from the answer's Date header. True if the one in use
 // now differs by a second or more from `used_offset_ms`, with which the request was signed.
 bool platform_learn_clock(struct platform *platform, const char *date, int64_t now_wall_ms, int64_t used_offset_ms);

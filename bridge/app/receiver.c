@@ -1,6 +1,5 @@
 #include "app/receiver.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,19 +7,15 @@
 #include <string.h>
 
 #include "app/info.h"
-#include "app/pulse.h"
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 
-#define MEMORY_REFUSED_RESERVE 1000
-
 struct receiver {
     struct receiver_options options;
     struct freshness *freshness;
-    struct pulse *pulse;
     bool copies_have_ids;      // Paho's thread only
     bool not_stored;           // the message at hand; Paho's thread only
     int64_t age_ms;            // how old the message at hand may be; Paho's thread only
@@ -30,16 +25,10 @@ struct receiver {
     bool said_renumbered;
     bool said_denied;
     bool said_without_dup;
-    _Atomic int64_t memory_commands;
     pthread_mutex_t mutex; // guards what follows
     const struct subscription_set *before;
     const struct subscription_set *now;
 };
-
-static void beat(void *context)
-{
-    receiver_beat(context);
-}
 
 struct receiver *receiver_create(const struct receiver_options *options)
 {
@@ -48,13 +37,11 @@ struct receiver *receiver_create(const struct receiver_options *options)
     receiver->options = *options;
     pthread_mutex_init(&receiver->mutex, NULL);
     receiver->freshness = freshness_create(&now);
-    receiver->pulse = pulse_create(FRESHNESS_BEAT_MS, beat, receiver);
     return receiver;
 }
 
 void receiver_destroy(struct receiver *receiver)
 {
-    pulse_destroy(receiver->pulse);
     freshness_destroy(receiver->freshness);
     pthread_mutex_destroy(&receiver->mutex);
     free(receiver);
@@ -85,11 +72,6 @@ void receiver_all_has_come(struct receiver *receiver)
 struct freshness *receiver_freshness(struct receiver *receiver)
 {
     return receiver->freshness;
-}
-
-void receiver_memory_released(struct receiver *receiver)
-{
-    atomic_fetch_sub(&receiver->memory_commands, 1);
 }
 
 static void post(struct receiver *receiver, struct app_mail *mail)
@@ -177,16 +159,20 @@ static void leave_to_broker(struct receiver *receiver, enum app_mail_kind kind, 
     mail->kind = kind;
     snprintf(mail->event.text, sizeof mail->event.text, "%s", why);
     receiver->not_stored = true;
+    metrics_add(METRIC_COMMANDS_LEFT, 1);
     post(receiver, mail);
 }
 
-static void deliver(struct receiver *receiver, int64_t row_id, const struct moment *arrived, struct command *command,
-                    const struct message *message)
+// `weight` is what it is counted with among all that waits; 0 for what is not counted.
+static void deliver(struct receiver *receiver, int64_t row_id, int64_t weight, const struct moment *arrived,
+                    struct command *command, const struct message *message)
 {
     struct app_mail *mail = mem_alloc(sizeof *mail);
     mail->kind = APP_MAIL_COMMAND;
-    mail->arrival = (struct arrival){.row_id = row_id, .arrived = *arrived, .command = command};
+    mail->arrival = (struct arrival){.row_id = row_id, .weight = weight, .arrived = *arrived, .command = command};
     message_hash_payload(message, mail->arrival.hash);
+    bool refused = command->refusal.code != NULL && strcmp(command->refusal.code->code, "outbox_full") == 0;
+    metrics_add(METRIC_COMMANDS_REFUSED_FULL, refused ? 1 : 0);
     post(receiver, mail);
 }
 
@@ -254,7 +240,7 @@ static void answer_redelivery(struct receiver *receiver, const struct message *m
     enum outbox_append_result result =
         outbox_append_answer(receiver->options.outbox, message, arrived, plan, &id, &diag);
     if (result == OUTBOX_APPENDED) {
-        deliver(receiver, id, arrived, command, message);
+        deliver(receiver, id, 0, arrived, command, message);
         return;
     }
     command_free(command);
@@ -293,7 +279,7 @@ static void store_refused(struct receiver *receiver, const struct rule *rule, co
         return;
     }
     failure_set(&full, "outbox_full",
-                "the bridge's queue is full; try again later, or raise outbox.max_commands or outbox.max_bytes");
+                "the bridge's queue is full; send it again later, or raise outbox.max_commands or outbox.max_bytes");
     store(receiver, rule, message, arrived, &full);
 }
 
@@ -305,14 +291,24 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
     bool by_content = receiver->options.redelivery_by_content && atomic_load(&receiver->before_fence);
     struct command *command = map(receiver, rule, message, arrived, refuse_with);
     AUTO_FREE char *plan = command_encode(command);
+    struct waiting_command counted = waiting_weigh(message, command, plan);
+    struct failure over_share = {0};
+    if (refuse_with == NULL && waiting_enter(receiver->options.waiting, &counted, &over_share) != ERR_OK) {
+        command_free(command);
+        store(receiver, rule, message, arrived, &over_share);
+        return;
+    }
     const char *refusal = refuse_with != NULL ? refuse_with->code->code : NULL;
     enum outbox_append_result result =
         outbox_append(receiver->options.outbox, message, arrived, by_content, refusal, plan, &id, &diag);
+    if (refuse_with == NULL && result != OUTBOX_APPENDED) {
+        waiting_leave(receiver->options.waiting, &counted);
+    }
     switch (result) {
     case OUTBOX_APPENDED:
         FAULT_POINT("after_append_commit");
         say_if_without_dup(receiver, message);
-        deliver(receiver, id, arrived, command, message);
+        deliver(receiver, id, refuse_with == NULL ? counted.bytes : 0, arrived, command, message);
         return;
     case OUTBOX_RESENT:
     case OUTBOX_REDELIVERED:
@@ -331,22 +327,36 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
 }
 
 // QoS 0: no disk, and so no promise beyond this process. Bounded all the same.
+static void refuse_in_memory(struct receiver *receiver, const struct rule *rule, const struct message *message,
+                             const struct moment *arrived, const struct failure *refuse_with)
+{
+    if (!waiting_enter_refusal(receiver->options.waiting)) {
+        metrics_add(METRIC_COMMANDS_DROPPED, 1);
+        LOG(LOG_WARN, "command_dropped", LOG_S("topic", message->topic), LOG_S("error", refuse_with->detail),
+            LOG_S("hint", "more QoS 0 commands are refused than replies can be sent, so nobody is told; use QoS 1"));
+        return;
+    }
+    deliver(receiver, 0, 0, arrived, map(receiver, rule, message, arrived, refuse_with), message);
+}
+
 static void keep_in_memory(struct receiver *receiver, const struct rule *rule, const struct message *message,
                            const struct moment *arrived, const struct failure *refuse_with)
 {
-    int64_t before = atomic_fetch_add(&receiver->memory_commands, 1);
-    if (before >= receiver->options.max_memory_commands + MEMORY_REFUSED_RESERVE) {
-        atomic_fetch_sub(&receiver->memory_commands, 1);
-        LOG(LOG_WARN, "command_dropped", LOG_S("topic", message->topic),
-            LOG_S("error", "too many QoS 0 commands wait; use QoS 1 for commands that must not be lost"));
+    if (refuse_with != NULL) {
+        refuse_in_memory(receiver, rule, message, arrived, refuse_with);
         return;
     }
     struct failure full = {0};
-    if (before >= receiver->options.max_memory_commands && refuse_with == NULL) {
-        failure_set(&full, "outbox_full", "too many QoS 0 commands wait; try again later, or use QoS 1");
-        refuse_with = &full;
+    struct command *command = map(receiver, rule, message, arrived, NULL);
+    AUTO_FREE char *plan = command_encode(command);
+    struct waiting_command counted = waiting_weigh(message, command, plan);
+    counted.in_memory = true;
+    if (waiting_enter(receiver->options.waiting, &counted, &full) == ERR_OK) {
+        deliver(receiver, 0, counted.bytes, arrived, command, message);
+        return;
     }
-    deliver(receiver, 0, arrived, map(receiver, rule, message, arrived, refuse_with), message);
+    command_free(command);
+    refuse_in_memory(receiver, rule, message, arrived, &full);
 }
 
 static void take_command(struct receiver *receiver, const struct rule *rule, const struct message *message,

@@ -8,6 +8,7 @@
 
 #include "app/freshness.h"
 #include "app/mail.h"
+#include "app/waiting.h"
 #include "core/mapping.h"
 #include "core/topic.h"
 #include "io/outbox.h"
@@ -19,7 +20,7 @@ struct receiver_options {
     const struct mapping *mapping;
     struct mailbox *mailbox;
     int64_t max_payload;
-    int64_t max_memory_commands; // QoS 0 commands at a time
+    struct waiting *waiting;
     const char *fence_topic;
     const char *info_topic;
     bool redelivery_by_content; // else by DUP alone; and Session Present 0 may lie
@@ -45,5 +46,3 @@ struct freshness *receiver_freshness(struct receiver *receiver);
 void receiver_note_gap(struct receiver *receiver, int64_t gap_ms);
 // This process runs (freshness_beat). Any thread.
 void receiver_beat(struct receiver *receiver);
-// A QoS 0 command has ended. Core thread.
-void receiver_memory_released(struct receiver *receiver);

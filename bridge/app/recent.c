@@ -5,14 +5,14 @@
 
 #include "base/mem.h"
 
-#define SLOTS        4096
-#define MAX_COMMANDS 10000
-#define MAX_BYTES    ((size_t)8 * 1024 * 1024)
+#define SLOTS     16384
+#define MAX_BYTES ((size_t)8 * 1024 * 1024)
 
 struct recent {
     struct recent_command *slots[SLOTS];
     struct recent_command *ended; // oldest first
     struct recent_command **ended_end;
+    struct recent_command *replied; // the oldest that still has its reply
     size_t ended_count;
     size_t ended_bytes; // of their replies
     size_t max_commands;
@@ -22,7 +22,7 @@ struct recent {
 struct recent *recent_create(size_t max_commands, int64_t window_ms)
 {
     struct recent *recent = mem_alloc(sizeof *recent);
-    recent->max_commands = max_commands < MAX_COMMANDS ? max_commands : MAX_COMMANDS;
+    recent->max_commands = max_commands;
     recent->window_ms = window_ms;
     recent->ended_end = &recent->ended;
     return recent;
@@ -65,21 +65,6 @@ const struct recent_command *recent_find(const struct recent *recent, const unsi
     return clock_elapsed_ms(&command->arrived, now) <= recent->window_ms ? command : NULL;
 }
 
-struct recent_command *recent_add(struct recent *recent, const unsigned char key[CRYPTO_SHA256_LEN],
-                                  const unsigned char hash[CRYPTO_SHA256_LEN], const struct moment *arrived,
-                                  struct entry *entry)
-{
-    struct recent_command **slot = &recent->slots[slot_of(key)];
-    struct recent_command *command = mem_alloc(sizeof *command);
-    memcpy(command->key, key, CRYPTO_SHA256_LEN);
-    memcpy(command->hash, hash, CRYPTO_SHA256_LEN);
-    command->arrived = *arrived;
-    command->entry = entry;
-    command->next_in_slot = *slot; // in front of one with the same key whose window has passed
-    *slot = command;
-    return command;
-}
-
 static void forget_oldest(struct recent *recent)
 {
     struct recent_command *oldest = recent->ended;
@@ -91,8 +76,46 @@ static void forget_oldest(struct recent *recent)
     recent->ended = oldest->next_ended;
     recent->ended_end = recent->ended == NULL ? &recent->ended : recent->ended_end;
     recent->ended_count--;
-    recent->ended_bytes -= strlen(oldest->reply);
+    if (recent->replied == oldest) {
+        recent->replied = oldest->next_ended;
+    }
+    if (oldest->reply != NULL) {
+        recent->ended_bytes -= strlen(oldest->reply);
+    }
     free_command(oldest);
+}
+
+// The command stays known: it must not run twice because others had long replies.
+static void forget_reply(struct recent *recent)
+{
+    struct recent_command *oldest = recent->replied;
+    recent->replied = oldest->next_ended;
+    recent->ended_bytes -= strlen(oldest->reply);
+    free(oldest->reply);
+    oldest->reply = NULL;
+}
+
+static bool is_over(const struct recent *recent, const struct recent_command *command, const struct moment *now)
+{
+    return clock_elapsed_ms(&command->arrived, now) > recent->window_ms;
+}
+
+struct recent_command *recent_add(struct recent *recent, const unsigned char key[CRYPTO_SHA256_LEN],
+                                  const unsigned char hash[CRYPTO_SHA256_LEN], const struct moment *arrived,
+                                  struct entry *entry)
+{
+    while (recent->ended != NULL && is_over(recent, recent->ended, arrived)) {
+        forget_oldest(recent);
+    }
+    struct recent_command **slot = &recent->slots[slot_of(key)];
+    struct recent_command *command = mem_alloc(sizeof *command);
+    memcpy(command->key, key, CRYPTO_SHA256_LEN);
+    memcpy(command->hash, hash, CRYPTO_SHA256_LEN);
+    command->arrived = *arrived;
+    command->entry = entry;
+    command->next_in_slot = *slot; // in front of one with the same key whose window has passed
+    *slot = command;
+    return command;
 }
 
 void recent_ended(struct recent *recent, struct recent_command *command, const char *reply)
@@ -101,9 +124,13 @@ void recent_ended(struct recent *recent, struct recent_command *command, const c
     command->reply = mem_strdup(reply);
     *recent->ended_end = command;
     recent->ended_end = &command->next_ended;
+    recent->replied = recent->replied == NULL ? command : recent->replied;
     recent->ended_count++;
     recent->ended_bytes += strlen(reply);
-    while (recent->ended_count > recent->max_commands || recent->ended_bytes > MAX_BYTES) {
+    while (recent->ended_count > recent->max_commands) {
         forget_oldest(recent);
+    }
+    while (recent->ended_bytes > MAX_BYTES) {
+        forget_reply(recent);
     }
 }

@@ -1,8 +1,8 @@
 // QoS 0 commands by id, so that their duplicates are known as well (design, section 6). Memory only: like the commands
 // themselves they end with the process. Core thread.
 //
-// Bounded: of the commands that have ended the newest are kept, in number and in bytes of their replies; those under
-// way are bounded by the receiver.
+// Bounded: of the commands that have ended the newest `max_commands` are kept for the window, and of these the newest
+// replies up to 8 MiB; those under way are bounded by waiting.h.
 #pragma once
 
 #include <stddef.h>
@@ -21,7 +21,7 @@ struct recent_command {
     unsigned char hash[CRYPTO_SHA256_LEN]; // of the payload
     struct moment arrived;
     struct entry *entry; // NULL once it has ended
-    char *reply;         // NULL until then
+    char *reply;         // NULL until then, and again when newer replies took its room
 };
 
 struct recent *recent_create(size_t max_commands, int64_t window_ms);

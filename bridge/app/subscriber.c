@@ -86,6 +86,29 @@ static void remember_unsettled(struct subscriber *subscriber)
                                subscription_set_decode(text, &subscriber->left) == ERR_OK;
 }
 
+static char *shared(const struct subscriber *subscriber, const char *filter)
+{
+    const char *group = subscriber->options.share;
+    return group[0] == '\0' ? mem_strdup(filter) : mem_printf("$share/%s/%s", group, filter);
+}
+
+// Filters of an earlier configuration are forgotten before they are unsubscribed: else a kill in between would leave
+// one that seems to be granted.
+static void init_granted(struct subscriber *subscriber)
+{
+    const struct subscriber_options *options = &subscriber->options;
+    struct granted_options granted = {.outbox = options->outbox,
+                                      .mapping = options->mapping,
+                                      .client_id = options->client_id,
+                                      .is_needed = options->brings_retained_again};
+    struct subscription_set full = {.items = mem_alloc((subscriber->merged.count + 1) * sizeof *full.items)};
+    for (; full.count < subscriber->merged.count; full.count++) {
+        full.items[full.count].filter = shared(subscriber, subscriber->merged.items[full.count].filter);
+    }
+    granted_init(&subscriber->granted, &granted, &full);
+    subscription_set_free(&full);
+}
+
 void subscriber_init(struct subscriber *subscriber, const struct subscriber_options *options)
 {
     *subscriber = (struct subscriber){.options = *options, .wanted = &subscriber->plain};
@@ -96,6 +119,7 @@ void subscriber_init(struct subscriber *subscriber, const struct subscriber_opti
     remember(subscriber);
     remember_unsettled(subscriber);
     remember_contact(subscriber);
+    init_granted(subscriber);
     struct fence_options fence = {
         .commands = options->commands,
         .replies = options->replies,
@@ -118,12 +142,7 @@ void subscriber_clear(struct subscriber *subscriber)
     subscription_set_free(&subscriber->before);
     subscription_set_free(&subscriber->made);
     subscription_set_free(&subscriber->left);
-}
-
-static char *shared(const struct subscriber *subscriber, const char *filter)
-{
-    const char *group = subscriber->options.share;
-    return group[0] == '\0' ? mem_strdup(filter) : mem_printf("$share/%s/%s", group, filter);
+    granted_clear(&subscriber->granted);
 }
 
 static void replace_set(struct subscription_set *set, const struct subscription_set *a,
@@ -185,7 +204,9 @@ static void subscribe_all(struct subscriber *subscriber, bool with_ids)
     for (size_t i = 0; i < subscriber->wanted->count; i++) {
         const struct subscription *item = &subscriber->wanted->items[i];
         AUTO_FREE char *full = shared(subscriber, item->filter);
-        subscribe_one(subscriber, full, with_ids ? item->id : 0, i + 1);
+        if (!granted_holds(&subscriber->granted, full)) {
+            subscribe_one(subscriber, full, with_ids ? item->id : 0, i + 1);
+        }
     }
     subscribe_one(subscriber, subscriber->options.fence_topic, 0, FENCE_SUBSCRIBE_COOKIE);
 }
@@ -220,6 +241,7 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     bool is_new = !event->session_present && !subscriber->options.sessions_may_be_denied;
     subscriber->in_force = false;
     fence_connected(&subscriber->fence);
+    granted_connected(&subscriber->granted, event->url, event->session_present);
     if (is_new) {
         subscription_set_free(&subscriber->made);
     }
@@ -259,6 +281,12 @@ static void note_answer(struct subscriber *subscriber, const struct mqtt_event *
         LOG_S("hint", "the broker's access rules must let this client read the filter"));
 }
 
+static void note_granted(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter)
+{
+    AUTO_FREE char *full = shared(subscriber, filter);
+    granted_set(&subscriber->granted, full, event->kind == MQTT_SUBSCRIBED);
+}
+
 void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event, int64_t now_ms)
 {
     size_t index = (size_t)event->cookie - 1;
@@ -269,6 +297,10 @@ void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event 
         fence_subscribed(&subscriber->fence, event, now_ms);
     } else if (index < subscriber->wanted->count) {
         note_answer(subscriber, event, subscriber->wanted->items[index].filter);
+        note_granted(subscriber, event, subscriber->wanted->items[index].filter);
+    }
+    if (subscriber->answers_due == 0) {
+        granted_note(&subscriber->granted);
     }
 }
 

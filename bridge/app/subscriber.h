@@ -16,6 +16,7 @@
 
 #include "app/connection.h"
 #include "app/fence.h"
+#include "app/granted.h"
 #include "app/receiver.h"
 #include "core/mapping.h"
 #include "core/topic.h"
@@ -32,6 +33,8 @@ struct subscriber_options {
     const char *base_topic;
     const char *username;        // or NULL
     bool sessions_may_be_denied; // Session Present 0 may lie
+    const char *client_id;
+    bool brings_retained_again; // MQTT 3.1.1: each SUBSCRIBE does
 };
 
 struct subscriber {
@@ -42,6 +45,7 @@ struct subscriber {
     struct subscription_set before; // in force when the broker queued for us
     struct subscription_set made;   // all that the session may hold
     struct subscription_set left;   // `made` as the process before left it
+    struct granted granted;         // what is not subscribed again
     bool is_unsettled;              // `left` is to be brought into force first
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;

@@ -60,6 +60,20 @@ enum err json_parse(const char *data, size_t len, const struct json_limits *limi
     return err != ERR_OK ? err : parse_checked(data, len, depth_of(limits), JSON_TOKENER_STRICT, out, diag);
 }
 
+enum err json_parse_any_number(const char *data, size_t len, const struct json_limits *limits, struct json_object **out,
+                               struct diag *diag)
+{
+    AUTO_BUF struct buf quoted = {0};
+    struct json_rules rules = {.max_depth = depth_of(limits), .quoted = &quoted};
+    enum err err = json_check_rules(data, len, &rules, diag);
+    if (err != ERR_OK) {
+        return err;
+    }
+    bool is_changed = quoted.len > 0;
+    return parse_checked(is_changed ? quoted.data : data, is_changed ? quoted.len : len, rules.max_depth,
+                         JSON_TOKENER_STRICT, out, diag);
+}
+
 enum err json_parse_lenient(const char *data, size_t len, struct json_object **out)
 {
     struct diag ignored;

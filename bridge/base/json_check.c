@@ -12,6 +12,7 @@ struct checker {
     const char *start;
     const char *at;
     const char *end;
+    const char *quoted; // up to here the text is in rules->quoted
     size_t depth;
     const struct json_rules *rules;
     struct diag *diag;
@@ -81,19 +82,26 @@ static bool real_fits(const char *text, size_t len)
     return isfinite(strtod(copy, NULL));
 }
 
+static void quote(struct checker *checker, const char *text)
+{
+    struct buf *out = checker->rules->quoted;
+    buf_append(out, checker->quoted, (size_t)(text - checker->quoted));
+    buf_printf(out, "\"%.*s\"", (int)(checker->at - text), text);
+    checker->quoted = checker->at;
+}
+
 static enum err check_number_range(struct checker *checker, const char *text, bool integer)
 {
     size_t len = (size_t)(checker->at - text);
-    if (checker->rules->any_number) {
+    if (checker->rules->any_number || (integer ? integer_fits(text, len) : real_fits(text, len))) {
         return ERR_OK;
     }
-    if (integer && !integer_fits(text, len)) {
-        return refuse_at(checker, ERR_LIMIT, text, "the number does not fit into 64 bits");
+    if (checker->rules->quoted != NULL) {
+        quote(checker, text);
+        return ERR_OK;
     }
-    if (!integer && !real_fits(text, len)) {
-        return refuse_at(checker, ERR_LIMIT, text, "the number is too large");
-    }
-    return ERR_OK;
+    return refuse_at(checker, ERR_LIMIT, text,
+                     integer ? "the number does not fit into 64 bits" : "the number is too large");
 }
 
 static enum err check_number(struct checker *checker)
@@ -315,7 +323,8 @@ static enum err check_value(struct checker *checker)
 
 enum err json_check_rules(const char *data, size_t len, const struct json_rules *rules, struct diag *diag)
 {
-    struct checker checker = {.start = data, .at = data, .end = data + len, .rules = rules, .diag = diag};
+    struct checker checker = {
+        .start = data, .at = data, .end = data + len, .quoted = data, .rules = rules, .diag = diag};
     enum err err = check_value(&checker);
     if (err != ERR_OK) {
         return err;
@@ -323,6 +332,9 @@ enum err json_check_rules(const char *data, size_t len, const struct json_rules 
     skip_space(&checker);
     if (checker.at != checker.end) {
         return refuse(&checker, "something follows after the value");
+    }
+    if (checker.quoted != data) {
+        buf_append(rules->quoted, checker.quoted, (size_t)(checker.end - checker.quoted));
     }
     return ERR_OK;
 }

@@ -17,6 +17,7 @@ enum key_type {
     KEY_DURATION,  // int64_t, milliseconds, within min..max
     KEY_SIZE,      // int64_t, bytes, within min..max
     KEY_RATE,      // double, per second; 0 if not given
+    KEY_FRACTION,  // double, above 0 and at most 1
     KEY_CHOICE,    // int, index into choices
     KEY_TEXT_LIST, // struct text_list; a single text is a list of one
     KEY_SECRET,    // struct secret_source

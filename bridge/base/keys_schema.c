@@ -113,6 +113,8 @@ static struct json_object *type_schema(const struct key *key, const struct schem
         return size_schema(key);
     case KEY_RATE:
         return keys_schema_parse(RATE);
+    case KEY_FRACTION:
+        return keys_schema_parse("{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":1}");
     case KEY_CHOICE:
         return choice_schema(key);
     case KEY_TEXT_LIST:

@@ -27,6 +27,7 @@ static const char *wanted(enum key_type type)
         [KEY_DURATION] = "a duration with its unit, such as 250ms, 12s, 5m or 1h",
         [KEY_SIZE] = "a size such as 512 (bytes), 64KiB, 16MiB or 1GiB",
         [KEY_RATE] = "a rate above 0 such as 500/s or 20/m",
+        [KEY_FRACTION] = "a number above 0 and at most 1, such as 0.5",
         [KEY_CHOICE] = "one of the known words",
         [KEY_TEXT_LIST] = "text, or a list of texts such as [\"a\", \"b\"]",
         [KEY_SECRET] = "{file: /path/to/file}, {env: NAME} or {credential: NAME}",
@@ -235,6 +236,21 @@ static bool read_rate(const struct reading *reading)
     return true;
 }
 
+static bool read_fraction(const struct reading *reading)
+{
+    const struct yaml_node *node = reading->node;
+    if (node->kind != YAML_SCALAR || is_null(node)) {
+        return values_wrong(reading);
+    }
+    enum yaml_type type = yaml_type(node);
+    double value = strtod(node->text, NULL);
+    if ((type != YAML_INT && type != YAML_FLOAT) || !(value > 0 && value <= 1)) {
+        return malformed(reading, "");
+    }
+    *(double *)reading->field = value;
+    return true;
+}
+
 static bool read_choice(const struct reading *reading)
 {
     if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
@@ -377,6 +393,7 @@ bool values_read(const struct reading *reading)
         [KEY_TEXT] = read_text,         [KEY_BOOL] = read_bool,           [KEY_INT] = read_int,
         [KEY_DURATION] = read_duration, [KEY_SIZE] = read_size,           [KEY_RATE] = read_rate,
         [KEY_CHOICE] = read_choice,     [KEY_TEXT_LIST] = read_text_list, [KEY_SECRET] = read_secret,
+        [KEY_FRACTION] = read_fraction,
     };
     if (reading->key->type == KEY_NODE) {
         *(const struct yaml_node **)reading->field = reading->node;

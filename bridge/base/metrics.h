@@ -9,6 +9,9 @@
     X(COMMANDS_RETAINED, "retained_ignored", "retained messages ignored")                                              \
     X(COMMANDS_REDELIVERED, "redelivered", "redeliveries by the broker that were not run again")                       \
     X(COMMANDS_DUPLICATE, "duplicates", "commands answered with the reply of the first with the same id")              \
+    X(COMMANDS_REFUSED_FULL, "refused_full", "commands refused as the queue, or their rule's share of it, was full")   \
+    X(COMMANDS_DROPPED, "dropped", "QoS 0 commands dropped without a reply, as too many refusals waited for theirs")   \
+    X(COMMANDS_LEFT, "left_to_broker", "commands left with the broker, as they could not be stored")                   \
     X(MESSAGES_INVALID, "messages_invalid", "messages with text that is not valid UTF-8 without NUL")                  \
     X(COPIES_IGNORED, "copies_ignored", "copies of one message for overlapping subscriptions")                         \
     X(REPLIES_OK, "replies_ok", "final replies ok")                                                                    \

@@ -3,12 +3,15 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "core/api_internal.h"
 #include "core/text.h"
 
 static const char *const class_names[] = {
     [API_SUCCESS] = "success",
     [API_DEVICE_FAILED] = "device_failed",
+    [API_RESULT_UNREAD] = "result_unread",
+    [API_NOT_TAKEN] = "not_taken",
     [API_AUTH] = "auth",
     [API_CLOCK] = "clock",
     [API_THROTTLED] = "throttled",
@@ -44,6 +47,8 @@ const char *api_class_code(enum api_class class)
     static const char *const codes[] = {
         [API_SUCCESS] = NULL,
         [API_DEVICE_FAILED] = "device_error",
+        [API_RESULT_UNREAD] = "result_unreadable",
+        [API_NOT_TAKEN] = "request_not_taken",
         [API_AUTH] = "credentials_refused",
         [API_CLOCK] = "clock_wrong",
         [API_THROTTLED] = "throttled",
@@ -73,12 +78,14 @@ enum status api_status(const struct api_answer *answer)
     switch (answer->class) {
     case API_SUCCESS:
         return answer->has_result ? STATUS_OK : STATUS_ACCEPTED;
+    case API_RESULT_UNREAD:
     case API_MAY_HAVE_RUN:
     case API_NONCE_USED:
     case API_DEVICE_TIMEOUT:
     case API_PUSH_FAILED:
         return STATUS_UNKNOWN;
     case API_DEVICE_FAILED:
+    case API_NOT_TAKEN:
     case API_AUTH:
     case API_CLOCK:
     case API_THROTTLED:
@@ -132,11 +139,26 @@ static void append_without_echo(struct buf *out, const char *words)
     buf_text(out, rest);
 }
 
-static void append_words(struct buf *out, const struct api_facts *facts, long http_status, const char *code)
+// A query may hold what nobody may read.
+static void append_redirect(struct buf *out, const struct api_input *input)
 {
-    buf_printf(out, "the platform answered HTTP %ld", http_status);
+    const char *location = input->location;
+    bool is_redirect = input->http_status >= 300 && input->http_status <= 399;
+    if (is_redirect && location != NULL && location[0] != '\0' && str_utf8_valid(location, strlen(location))) {
+        AUTO_FREE char *shown = mem_dup(location, strcspn(location, "?#"));
+        buf_text(out, " to ");
+        append_without_echo(out, shown);
+    }
+}
+
+static void append_words(struct buf *out, const struct api_facts *facts, const struct api_input *input,
+                         const char *code, const char *who)
+{
+    buf_printf(out, "%s answered HTTP %ld", who, input->http_status);
+    append_redirect(out, input);
     if (!facts->readable) {
-        buf_printf(out, ", and its body cannot be read: %s", facts->trouble.text);
+        buf_text(out, ", and its body cannot be read: ");
+        append_without_echo(out, facts->trouble.text);
         return;
     }
     if (facts->success == API_SUCCESS_TRUE) {
@@ -172,7 +194,8 @@ static void fill_platform_failure(const struct api_input *input, const struct ap
         api_signature_verdict(facts, input->string_to_sign, &detail);
         buf_text(&detail, "; ");
     }
-    append_words(&detail, facts, input->http_status, code);
+    bool is_stranger = strcmp(row->code, "not_the_platform") == 0;
+    append_words(&detail, facts, input, code, is_stranger ? "another server" : "the platform");
     out->class = row->class;
     set_failure(&out->failure, row->code, detail.data);
     memcpy(out->failure.platform_code, code, sizeof code);
@@ -180,16 +203,35 @@ static void fill_platform_failure(const struct api_input *input, const struct ap
 
 // ---- the device's word
 
-// A device's whole reply, not only the output of the service (PLATFORM.md, The two actions).
-static bool is_whole_reply(const struct json_object *result, int64_t *code)
+static const char *device_message(const struct json_object *result)
 {
-    struct json_object *found = NULL;
-    struct json_object *other = NULL;
-    if (!json_member(result, "code", &found) || json_kind(found) != JSON_INT) {
-        return false;
+    const char *message = json_member_text(result, "message");
+    return message != NULL ? message : json_member_text(result, "Message");
+}
+
+static void fill_device_error(const struct api_facts *facts, struct api_answer *out)
+{
+    AUTO_BUF struct buf detail = {0};
+    const char *message = device_message(out->result);
+    buf_printf(&detail, "the device answered with code %s", facts->result_code);
+    if (message != NULL) {
+        buf_text(&detail, ": ");
+        append_without_echo(&detail, message);
+    } else if (facts->result_trouble.text[0] != '\0') {
+        buf_printf(&detail, ", and the rest of its answer cannot be read (%s)", facts->result_trouble.text);
     }
-    *code = json_int(found);
-    return json_member(result, "data", &other) || json_member(result, "message", &other);
+    out->class = API_DEVICE_FAILED;
+    set_failure(&out->failure, "device_error", detail.data);
+}
+
+static void fill_uncertain(const struct api_facts *facts, struct api_answer *out)
+{
+    const char *trouble = facts->result_trouble.text;
+    AUTO_FREE char *detail =
+        mem_printf("the platform took the call, and whether the device's answer is an error cannot be read: %s",
+                   trouble[0] != '\0' ? trouble : "it has several codes");
+    out->class = API_RESULT_UNREAD;
+    set_failure(&out->failure, "result_unreadable", detail);
 }
 
 static void fill_success(struct api_facts *facts, struct api_answer *out)
@@ -199,15 +241,11 @@ static void fill_success(struct api_facts *facts, struct api_answer *out)
     out->result = facts->result;
     out->has_result = facts->has_result;
     facts->result = NULL;
-    int64_t code = 0;
-    if (!is_whole_reply(out->result, &code) || code == 200) {
-        return;
+    if (out->has_result && facts->result_word == API_RESULT_ERROR) {
+        fill_device_error(facts, out);
+    } else if (out->has_result && facts->result_word == API_RESULT_UNCERTAIN) {
+        fill_uncertain(facts, out);
     }
-    out->class = API_DEVICE_FAILED;
-    const char *message = json_member_text(out->result, "message");
-    AUTO_FREE char *detail = mem_printf("the device answered with code %lld%s%s", (long long)code,
-                                        message != NULL ? ": " : "", message != NULL ? message : "");
-    set_failure(&out->failure, "device_error", detail);
 }
 
 void api_classify(const struct api_input *input, const struct api_row *extra_rows, size_t extra_count,
@@ -215,7 +253,7 @@ void api_classify(const struct api_input *input, const struct api_row *extra_row
 {
     *out = (struct api_answer){0};
     struct api_facts facts;
-    api_facts_read(input->body, input->body_len, &facts);
+    api_facts_read(input, &facts);
     const struct api_row *row = judge(&facts, input->http_status, extra_rows, extra_count);
     if (row == NULL) {
         fill_success(&facts, out);

@@ -12,6 +12,8 @@
 enum api_class {
     API_SUCCESS,        // Success true
     API_DEVICE_FAILED,  // Success true, and Data.Result is a device's whole reply with another code than 200
+    API_RESULT_UNREAD,  // Success true, and whether Data.Result tells an error cannot be read with certainty
+    API_NOT_TAKEN,      // the server did not get the whole request: surely not run
     API_AUTH,           // no retry
     API_CLOCK,          // timestamp refused: surely not run
     API_THROTTLED,      // surely not run
@@ -26,7 +28,8 @@ enum api_class {
     API_PERMANENT,      // any other code
 };
 const char *api_class_name(enum api_class class);
-// The class of an error by its name, for rows of the configuration; false if there is none of that name.
+// The class of an error by its name, for rows of the configuration (API_AUTH and those after it); false if there is
+// none of that name.
 bool api_class_find(const char *name, enum api_class *class);
 // The error code that a reply carries for a class of error where a row says no other.
 const char *api_class_code(enum api_class class);
@@ -46,14 +49,16 @@ struct api_input {
     const char *body; // may be NULL
     size_t body_len;
     const char *string_to_sign; // of this attempt, to compare with an echoed one; or NULL
+    const char *content_type;   // the header's value; NULL or "": unknown
+    const char *location;       // where a redirect points; likewise
 };
 
 struct api_answer {
     enum api_class class;
-    char *message_id; // or NULL; text whatever the platform wrote, cut at 256 bytes
-    char *request_id; // or NULL; likewise
-    struct json_object *
-        result; // Data.Result parsed (API_SUCCESS with it, API_DEVICE_FAILED), or NULL; text that is no JSON stays text
+    char *message_id;           // or NULL; text whatever the platform wrote, cut at 256 bytes
+    char *request_id;           // or NULL; likewise
+    struct json_object *result; // Data.Result parsed (API_SUCCESS with it, API_DEVICE_FAILED, API_RESULT_UNREAD), or
+                                // NULL; what json_check refuses stays text
     bool has_result;
     struct failure failure; // set for all classes but API_SUCCESS; the detail names the platform's own words, cut. An
                             // echoed string to sign is never among them

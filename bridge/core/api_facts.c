@@ -94,20 +94,32 @@ static char *read_message(const struct json_object *root)
     return message != NULL ? message : member_scalar(root, "ErrorMessage");
 }
 
-static bool is_blank(const char *text)
+// What is left behind a byte order mark and white space.
+static struct str skip_blank(struct str text)
 {
-    return text[strspn(text, " \t\r\n")] == '\0';
+    static const char mark[] = "\xEF\xBB\xBF";
+    size_t at = text.len >= strlen(mark) && memcmp(text.data, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
+    while (at < text.len && text.data[at] != '\0' && strchr(" \t\r\n", text.data[at]) != NULL) {
+        at++;
+    }
+    return (struct str){text.data + at, text.len - at};
 }
 
 static void read_result(struct json_object *value, struct api_facts *out)
 {
-    const char *text = json_text(value);
-    if (value == NULL || (text != NULL && is_blank(text))) {
+    if (value == NULL) {
+        return;
+    }
+    const char *told = json_text(value);
+    AUTO_FREE char *printed = told == NULL ? json_print(value) : NULL;
+    const char *whole = told != NULL ? told : printed;
+    struct str text = skip_blank((struct str){whole, strlen(whole)});
+    if (text.len == 0) {
         return;
     }
     out->has_result = true;
-    struct diag ignored;
-    if (text == NULL || json_parse(text, strlen(text), &limits, &out->result, &ignored) != ERR_OK) {
+    out->result_word = api_result_read(text.data, out->result_code);
+    if (json_parse(text.data, text.len, &limits, &out->result, &out->result_trouble) != ERR_OK) {
         out->result = json_ref(value);
     }
 }
@@ -135,31 +147,19 @@ static void read_members(const struct json_object *root, struct api_facts *out)
     read_data(root, out);
 }
 
-static enum err parse(const char *body, size_t len, struct json_object **root, struct diag *diag)
+// A number beyond 64 bits makes no answer unreadable.
+static enum err parse(struct str body, struct json_object **root, struct diag *diag)
 {
-    if (body[0] == '<') {
-        return api_xml_parse(body, len, root, diag);
+    if (body.data[0] == '<') {
+        return api_xml_parse(body.data, body.len, root, diag);
     }
-    return json_parse(body, len, &limits, root, diag);
+    return json_parse_any_number(body.data, body.len, &limits, root, diag);
 }
 
-void api_facts_read(const char *body, size_t len, struct api_facts *out)
+static void read_body(struct str body, struct api_facts *out)
 {
-    *out = (struct api_facts){0};
-    if (body != NULL && len >= 3 && memcmp(body, "\xEF\xBB\xBF", 3) == 0) {
-        body += 3;
-        len -= 3;
-    }
-    while (body != NULL && len > 0 && strchr(" \t\r\n", *body) != NULL && *body != '\0') {
-        body++;
-        len--;
-    }
-    if (body == NULL || len == 0) {
-        diag_set(&out->trouble, ERR_SYNTAX, "it is empty");
-        return;
-    }
-    struct json_object *root = NULL;
-    if (parse(body, len, &root, &out->trouble) != ERR_OK) {
+    AUTO_JSON struct json_object *root = NULL;
+    if (parse(body, &root, &out->trouble) != ERR_OK) {
         return;
     }
     if (json_kind(root) == JSON_MAP) {
@@ -167,7 +167,68 @@ void api_facts_read(const char *body, size_t len, struct api_facts *out)
     } else {
         diag_set(&out->trouble, ERR_SYNTAX, "it is no object");
     }
-    json_free(root);
+}
+
+// ---- pages of others
+
+static bool begins_page(struct str body)
+{
+    static const char *const begins[] = {"<!doctype html", "<html", "<head", "<body", "<script"};
+    for (size_t i = 0; i < COUNT_OF(begins); i++) {
+        size_t len = strlen(begins[i]);
+        if (body.len >= len && strncasecmp(body.data, begins[i], len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_sent_as_page(const char *content_type_or_null)
+{
+    return content_type_or_null != NULL && strncasecmp(content_type_or_null, "text/html", strlen("text/html")) == 0;
+}
+
+// What stands between the first <title> and what follows it, cut; "" if there is none, or none in UTF-8.
+static struct str page_title(const char *text)
+{
+    enum { LONGEST = 80 };
+    static const char tag[] = "<title>";
+    const char *found = strcasestr(text, tag);
+    const char *start = found == NULL ? "" : found + strlen(tag) + strspn(found + strlen(tag), " \t\r\n");
+    size_t len = strcspn(start, "<\r\n");
+    size_t shown = text_whole_len(start, len < LONGEST ? len : LONGEST);
+    return (struct str){start, str_utf8_valid(start, shown) ? shown : 0};
+}
+
+static void read_page(struct str body, struct api_facts *out)
+{
+    enum { LOOKED_AT = 4096 };
+    AUTO_FREE char *text = mem_dup(body.data, body.len < LOOKED_AT ? body.len : LOOKED_AT);
+    struct str title = page_title(text);
+    api_facts_clear(out);
+    out->html = true;
+    const char *quote = title.len > 0 ? "\"" : "";
+    diag_set(&out->trouble, ERR_SYNTAX, "it is a web page%s%s%.*s%s", title.len > 0 ? " with the title " : "", quote,
+             STR_ARG(title), quote);
+}
+
+void api_facts_read(const struct api_input *input, struct api_facts *out)
+{
+    *out = (struct api_facts){0};
+    struct str body = skip_blank((struct str){input->body, input->body == NULL ? 0 : input->body_len});
+    if (body.len == 0) {
+        diag_set(&out->trouble, ERR_SYNTAX, "it is empty");
+        return;
+    }
+    if (begins_page(body)) {
+        read_page(body, out);
+        return;
+    }
+    read_body(body, out);
+    bool says_nothing = out->success == API_SUCCESS_UNTOLD && out->code == NULL;
+    if (says_nothing && is_sent_as_page(input->content_type)) {
+        read_page(body, out);
+    }
 }
 
 void api_facts_clear(struct api_facts *facts)

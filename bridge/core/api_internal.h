@@ -15,6 +15,18 @@
 
 enum api_success { API_SUCCESS_UNTOLD, API_SUCCESS_FALSE, API_SUCCESS_TRUE };
 
+#define API_RESULT_CODE_LEN 40 // a longer code is cut
+
+enum api_result_word {
+    API_RESULT_GOOD,     // no device's error: an output, or a whole reply with code 200
+    API_RESULT_ERROR,    // a whole reply with another code
+    API_RESULT_UNCERTAIN // what it says, or whether it says it all, cannot be told
+};
+// What a Data.Result (NUL-terminated) says of itself. It need not be JSON that json_check accepts: numbers of any size,
+// NaN, halves of surrogate pairs and control characters do not matter where they do not touch what is asked. `code` is
+// set for API_RESULT_ERROR.
+enum api_result_word api_result_read(const char *text, char code[API_RESULT_CODE_LEN]);
+
 // What a body says, before it is judged. All texts are NULL if absent or empty.
 struct api_facts {
     bool readable;       // a JSON object or an XML document
@@ -25,11 +37,15 @@ struct api_facts {
     char *string_to_sign; // the server's, if it stands in a member of its own
     char *message_id;
     char *request_id;
+    bool html;                  // it is a web page, or was sent as one and says nothing that the platform says
     struct json_object *result; // Data.Result, parsed if it is JSON in a text
     bool has_result;
+    enum api_result_word result_word;
+    char result_code[API_RESULT_CODE_LEN];
+    struct diag result_trouble; // why a text was not parsed; "" if it was
 };
 // Reads a body; never fails (`readable` tells). The caller clears `out`.
-void api_facts_read(const char *body, size_t len, struct api_facts *out);
+void api_facts_read(const struct api_input *input, struct api_facts *out);
 void api_facts_clear(struct api_facts *facts);
 
 // A small XML reader for answers: elements become maps, elements without elements become text; attributes, comments,

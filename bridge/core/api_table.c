@@ -71,7 +71,10 @@ static const struct {
     {503, {"HTTP 503", API_BUSY, "platform_busy"}},
 };
 
-static const struct api_row refused_row = {"HTTP 3xx, 4xx", API_REQUEST, "request_refused"};
+static const struct api_row not_taken_row = {"HTTP 408", API_NOT_TAKEN, "request_not_taken"};
+static const struct api_row stranger_row = {"HTTP 3xx, page", API_REQUEST, "not_the_platform"};
+static const struct api_row stranger_2xx_row = {"page", API_MAY_HAVE_RUN, "not_the_platform"};
+static const struct api_row refused_row = {"HTTP 4xx", API_REQUEST, "request_refused"};
 static const struct api_row error_row = {"HTTP 5xx", API_MAY_HAVE_RUN, "platform_error"};
 static const struct api_row unreadable_row = {"unreadable", API_MAY_HAVE_RUN, "answer_unreadable"};
 const struct api_row api_row_any_code = {"any code", API_PERMANENT, "platform_refused"};
@@ -137,8 +140,16 @@ const struct api_row *api_row_without_code(const struct api_facts *facts, long h
     if (row != NULL) {
         return row;
     }
+    // RFC 9110 section 15.5.9. A server may send it on a kept connection on which nothing came for a while, just when
+    // a request leaves.
+    if (http_status == 408) {
+        return &not_taken_row;
+    }
     if (http_status >= 300 && http_status <= 499) {
-        return &refused_row;
+        return http_status <= 399 || facts->html ? &stranger_row : &refused_row;
+    }
+    if (facts->html) {
+        return &stranger_2xx_row;
     }
     // Success false without a code tells that something failed, and not whether it ran before.
     return facts->success == API_SUCCESS_FALSE ? &error_row : &unreadable_row;

@@ -50,7 +50,7 @@ static const struct error_code codes[] = {
     {"no_devices", "The list of devices is empty", SOURCE_BRIDGE, false, NULL},
     {"request_too_large", "The request would be too large for the platform", SOURCE_BRIDGE, false, NULL},
     {"outbox_full", "The bridge's queue is full", SOURCE_BRIDGE, true,
-     "try again later; see outbox.max_commands and outbox.max_bytes"},
+     "send it again later; see outbox.max_commands, outbox.max_bytes and outbox.max_share"},
     {"dropped_by_operator", "An operator dropped the command", SOURCE_BRIDGE, false, NULL},
     {"bridge_stopping", "The bridge is being stopped", SOURCE_BRIDGE, true,
      "send it again when the bridge is back; a QoS 1 command would have waited"},
@@ -84,6 +84,10 @@ static const struct error_code codes[] = {
      "it may or may not have run: look at the device before you send it again"},
     {"answer_unreadable", "The platform's answer could not be read", SOURCE_PLATFORM, false,
      "it may or may not have run: look at the device before you send it again"},
+    {"request_not_taken", "The platform did not get the whole request", SOURCE_PLATFORM, true, NULL},
+    {"not_the_platform", "This is no answer of the platform", SOURCE_NETWORK, false,
+     "check host and port of platform.endpoint, and whether a proxy or a captive portal answers in the platform's "
+     "place"},
     {"request_refused", "The platform refused the request", SOURCE_PLATFORM, false,
      "compare product, identifier and arguments with the product's model"},
     {"device_refused", "The platform refused the device", SOURCE_PLATFORM, false,
@@ -95,6 +99,8 @@ static const struct error_code codes[] = {
     {"device_offline", "The device is offline", SOURCE_DEVICE, true, NULL},
     {"device_timeout", "The device did not answer in time", SOURCE_DEVICE, false,
      "it may or may not have run: look at the device before you send it again"},
+    {"result_unreadable", "The device's answer could not be read", SOURCE_DEVICE, false,
+     "it ran or failed: see result, and look at the device before you send it again"},
     {"device_error", "The device answered with an error", SOURCE_DEVICE, false, NULL},
 };
 

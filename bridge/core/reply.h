@@ -46,6 +46,16 @@ char *reply_duplicate(const char *reply);
 // The reply without `result`, with `result_cut: true`, for a broker with a small Maximum Packet Size.
 char *reply_cut(const char *reply);
 
+// What the outbox stores of a call that waits to be tried again.
+struct retry_note {
+    int attempts;           // of the command, so far
+    bool may_have_run;      // one of them
+    struct failure failure; // of the last; its code is NULL if it did not leave
+};
+char *retry_note_encode(const struct retry_note *note);
+// ERR_SYNTAX for a damaged text.
+enum err retry_note_decode(const char *text, struct retry_note *out) MUST_CHECK;
+
 // What the outbox stores with REPLIED: the bytes, and the topics they go to.
 struct delivery {
     char *topic;

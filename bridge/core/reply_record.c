@@ -1,4 +1,5 @@
 // What the outbox keeps of replies and outcomes: texts of our own that come back after a restart.
+#include <limits.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -16,6 +17,18 @@ static char *print_and_free(struct json_object *map)
 
 // ---- outcomes of calls
 
+static void put_failure(struct json_object *map, const struct failure *failure)
+{
+    if (failure->code == NULL) {
+        return;
+    }
+    json_put_text(map, "code", failure->code->code);
+    json_put(map, "detail",
+             json_new_text_len(failure->detail, text_whole_len(failure->detail, strlen(failure->detail))));
+    json_put_text(map, "platform_code", failure->platform_code);
+    json_put(map, "retry_after_ms", json_new_int(failure->retry_after_ms));
+}
+
 char *call_outcome_encode(const struct call_outcome *outcome)
 {
     struct json_object *map = json_new_map();
@@ -25,14 +38,7 @@ char *call_outcome_encode(const struct call_outcome *outcome)
     if (outcome->has_result) {
         json_put(map, "result", json_ref(outcome->result));
     }
-    const struct failure *failure = &outcome->failure;
-    if (failure->code != NULL) {
-        json_put_text(map, "code", failure->code->code);
-        json_put(map, "detail",
-                 json_new_text_len(failure->detail, text_whole_len(failure->detail, strlen(failure->detail))));
-        json_put_text(map, "platform_code", failure->platform_code);
-        json_put(map, "retry_after_ms", json_new_int(failure->retry_after_ms));
-    }
+    put_failure(map, &outcome->failure);
     return print_and_free(map);
 }
 
@@ -79,6 +85,44 @@ enum err call_outcome_decode(const char *text, struct call_outcome *out)
         return ERR_SYNTAX;
     }
     enum err err = read_outcome(map, out);
+    json_free(map);
+    return err;
+}
+
+// ---- calls that wait to be tried again
+
+char *retry_note_encode(const struct retry_note *note)
+{
+    struct json_object *map = json_new_map();
+    json_put(map, "attempts", json_new_int(note->attempts));
+    json_put(map, "may_have_run", json_new_bool(note->may_have_run));
+    put_failure(map, &note->failure);
+    return print_and_free(map);
+}
+
+static enum err read_retry_note(const struct json_object *map, struct retry_note *out)
+{
+    struct json_object *attempts = NULL;
+    struct json_object *may_have_run = NULL;
+    struct retry_note note = {0};
+    if (!json_member(map, "attempts", &attempts) || json_kind(attempts) != JSON_INT || json_int(attempts) < 0 ||
+        json_int(attempts) > INT_MAX || read_failure(map, &note.failure) != ERR_OK) {
+        return ERR_SYNTAX;
+    }
+    note.attempts = (int)json_int(attempts);
+    note.may_have_run = json_member(map, "may_have_run", &may_have_run) && json_bool(may_have_run);
+    *out = note;
+    return ERR_OK;
+}
+
+enum err retry_note_decode(const char *text, struct retry_note *out)
+{
+    struct json_object *map = NULL;
+    struct diag ignored;
+    if (json_parse(text, strlen(text), &reply_limits, &map, &ignored) != ERR_OK) {
+        return ERR_SYNTAX;
+    }
+    enum err err = read_retry_note(map, out);
     json_free(map);
     return err;
 }

@@ -57,6 +57,8 @@ enum retry_advice retry_advice(enum api_class class)
     static const enum retry_advice advice[] = {
         [API_SUCCESS] = RETRY_NEVER,
         [API_DEVICE_FAILED] = RETRY_NEVER,
+        [API_RESULT_UNREAD] = RETRY_NEVER,
+        [API_NOT_TAKEN] = RETRY_SAFE,
         [API_AUTH] = RETRY_NEW_SECRET,
         [API_CLOCK] = RETRY_NEW_TIME,
         [API_THROTTLED] = RETRY_SAFE,

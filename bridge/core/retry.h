@@ -24,7 +24,7 @@ enum retry_advice {
     RETRY_SAFE,          // it surely did not run: again, until the deadline
     RETRY_IF_IDEMPOTENT, // it may have run
     RETRY_NEW_TIME,      // once, with the platform's time
-    RETRY_NEW_SECRET,    // once, if the secret that is read anew is another
+    RETRY_NEW_SECRET,    // once, if the secret that is read anew is another, and once if it came right after throttling
 };
 enum retry_advice retry_advice(enum api_class class);
 // True for a refusal of a folded call that may be due to one of its devices: each command is then tried alone. Not for

@@ -2,7 +2,8 @@
 // by libcurl.
 //
 // All functions belong to the core thread but http_wakeup. HTTP/1.1 only (FACTS: HTTP/2 of libcurl 7.88 has faults
-// under load); redirects are never followed; http:// is allowed only to loopback.
+// under load); redirects are never followed; http:// is allowed only to loopback. Requests ask for answers that are not
+// compressed; one that is all the same is unpacked, and its limit is that of what comes out.
 #pragma once
 
 #include <stdbool.h>
@@ -49,6 +50,7 @@ enum http_trouble {
     HTTP_TIMEOUT,
     HTTP_RESET,
     HTTP_TOO_LARGE,
+    HTTP_ENCODING, // the answer's Content-Encoding is unknown, or the body is not in it
     HTTP_OTHER
 };
 
@@ -64,7 +66,8 @@ struct http_answer {
     char rate_limit_user[128];     // X-RateLimit-User
     char rate_limit_user_api[128]; // X-RateLimit-User-API
     char content_type[64];
-    char error[256]; // for people: what libcurl says
+    char location[256]; // of a redirect, which is not followed
+    char error[256];    // for people: what libcurl says
     int64_t duration_ms;
 };
 void http_answer_clear(struct http_answer *answer);

@@ -69,6 +69,7 @@ static const struct header headers[] = {
     HEADER("X-RateLimit-User", rate_limit_user),
     HEADER("X-RateLimit-User-API", rate_limit_user_api),
     HEADER("Content-Type", content_type),
+    HEADER("Location", location),
 };
 
 static struct str trim(struct str text)
@@ -216,6 +217,8 @@ static CURLcode configure(struct http_transfer *transfer, const struct http *htt
     // Only tells time-outs apart, so a libcurl that cannot do it will do.
     (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, before_handshake);
     (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transfer);
+    // The value goes out as Accept-Encoding. Any value makes libcurl unpack what it can, whatever was asked for.
+    SET(CURLOPT_ACCEPT_ENCODING, "identity");
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, transfer);
     SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -316,6 +319,9 @@ static enum http_trouble trouble_after_send(const struct http_transfer *transfer
     if (code == CURLE_OPERATION_TIMEDOUT) {
         return HTTP_TIMEOUT;
     }
+    if (code == CURLE_BAD_CONTENT_ENCODING) {
+        return HTTP_ENCODING;
+    }
     if (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING ||
         code == CURLE_PARTIAL_FILE || code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_OK) {
         return HTTP_RESET;
@@ -349,6 +355,27 @@ static void judge(struct http_transfer *transfer, CURLcode code, int64_t now_boo
     }
 }
 
+// What is likely wrong with the port, for people.
+static const char *port_advice(const struct http_transfer *transfer, const char *text)
+{
+    const struct http_answer *answer = &transfer->answer;
+    bool is_cut = answer->trouble == HTTP_RESET || answer->trouble == HTTP_OTHER;
+    if (answer->outcome == HTTP_NO_ANSWER && transfer->target->plain && is_cut) {
+        return "; if the port speaks TLS, platform.endpoint must begin with https://";
+    }
+    if (answer->outcome != HTTP_NOT_SENT || answer->trouble != HTTP_TLS) {
+        return "";
+    }
+    if (strstr(text, "wrong version number") != NULL || strstr(text, "packet length too long") != NULL) {
+        return "; this port does not speak TLS: check platform.endpoint";
+    }
+    bool has_ended = strstr(text, "SSL_ERROR_SYSCALL") != NULL || strstr(text, "unexpected eof") != NULL ||
+                     strstr(text, "reset by peer") != NULL;
+    return has_ended
+               ? "; the connection ended in the TLS handshake: check that the port in platform.endpoint speaks TLS"
+               : "";
+}
+
 static void tell(struct http_transfer *transfer, CURLcode code)
 {
     struct http_answer *answer = &transfer->answer;
@@ -364,7 +391,7 @@ static void tell(struct http_transfer *transfer, CURLcode code)
     } else if (code == CURLE_ABORTED_BY_CALLBACK) {
         text = "the connection ended before the answer; the request was not sent again";
     }
-    snprintf(answer->error, sizeof answer->error, "%s", text);
+    snprintf(answer->error, sizeof answer->error, "%s%s", text, port_advice(transfer, text));
 }
 
 void http_transfer_finish(struct http_transfer *transfer, CURLcode code, int64_t now_boot_ms)

@@ -7,21 +7,61 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
+#define TOOL_MARK     "tool"
+#define LOCK_TRIES    10
+#define LOCK_PAUSE_MS 20
+
+// Who has the lock, as it wrote itself into it: its process and, of a tool, that it is one.
+struct owner {
+    char process[24];
+    bool is_tool;
+};
+
+static struct owner read_owner(int lock_fd)
+{
+    struct owner owner = {0};
+    char text[48] = "";
+    ssize_t len = pread(lock_fd, text, sizeof text - 1, 0);
+    text[len > 0 ? strcspn(text, "\n") : 0] = '\0';
+    owner.is_tool = strstr(text, TOOL_MARK) != NULL;
+    snprintf(owner.process, sizeof owner.process, "%.*s", (int)strspn(text, "0123456789"), text);
+    return owner;
+}
+
 static enum err refuse_second(const char *path, int lock_fd, struct diag *diag)
 {
-    char owner[24] = "";
-    ssize_t len = pread(lock_fd, owner, sizeof owner - 1, 0);
-    owner[len > 0 ? strcspn(owner, "\n") : 0] = '\0';
+    struct owner owner = read_owner(lock_fd);
+    const char *comma = owner.process[0] == '\0' ? "" : ", process ";
+    if (owner.is_tool) {
+        return diag_set(diag, ERR_UNAVAILABLE, "outbox %s: is in use by `thingbridge outbox`%s%s, which ends soon",
+                        path, comma, owner.process);
+    }
     return diag_set(diag, ERR_REFUSED,
                     "outbox %s: is in use by another thingbridge%s%s; stop that one, or name another file as"
                     " outbox.path",
-                    path, owner[0] == '\0' ? "" : ", process ", owner);
+                    path, comma, owner.process);
+}
+
+// Who has just got it may not have written itself into it yet, and a tool ends soon. A tool itself has not to wait for
+// a service, which it asks then.
+static bool lock_in_time(int lock_fd, bool is_tool)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+    for (int i = 0; flock(lock_fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        bool wait = errno == EWOULDBLOCK && i < LOCK_TRIES && (!is_tool || i == 0 || read_owner(lock_fd).is_tool);
+        if (!wait) {
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 // Root may mend the outbox of a service that runs as another user, which must be able to open the lock afterwards.
@@ -46,7 +86,7 @@ static enum err take_lock(struct outbox *outbox, struct diag *diag)
                         " able to write it",
                         outbox->path, name, strerror(errno));
     }
-    if (flock(outbox->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_in_time(outbox->lock_fd, outbox->options.is_tool)) {
         return errno == EWOULDBLOCK
                    ? refuse_second(outbox->path, outbox->lock_fd, diag)
                    : diag_set(diag, ERR_IO, "outbox %s: %s cannot be locked (%s); put it on a local disk", outbox->path,
@@ -55,7 +95,7 @@ static enum err take_lock(struct outbox *outbox, struct diag *diag)
     give_to_owner(outbox->path, outbox->lock_fd);
     // Only for the message above: a disk that is full shows itself soon enough.
     if (ftruncate(outbox->lock_fd, 0) == 0) {
-        (void)dprintf(outbox->lock_fd, "%ld\n", (long)getpid());
+        (void)dprintf(outbox->lock_fd, "%ld%s\n", (long)getpid(), outbox->options.is_tool ? " " TOOL_MARK : "");
     }
     return ERR_OK;
 }

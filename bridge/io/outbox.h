@@ -32,6 +32,7 @@ struct outbox_options {
     int64_t max_commands;    // rows in QUEUED, SENT or REPLIED, but for refused ones
     int64_t max_bytes;       // sum of messages (with properties), plans and replies of the rows in these states
     int64_t refused_reserve; // further rows without payload, for refusals made on arrival
+    bool is_tool;            // opened for a moment by another program than the service
 };
 
 // One stored command. In results everything is owned by the row (outbox_row_clear).
@@ -43,13 +44,14 @@ struct outbox_row {
     char *refusal;          // error code of a refusal made on arrival, or NULL
     char *plan;             // what the command was mapped to, or NULL
     char *reply;            // final reply and where it goes, or NULL
+    char *note;             // of its first call that is not DONE and has one, or NULL
 };
 void outbox_row_clear(struct outbox_row *row);
 
 // Opens or creates the file. ERR_NEWER: written by a newer major schema version, nothing was changed. A damaged file is
 // set aside as PATH.damaged-TIME, what is readable of it is saved into a new one, and *damaged_or_null gets a sentence
 // about it. ERR_IO: it may not be opened or written; ERR_UNAVAILABLE: it cannot be written now, but perhaps later (the
-// disk is full or fails, another program writes it); ERR_REFUSED: another process has it open. The diag says what and
+// disk is full or fails, another program writes it, a tool has it open); ERR_REFUSED: another process has it open. The diag says what and
 // what to do.
 enum err outbox_open(const struct outbox_options *options, struct outbox **out, struct diag *damaged_or_null,
                      struct diag *diag) MUST_CHECK;
@@ -99,7 +101,8 @@ void outbox_stage_state(struct outbox *outbox, int64_t id, enum outbox_state sta
 // REPLIED with the reply's bytes. Payload and user properties are dropped (they are needed no more).
 void outbox_stage_reply(struct outbox *outbox, int64_t id, const char *reply);
 void outbox_stage_delete(struct outbox *outbox, int64_t id);
-// State and note of one call of a command with several calls; `note` is the caller's text (outcome) or NULL.
+// State and note of one call; `note` is the caller's text or NULL. Of a command with one call only the note counts, as
+// its own state is the call's.
 void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum outbox_state state, const char *note);
 // For duplicates: the command's key (rule-independent: topic and id) and the hash of its payload.
 void outbox_stage_key(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32]);

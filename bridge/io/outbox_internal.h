@@ -264,7 +264,11 @@ enum err outbox_memory_read(struct outbox *outbox, struct diag *diag) MUST_CHECK
 // User properties as one blob; NULL and 0 for none. The caller frees it.
 char *outbox_encode_properties(const struct message *message, size_t *len);
 // Columns of a statement that are read into a row: id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup,
-// retained, packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan, reply.
+// retained, packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan, reply,
+// OUTBOX_NOTE_COLUMN.
+#define OUTBOX_NOTE_COLUMN                                                                                             \
+    "(SELECT note FROM call WHERE command_id = command.id AND call.state < 3 AND note IS NOT NULL"                     \
+    " ORDER BY call LIMIT 1)"
 void outbox_read_row(sqlite3_stmt *statement, struct outbox_row *row);
 // Runs a statement that gives call, state and note of the calls of one command; SQLITE_DONE or an error.
 int outbox_read_calls(sqlite3_stmt *statement, int64_t id, struct outbox_call **calls, size_t *count);

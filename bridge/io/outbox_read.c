@@ -25,7 +25,8 @@ enum load_column {
     LOAD_PROPERTIES,
     LOAD_REFUSAL,
     LOAD_PLAN,
-    LOAD_REPLY
+    LOAD_REPLY,
+    LOAD_NOTE
 };
 
 static void put_piece(struct buf *out, const char *text)
@@ -109,6 +110,7 @@ void outbox_read_row(sqlite3_stmt *statement, struct outbox_row *row)
     row->refusal = outbox_column_text(statement, LOAD_REFUSAL);
     row->plan = outbox_column_text(statement, LOAD_PLAN);
     row->reply = outbox_column_text(statement, LOAD_REPLY);
+    row->note = outbox_column_text(statement, LOAD_NOTE);
 }
 
 void outbox_row_clear(struct outbox_row *row)
@@ -117,6 +119,7 @@ void outbox_row_clear(struct outbox_row *row)
     free(row->refusal);
     free(row->plan);
     free(row->reply);
+    free(row->note);
     *row = (struct outbox_row){0};
 }
 

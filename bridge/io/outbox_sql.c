@@ -29,7 +29,7 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_SET_NOTE] = "INSERT OR REPLACE INTO note(name, text) VALUES(?1, ?2)",
     [SQL_DELETE_NOTE] = "DELETE FROM note WHERE name = ?1",
     [SQL_LOAD] = ("SELECT id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained, packet_id,"
-                  " expiry_s, response_topic, correlation_data, properties, refusal, plan, reply"
+                  " expiry_s, response_topic, correlation_data, properties, refusal, plan, reply, " OUTBOX_NOTE_COLUMN
                   " FROM command WHERE id > ?1 AND state <> 3 ORDER BY id LIMIT ?2"),
     [SQL_LOAD_CALLS] = "SELECT call, state, note FROM call WHERE command_id = ?1 ORDER BY call",
     [SQL_TWINS] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE key = ?1 ORDER BY id",

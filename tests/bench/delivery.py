@@ -55,7 +55,7 @@ class DeliveryBench:
         settings = {
             "mqtt": {"url": self._broker.url, "client_id": f"delivery-{self._bridges}"},
             "platform": {**platform_settings(self._simulator), **platform},
-            "outbox": {"max_commands": 100_000},
+            "outbox": {"max_commands": 100_000, "max_share": 1},
             "log": {"level": "warn"},
         }
         bridge = Bridge(self._folder / f"delivery-{self._bridges}", settings, rules)

@@ -17,6 +17,31 @@ static void must_be_id(const char *id_or_null)
          (id_or_null[0] != '\0' && strlen(id_or_null) <= 256 && str_utf8_valid(id_or_null, strlen(id_or_null))));
 }
 
+struct told {
+    bool code;
+    bool other;
+};
+
+static bool look_at_member(void *context, const char *name, struct json_object *value)
+{
+    struct told *told = context;
+    const char *text = json_text(value);
+    bool is_other_code = json_kind(value) == JSON_INT ? json_int(value) != 200
+                                                      : text != NULL && text[0] != '\0' && atoi(text) != 200 &&
+                                                            text[strspn(text, "0123456789")] == '\0';
+    told->code = told->code || (strcasecmp(name, "code") == 0 && is_other_code);
+    told->other = told->other || strcasecmp(name, "data") == 0 || strcasecmp(name, "message") == 0;
+    return true;
+}
+
+// A whole reply of a device that is no success, as JSON's own reader sees it.
+static bool tells_error(const struct json_object *result)
+{
+    struct told told = {0};
+    json_each(result, look_at_member, &told);
+    return told.code && told.other;
+}
+
 static void check_status(const struct api_input *input, const struct api_answer *answer, const struct api_facts *facts)
 {
     enum status status = api_status(answer);
@@ -27,6 +52,7 @@ static void check_status(const struct api_input *input, const struct api_answer 
     MUST(taken == (answer->class == API_SUCCESS));
     MUST(!taken || (http_good && facts->readable && facts->success == API_SUCCESS_TRUE && facts->code == NULL));
     MUST(status != STATUS_OK || answer->has_result);
+    MUST(status != STATUS_OK || (facts->result_word == API_RESULT_GOOD && !tells_error(answer->result)));
     MUST(status != STATUS_ACCEPTED || !answer->has_result);
     MUST(!http_good || facts->readable || answer->class == API_MAY_HAVE_RUN);
     MUST(input->http_status < 500 || answer->class != API_PERMANENT);
@@ -85,7 +111,7 @@ static void check_answer(const struct api_input *input)
 {
     struct api_answer answer;
     struct api_facts facts;
-    api_facts_read(input->body, input->body_len, &facts);
+    api_facts_read(input, &facts);
     MUST(facts.readable || facts.trouble.text[0] != '\0');
     api_classify(input, extra_rows, COUNT_OF(extra_rows), &answer);
     must_be_id(answer.message_id);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +51,7 @@ NOT_RUN = [
     Case("status_503", "expired", "platform_busy", {"retry_after": 7}, retryable=True),
     Case("status_429", "expired", "throttled", {"retry_after": 7}, retryable=True),
     Case("throttle", "expired", "throttled", {"seconds": 7}, retryable=True),
-    Case("redirect", "failed", "request_refused"),
+    Case("redirect", "failed", "not_the_platform", source="network"),
 ]
 
 
@@ -143,6 +144,69 @@ def test_names_in_another_spelling_are_read(home: Home):
     reply = home.client.command("home/hall-lamp-1/toggle", {})
     assert reply["status"] == "ok"
     assert reply["message_id"] == home.platform.call()["message_id"], "digits beyond 2^53 are kept"
+
+
+def test_a_compressed_answer_is_read(home: Home):
+    home.platform.fault("gzip", count=1)
+    assert home.client.command("home/hall-lamp-1/toggle", {})["status"] == "ok"
+
+
+def test_numbers_beyond_64_bits_elsewhere_in_an_answer_do_not_matter(home: Home):
+    home.platform.fault("big_numbers", count=1)
+    reply = home.client.command("home/hall-lamp-1/toggle", {})
+    assert (reply["status"], reply["result"]["code"]) == ("ok", 200)
+
+
+def test_a_web_page_is_no_answer_of_the_platform(home: Home):
+    home.platform.fault("page", count=1)
+    reply = home.client.command("home/hall-lamp-1/any", {})
+    assert (reply["status"], reply["error"]["code"]) == ("unknown", "not_the_platform")
+    assert 'a web page with the title "Welcome"' in reply["error"]["detail"]
+    assert "platform.endpoint" in reply["error"]["hint"] and "captive portal" in reply["error"]["hint"]
+
+
+def test_a_redirect_tells_where_to(home: Home):
+    home.platform.fault("redirect", count=1, location="http://portal.example/login?session=1")
+    error = home.client.command("home/hall-lamp-1/any", {})["error"]
+    assert "HTTP 302 to http://portal.example/login," in error["detail"]
+
+
+@pytest.mark.parametrize(
+    "result,status,code",
+    [
+        ('{"code":460,"data":{"n":18446744073709551616},"message":"no"}', "failed", "device_error"),
+        ('{"code":460,"message":"\\ud800"}', "failed", "device_error"),
+        ('{"code":460,"message":"\\u0000"}', "failed", "device_error"),
+        ('{"code":460,"data":{"n":1e999}}', "failed", "device_error"),
+        ('{"code":460,"data":' + "[" * 40 + "]" * 40 + "}", "failed", "device_error"),
+        ('{"code":460,"message":"no","data":{"n":', "failed", "device_error"),
+        ('{"code":460,"data":{"n":NaN}}', "failed", "device_error"),
+        ('{"code":460,"message":"a\tb"}', "failed", "device_error"),
+        ('\ufeff{"code":460,"message":"no"}', "failed", "device_error"),
+        ('{"code":"460","message":"no"}', "failed", "device_error"),
+        ('{"Code":460,"message":"no"}', "failed", "device_error"),
+        ('{"code":200,"data":{"n":', "unknown", "result_unreadable"),
+        ('{"code":46', "unknown", "result_unreadable"),
+        ("done", "unknown", "result_unreadable"),
+        ('{"code":200,"data":{"n":18446744073709551616}}', "ok", None),
+        ('{"n":NaN}', "ok", None),
+    ],
+)
+def test_a_devices_error_is_never_told_as_a_success(home: Home, result: str, status: str, code: str | None):
+    home.platform.device("hall-lamp-1", result=result)
+    reply = home.client.command("home/hall-lamp-1/toggle", {})
+    assert (reply["status"], reply.get("error", {}).get("code")) == (status, code)
+    assert reply["result"] == result or reply["result"] == json.loads(result.removeprefix("\ufeff"))
+    assert home.platform.executed("hall-lamp-1") == 1
+    assert reply["attempts"] == 1
+
+
+def test_a_result_that_cannot_be_read_is_no_reason_to_run_it_again(empty_home: Home):
+    again = rule("again", "again/{device}/toggle", "Toggle", idempotent=True)
+    home = empty_home.start(rules=[again])
+    home.platform.device("hall-lamp-1", result='{"code":200,"data":')
+    reply = home.client.command("again/hall-lamp-1/toggle", {})
+    assert (reply["status"], reply["attempts"]) == ("unknown", 1)
 
 
 def test_a_body_that_comes_slowly_is_read(home: Home):

@@ -71,6 +71,49 @@ def test_a_code_that_says_not_run_is_tried_again(home: Home, code: str, http_sta
     assert home.platform.executed(LAMP) == 1
 
 
+def test_a_request_that_the_server_did_not_get_whole_is_sent_again(home: Home):
+    home.platform.fault("status_408", count=2)
+    reply = home.client.command(f"home/{LAMP}/any", {})
+    assert (reply["status"], reply["attempts"]) == ("accepted", 3)
+    assert home.platform.executed(LAMP) == 1
+
+
+def test_408_for_several_devices_opens_no_breaker(home: Home):
+    """It tells of kept connections, and not of the platform's state."""
+    home.platform.fault("status_408", count=6)
+    for number in range(6):
+        home.client.publish_soon(f"home/lamp-{number + 1:04}/any", {"$id": number})
+    for number in range(6):
+        assert home.client.wait_reply(number)["status"] == "accepted"
+    home.settle()
+    assert "event=breaker" not in home.bridge.log
+
+
+@pytest.mark.parametrize("code", ["Forbidden.RAM", "SignatureDoesNotMatch", "InvalidAccessKeyId.NotFound"])
+def test_a_refused_key_right_after_throttling_is_tried_once_more_later(home: Home, code: str):
+    home.platform.fault("throttle", count=1, seconds=0.1)
+    code_fault(home, code, 403)
+    reply = home.client.command(f"home/{LAMP}/any", {})
+    assert (reply["status"], reply["attempts"]) == ("accepted", 3)
+    assert retry_delays_ms(home)[1] >= 2000
+    assert home.platform.executed(LAMP) == 1
+
+
+def test_a_key_that_stays_refused_after_throttling_is_tried_once_more_only(home: Home):
+    home.platform.fault("throttle", count=1, seconds=0.1)
+    code_fault(home, "Forbidden.RAM", 403, count=None)
+    reply = home.client.command(f"home/{LAMP}/any", {})
+    assert (reply["status"], reply["error"]["code"], reply["attempts"]) == ("failed", "credentials_refused", 3)
+    home.platform.clear_faults()
+    assert home.client.command(f"home/{LAMP}/any", {})["status"] == "accepted", "nothing is remembered"
+
+
+def test_a_refused_key_without_throttling_is_final(home: Home):
+    code_fault(home, "Forbidden.RAM", 403)
+    reply = home.client.command(f"home/{LAMP}/any", {})
+    assert (reply["status"], reply["attempts"]) == ("failed", 1)
+
+
 def test_every_attempt_is_signed_anew(home: Home):
     home.platform.fault("status_503", count=3)
     assert home.client.command(f"home/{LAMP}/any", {}, timeout_s=20)["attempts"] == 4

@@ -56,7 +56,7 @@ def test_a_connection_that_hangs_before_the_request_is_a_failure_to_connect(
 
 
 def test_a_full_outbox_rejects_at_once(empty_home: Home, platform_proxy: TcpProxy):
-    home = empty_home.start({**through(platform_proxy), "outbox": {"max_commands": 5}})
+    home = empty_home.start({**through(platform_proxy), "outbox": {"max_commands": 5, "max_share": 1}})
     assert home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted"
     platform_proxy.hold("down")
     for number in range(10):
@@ -73,7 +73,7 @@ def test_a_full_outbox_rejects_at_once(empty_home: Home, platform_proxy: TcpProx
 
 
 def test_an_outbox_full_by_bytes_rejects_too(empty_home: Home, platform_proxy: TcpProxy):
-    home = empty_home.start({**through(platform_proxy), "outbox": {"max_bytes": "1MiB"}})
+    home = empty_home.start({**through(platform_proxy), "outbox": {"max_bytes": "1MiB", "max_share": 1}})
     assert home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted"
     platform_proxy.hold("down")
     for number in range(12):

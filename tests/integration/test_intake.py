@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import os
 import re
 import signal
 import sqlite3
-from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
@@ -61,7 +62,7 @@ def start_behind(home: Home, proxies: tuple[TcpProxy, MarkedProxy], version: str
         {
             "platform": {"endpoint": f"https://localhost:{platform.port}/"},
             "mqtt": {"url": f"mqtt://127.0.0.1:{replies.port}", "version": version, "session_expiry": "1h"},
-            "outbox": {"max_commands": max_commands},
+            "outbox": {"max_commands": max_commands, "max_share": 1},
         }
     )
 
@@ -194,3 +195,113 @@ def test_a_hangup_before_it_runs_is_ignored_too(empty_home: Home, machine: Machi
     empty_home.bridge.wait_log("event=sighup_ignored")
     machine.fill_disk(False)
     empty_home.wait_online()
+
+
+def test_a_start_waits_for_a_tool_that_has_the_outbox(empty_home: Home):
+    home = empty_home.start()
+    home.stop_bridge()
+    with open(f"{home.bridge.outbox_file}.lock", "w") as lock:  # as `thingbridge outbox drop` does for a moment
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"{os.getpid()} tool\n")
+        lock.flush()
+        home.bridge.launch()
+        home.bridge.wait_log("event=intake_closed")
+        assert f"in use by `thingbridge outbox`, process {os.getpid()}" in home.bridge.log
+        assert home.bridge.is_running
+    home.wait_online()
+    assert home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted"
+
+
+# ---- one rule, and QoS 0
+
+
+@pytest.fixture
+def hanging(empty_home: Home) -> Iterator[TcpProxy]:
+    """A platform that takes connections and never answers."""
+    with TcpProxy(empty_home.platform.port) as proxy:
+        proxy.hold()
+        yield proxy
+        proxy.release()
+        if empty_home.bridge.is_running:
+            empty_home.bridge.stop(30)
+
+
+def start_hanging(home: Home, proxy: TcpProxy, rules: list[dict[str, Any]] | None = None, **outbox: Any) -> Home:
+    platform = {"endpoint": f"https://localhost:{proxy.port}/", "timeout": "60s"}
+    return home.start({"platform": platform, "outbox": outbox, "mqtt": {"session_expiry": "1h"}, "limits": {"stop": "0s"}}, rules)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_one_rule_cannot_fill_the_queue_for_all(empty_home: Home, hanging: TcpProxy, qos: int):
+    home = start_hanging(empty_home, hanging, max_commands=10)
+    for number in range(12):
+        home.client.publish("home/lamp-0001/any", {"$id": f"flood-{number}", "$expire": "10m"}, qos)
+    for number in range(5, 12):
+        reply = home.client.wait_reply(f"flood-{number}")
+        assert (reply["status"], reply["error"]["code"], reply["error"]["retryable"]) == ("rejected", "outbox_full", True)
+        assert "outbox.max_share" in reply["error"]["detail"]
+    home.client.publish("home/lamp-0002/toggle", {"$id": "other", "$expire": "1s"}, qos)
+    assert home.client.wait_reply("other")["status"] in ("expired", "unknown"), "it was taken"
+    assert set(final_codes(home)) == {f"flood-{number}" for number in range(5, 12)}
+
+
+def test_the_share_counts_what_an_earlier_process_left(empty_home: Home, hanging: TcpProxy):
+    home = start_hanging(empty_home, hanging, max_commands=10)
+    for number in range(5):
+        home.client.publish("home/lamp-0001/any", {"$id": f"flood-{number}", "$expire": "10m"})
+    home.crash_bridge()
+    home.start()
+    reply = home.client.command("home/lamp-0001/any", {"$expire": "10m"})
+    assert (reply["status"], reply["error"]["code"]) == ("rejected", "outbox_full")
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_who_was_refused_for_want_of_room_may_send_the_same_again(empty_home: Home, hanging: TcpProxy, qos: int):
+    home = start_hanging(empty_home, hanging, max_commands=1)
+    home.client.publish("home/lamp-0001/any", {"$id": "first", "$expire": "2s"}, qos)
+
+    def send_again(count: int) -> dict[str, Any]:
+        home.client.publish("home/lamp-0002/any", {"$id": "again", "$expire": "10m"}, qos)
+        return home.client.wait_message(lambda message: message.is_final_reply("again"), 30, count=count)[count - 1].json
+
+    reply = send_again(1)
+    assert (reply["error"]["code"], reply["error"]["retryable"]) == ("outbox_full", True)
+    home.client.wait_reply("first")
+    hanging.release()
+    count = 1
+    while reply["status"] == "rejected":  # the first one's room is free when its reply is acknowledged
+        assert reply["error"]["code"] == "outbox_full" and "duplicate" not in reply
+        count += 1
+        reply = send_again(count)
+    assert reply["status"] == "accepted" and "duplicate" not in reply
+    reply = send_again(count + 1)
+    assert (reply["status"], reply["duplicate"]) == ("accepted", True)
+    assert home.platform.executed("lamp-0002") == 1
+
+
+def test_qos_0_is_bounded_by_bytes(empty_home: Home, hanging: TcpProxy):
+    home = start_hanging(empty_home, hanging, max_bytes="2MiB", max_share=1)
+    before = home.bridge.memory_kib()
+    for number in range(300):
+        home.client.publish_soon("home/lamp-0001/any", {"$id": f"flood-{number}", "$expire": "10m", "text": "x" * 100_000}, 0)
+    wait_until(lambda: len(final_codes(home)) >= 250, 60, "refusals")
+    assert set(final_codes(home).values()) == {"outbox_full"}
+    assert home.bridge.memory_kib("VmHWM") - before < 200 * 1024
+
+
+def test_what_nobody_can_be_told_of_is_counted(empty_home: Home, proxies: Any):
+    home = empty_home
+    start_behind(home, proxies, "5", 5)
+    platform, replies = proxies
+    platform.hold("down")
+    replies.hold("down")
+    for number in range(6000):
+        home.client.publish_soon(f"home/lamp-{number % 500 + 1:04}/any", {"$id": f"flood-{number}", "$expire": "10m"}, 0)
+    home.bridge.wait_log("event=command_dropped", 60)
+    replies.release()
+    platform.release()
+    home.stop_bridge()
+    counters = json.loads(re.search(r'event=counters .*counters="(.*)"', home.bridge.log)[1].replace('\\"', '"'))
+    assert counters["commands_received"] >= 6000 - 100
+    assert counters["dropped"] + counters["refused_full"] + 5 >= counters["commands_received"] - 5
+    assert counters["dropped"] > 0

@@ -8,6 +8,8 @@ import pytest
 
 from harness.client import Client
 from harness.home import Home, rule
+from harness.network import TcpProxy
+from simulator.client import wait_until
 
 OVERLAPPING = [
     rule("one", "a/+/c", "Any", device="hall-lamp-1", args={"rule": "one"}),
@@ -97,6 +99,67 @@ def test_a_rule_can_accept_retained_commands(empty_home: Home):
     empty_home.client.publish("home/hall-lamp-1/any", {"$id": "old"}, retain=True)
     home = empty_home.start(rules=[rule("any", "home/{device}/any", "Any", args={}, retained="accept")])
     assert home.client.wait_reply("old")["status"] == "accepted"
+
+
+RETAINED_RULES = [
+    rule("any", "home/{device}/any", "Any", args={}, retained="accept"),
+    rule("toggle", "home/{device}/toggle", "Toggle"),
+]
+VERSIONS = pytest.mark.parametrize("version", ["5", "3.1.1"])
+
+
+def start_retained(home: Home, version: str, **mqtt: Any) -> None:
+    """A retained command has been published, and has acted once."""
+    if not home.broker.is_running:
+        home.broker.start()
+    home.client.publish("home/hall-lamp-1/any", {"n": 1}, retain=True)
+    home.start({"mqtt": {"version": version, "session_expiry": "1h", **mqtt}}, RETAINED_RULES)
+    home.platform.wait_calls(device_names=["hall-lamp-1"])
+
+
+@VERSIONS
+def test_an_accepted_retained_command_acts_once_however_often_the_link_is_lost(empty_home: Home, version: str):
+    home = empty_home
+    home.broker.start()
+    with TcpProxy(home.broker.port) as proxy:
+        start_retained(home, version, url=f"mqtt://127.0.0.1:{proxy.port}")
+        for times in range(2, 5):
+            proxy.cut()
+            wait_until(lambda: home.bridge.log.count("event=online ") >= times, 30, "the bridge online again")
+        home.settle()
+        assert home.platform.executed("hall-lamp-1") == 1
+        home.client.publish("home/hall-lamp-1/any", {"n": 2}, retain=True)
+        home.platform.wait_calls(2, device_names=["hall-lamp-1"])
+        home.stop_bridge()
+
+
+@VERSIONS
+@pytest.mark.parametrize("how", ["stop_bridge", "crash_bridge"])
+def test_an_accepted_retained_command_acts_once_over_restarts(empty_home: Home, version: str, how: str):
+    home = empty_home
+    start_retained(home, version)
+    for _ in range(2):
+        home.wait_commit()
+        getattr(home, how)()
+        home.start()
+        home.settle()
+    assert home.platform.executed("hall-lamp-1") == 1
+    assert home.client.command("home/hall-lamp-1/toggle", {})["status"] == "ok", "the other filter is in force"
+
+
+def test_what_changed_in_the_rules_is_subscribed_beside_what_the_session_has(empty_home: Home):
+    home = empty_home
+    start_retained(home, "3.1.1")
+    home.wait_commit()
+    home.stop_bridge()
+    settings = {"mqtt": {"version": "3.1.1"}}
+    home.client.publish("door/hall-lamp-2/any", {"n": 1}, retain=True)
+    home.start(settings, [rule("door", "door/{device}/any", "Any", args={}, retained="accept")])
+    home.platform.wait_calls(device_names=["hall-lamp-2"])
+    home.stop_bridge()
+    home.start(settings, RETAINED_RULES)
+    home.platform.wait_calls(2, device_names=["hall-lamp-1"])
+    assert home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted"
 
 
 def refused_at_start(home: Home, rules: list[dict[str, Any]]) -> str:

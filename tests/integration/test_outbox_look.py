@@ -9,7 +9,8 @@ import subprocess
 
 from harness.bridge import binary, clean_environment, memory_kib
 from harness.client import publish_properties
-from harness.home import Home
+from harness.home import Home, rule
+from harness.network import TcpProxy
 from harness.outbox import LAMP, change_outbox, keep_lamp_busy, outbox, queue, row, rows, show, stop_with_waiting
 from simulator.client import wait_until
 
@@ -45,11 +46,55 @@ def test_list_is_a_table_for_people(home: Home):
     keep_lamp_busy(home)
     queue(home, "second")
     head, first, second = outbox(home, "list").stdout.splitlines()
-    assert head.split() == ["NUMBER", "ID", "RULE", "STATE", "AGE", "LEFT", "TRIED", "TOPIC"]
+    assert head.split() == ["NUMBER", "ID", "RULE", "STATE", "AGE", "LEFT", "TRIED", "ERROR", "TOPIC"]
     assert first.split()[1:4] == ["first", "toggle", "sent"]
     assert second.split()[1:4] == ["second", "any", "queued"]
     assert second.index("queued") == head.index("STATE")
     assert second.split()[-1] == f"home/{LAMP}/any"
+
+
+def test_tries_and_the_last_error_are_told_during_an_outage(empty_home: Home):
+    with TcpProxy(empty_home.platform.port) as proxy:
+        rules = [rule("any", "home/{device}/any", "Any", args={}, expire="2m")]
+        settings = {**KEEP, "platform": {"endpoint": f"https://localhost:{proxy.port}/"}}
+        home = empty_home.start(settings, rules)
+        proxy.refuse()
+        queue(home, "tried")
+        wait_until(lambda: row(home, "tried").get("attempts", 0) >= 2 and row(home, "tried")["state"] == "queued")
+        queue(home, "behind")
+        assert row(home, "behind")["attempts"] == 0 and "last_error" not in row(home, "behind")
+        error = row(home, "tried")["last_error"]
+        assert error["code"] == "connect_failed" and "nothing was sent" in error["detail"]
+        assert "connect_failed" in outbox(home, "list").stdout
+        facts = show(home, "tried")
+        assert facts["attempts"] >= 2 and facts["last_error"]["code"] == "connect_failed"
+        assert facts["calls"][0]["last_attempt"]["code"] == "connect_failed"
+        home.crash_bridge()
+        before = row(home, "tried")["attempts"]
+        assert before >= 2
+        home.start()
+        proxy.accept()
+        reply = home.client.wait_reply("tried", 60)
+        assert reply["status"] == "accepted" and reply["attempts"] > before
+        assert home.client.wait_reply("behind", 60)["attempts"] == 1
+        home.stop_bridge()
+
+
+def test_a_command_under_way_counts_its_attempt(home: Home):
+    keep_lamp_busy(home)
+    assert row(home, "first")["attempts"] == 1
+    home.client.wait_reply("first")
+
+
+def test_each_call_of_a_command_tells_its_last_attempt(home: Home):
+    home.platform.fault("status_503", match={"device": "lamp-0101"}, retry_after=60)
+    devices = [f"lamp-{number:04}" for number in range(1, 151)]
+    queue(home, "many", "homes/any", devices=devices)
+    wait_until(lambda: "last_attempt" in show(home, "many")["calls"][1])
+    done, waiting = show(home, "many")["calls"]
+    assert done["outcome"]["status"] == "accepted" and waiting["last_attempt"]["code"] == "platform_busy"
+    assert row(home, "many")["last_error"]["code"] == "platform_busy"
+    assert outbox(home, "drop", "many").returncode == 0
 
 
 def test_an_empty_outbox_lists_nothing_and_says_so(home: Home):

@@ -303,7 +303,7 @@ def test_root_is_told_of_a_secret_that_the_bridge_s_user_cannot_read(open_folder
     (open_folder / "config.yaml").write_text(CONFIG.replace("outbox.db", "state/outbox.db"))
     ((severity, text, at),) = told(open_folder, "-c", "config.yaml")
     assert severity == "warning" and at.startswith("{file: secret}")
-    assert text.startswith("secret is not for the user nobody, to whom other files of the bridge belong")
+    assert text.startswith("the user nobody, to whom other files of the bridge belong, cannot read secret")
     os.chown(open_folder / "secret", NOBODY, NOBODY)
     assert told(open_folder, "-c", "config.yaml") == []
 

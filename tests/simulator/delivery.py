@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -14,7 +15,7 @@ _PROXY_PAGE = (
     "<html>\r\n<head><title>{0}</title></head>\r\n"
     "<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 )
-_PROXY_TITLES = {429: "429 Too Many Requests", 502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
+_PROXY_TITLES = {200: "Welcome", 408: "408 Request Time-out", 429: "429 Too Many Requests", 502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
 _GARBAGE = b"\x00\xff\xfe{]\x80\xc3\x28 not an answer \x1b[0m"
 DEFAULT_LOCATION = "https://redirected.invalid/"
 
@@ -73,6 +74,8 @@ def edge_delivery(fault: Fault, call: Call) -> Delivery:
     if name == "redirect":
         location = fault.options.get("location", DEFAULT_LOCATION)
         return Delivery(Answer(302, b"", "text/html", {"Location": location}))
+    if name == "page":
+        return Delivery(_proxy_error(200))
     if name == "status_503":
         refusal = Refusal("ServiceUnavailable", "The request has failed due to a temporary failure of the server.", 503)
         return _with_retry_after(_refused(refusal, call), fault)
@@ -82,6 +85,15 @@ def edge_delivery(fault: Fault, call: Call) -> Delivery:
 def _padded(answer: Answer, size: int) -> Answer:
     """Still valid JSON (or XML), as white space may stand at its end."""
     return replace(answer, body=answer.body + b" " * (size - len(answer.body)))
+
+
+def _compressed(answer: Answer) -> Answer:
+    return replace(answer, body=gzip.compress(answer.body), headers={**answer.headers, "Content-Encoding": "gzip"})
+
+
+def _with_big_numbers(answer: Answer) -> Answer:
+    more = b',"Counter":18446744073709551616,"Load":[-1e999]}'
+    return replace(answer, body=answer.body[:-1] + more) if answer.body.endswith(b"}") else answer
 
 
 def _oddly_spelled(answer: Answer) -> Answer:
@@ -121,6 +133,8 @@ def spoil(delivery: Delivery, fault: Fault, call: Call) -> Delivery:
         "garbage": lambda: replace(answer, body=_GARBAGE),
         "empty": lambda: replace(answer, body=b""),
         "huge_body": lambda: _padded(answer, fault.options.get("bytes", DEFAULT_HUGE_BYTES)),
+        "gzip": lambda: _compressed(answer),
+        "big_numbers": lambda: _with_big_numbers(answer),
         "odd_spelling": lambda: _oddly_spelled(answer),
     }
     code = None if name in ("garbage", "empty") else delivery.code

@@ -42,6 +42,8 @@ KINDS = {
         Kind("hang", Stage.EDGE, "no answer; closed after `seconds` or never", ("seconds",)),
         Kind("reset_before", Stage.EDGE, "the connection is reset (RST)"),
         Kind("redirect", Stage.EDGE, "HTTP 302 to `location`", ("location",)),
+        Kind("page", Stage.EDGE, "HTTP 200 with a web page, as of a captive portal"),
+        Kind("status_408", Stage.EDGE, "HTTP 408, HTML without a code"),
         Kind("status_429", Stage.EDGE, "HTTP 429 without a code", ("retry_after",)),
         Kind("status_502", Stage.EDGE, "HTTP 502 as a proxy writes it, HTML without a code"),
         Kind("status_503", Stage.EDGE, "HTTP 503 ServiceUnavailable", ("retry_after",)),
@@ -62,6 +64,8 @@ KINDS = {
         Kind("cut", Stage.AFTER, "the answer ends in its middle, and the connection with it"),
         Kind("slow_body", Stage.AFTER, "the body comes in pieces over `seconds`", ("seconds",)),
         Kind("huge_body", Stage.AFTER, "the answer, padded to `bytes`", ("bytes",)),
+        Kind("gzip", Stage.AFTER, "the answer, compressed"),
+        Kind("big_numbers", Stage.AFTER, "the answer with numbers beyond 64 bits in further members"),
         Kind("odd_spelling", Stage.AFTER, "data, requestID, success \"true\" and messageID as a bare number"),
     )
 }

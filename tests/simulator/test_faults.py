@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import socket
@@ -30,6 +31,8 @@ def assert_ran(seen: Seen, kind: str, ran: bool) -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "code", "ran"),
     [
+        ("page", 200, None, False),
+        ("status_408", 408, None, False),
         ("status_429", 429, None, False),
         ("status_500", 500, "InternalError", False),
         ("status_500_after", 500, "InternalError", True),
@@ -127,6 +130,19 @@ def test_huge_body_is_valid_and_as_long_as_asked(seen: Seen) -> None:
     assert reply.fields["Success"] is True
 
 
+def test_gzip_is_the_right_answer_compressed(seen: Seen) -> None:
+    reply = strike(seen, "gzip")
+    assert reply.headers["Content-Encoding"] == "gzip"
+    assert json.loads(gzip.decompress(reply.body))["Success"] is True
+    assert_ran(seen, "gzip", True)
+
+
+def test_big_numbers_stand_beside_the_right_answer(seen: Seen) -> None:
+    reply = strike(seen, "big_numbers")
+    assert reply.fields["Success"] is True and reply.fields["Counter"] == 2**64
+    assert_ran(seen, "big_numbers", True)
+
+
 def test_odd_spelling_has_a_bare_message_id(seen: Seen) -> None:
     reply = strike(seen, "odd_spelling")
     assert reply.fields["success"] == "true"
@@ -172,12 +188,21 @@ def test_nonce_is_free_after_reset_before_and_used_after_reset_after(seen: Seen)
         assert send_parameters(seen.process.open(), "GET", parameters).fields.get("Code") == code
 
 
+def send_and_leave(seen: Seen, patience_s: float) -> None:
+    """A client that gives up before the answer."""
+    connection = seen.process.open()
+    connection.connect()
+    connection.sock.settimeout(patience_s)
+    with pytest.raises(TimeoutError):
+        send_parameters(connection, "GET", seen.process.sign("GET", "InvokeThingService", TOGGLE))
+    connection.close()
+
+
 @pytest.mark.parametrize(("kind", "ran"), [("hang", False), ("hang_after", True)])
 def test_hang_gives_no_answer_and_leaves_the_connection_open(seen: Seen, kind: str, ran: bool) -> None:
     seen.process.fault(kind, count=1)
-    connection = seen.process.open(timeout_s=0.3)
-    with pytest.raises(TimeoutError):
-        send_parameters(connection, "GET", seen.process.sign("GET", "InvokeThingService", TOGGLE))
+    send_and_leave(seen, 0.3)
+    seen.process.wait_for(after=seen.start)
     assert_ran(seen, kind, ran)
 
 
@@ -194,23 +219,18 @@ def test_delay_comes_before_the_service_runs(seen: Seen) -> None:
 
 
 def test_delayed_call_runs_though_its_client_has_gone(seen: Seen) -> None:
-    seen.process.fault("delay", count=1, seconds=0.5)
-    connection = seen.process.open(timeout_s=0.1)
-    with pytest.raises(TimeoutError):
-        send_parameters(connection, "GET", seen.process.sign("GET", "InvokeThingService", TOGGLE))
-    connection.close()
-    assert seen.executed() == []
+    seen.process.fault("delay", count=1, seconds=2)
+    send_and_leave(seen, 0.1)
     wait_until(lambda: seen.executed() == ["hall-lamp-1"], what="the delayed call")
 
 
 def test_delay_after_runs_at_once_and_answers_late(seen: Seen) -> None:
-    start = time.time()
     assert strike(seen, "delay_after", seconds=0.3).fields["Success"] is True
-    assert seen.last()["time"] - start < 0.3 <= time.time() - start
+    assert time.time() - seen.last()["time"] >= 0.3
 
 
 def test_other_connections_are_served_during_a_hang(seen: Seen) -> None:
-    seen.process.fault("hang", count=1, match={"device": "hall-lamp-2"}, seconds=5)
+    seen.process.fault("hang", count=1, match={"device": "hall-lamp-2"}, seconds=300)
     hanging = seen.process.open()
     target = {**TOGGLE, "DeviceName": "hall-lamp-2"}
     parameters = seen.process.sign("GET", "InvokeThingService", target)

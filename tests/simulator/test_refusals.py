@@ -166,7 +166,7 @@ def test_timestamp_is_compared_with_the_platforms_clock_that_date_tells(seen: Se
     reply = seen.call(**TOGGLE)
     assert_gateway_error(seen, reply, 400, "InvalidTimeStamp.Expired")
     stamp = parsedate_to_datetime(reply.headers["Date"]).timestamp()
-    assert abs(stamp - time.time() - 3600) < 5
+    assert abs(stamp - time.time() - 3600) < 300
     assert send(seen, signed_with(seen, {"Timestamp": timestamp(stamp)})).fields["Success"] is True
 
 

@@ -25,6 +25,7 @@ static const unsigned char *key(int number)
     static unsigned char bytes[CRYPTO_SHA256_LEN];
     memset(bytes, 0, sizeof bytes);
     memcpy(bytes + 2, &number, sizeof number);
+    bytes[0] = (unsigned char)(number >> 8); // and those far apart do not
     return bytes;
 }
 
@@ -116,7 +117,7 @@ static void with_a_limit_of_none_only_those_under_way_are_known(void **state)
     recent_destroy(recent);
 }
 
-static void large_replies_are_forgotten_sooner(void **state)
+static void large_replies_are_forgotten_and_their_commands_are_not(void **state)
 {
     enum { LEN = 1024 * 1024 };
     (void)state;
@@ -127,9 +128,40 @@ static void large_replies_are_forgotten_sooner(void **state)
     for (int i = 0; i < 20; i++) {
         recent_ended(recent, add(recent, i, 0, &entry), large);
     }
-    assert_null(find(recent, 11, 1));
-    assert_non_null(find(recent, 12, 1));
+    assert_non_null(find(recent, 0, 1));
+    assert_null(find(recent, 11, 1)->reply);
+    assert_null(find(recent, 11, 1)->entry);
+    assert_non_null(find(recent, 12, 1)->reply);
     free(large);
+    recent_destroy(recent);
+}
+
+static void as_many_are_known_as_are_allowed(void **state)
+{
+    enum { COUNT = 30000 };
+    (void)state;
+    struct recent *recent = recent_create(COUNT, WINDOW_MS);
+    struct entry entry = {0};
+    for (int i = 0; i < COUNT + 1; i++) {
+        recent_ended(recent, add(recent, i, 0, &entry), "{}");
+    }
+    assert_null(find(recent, 0, 1));
+    assert_non_null(find(recent, 1, 1));
+    assert_non_null(find(recent, COUNT, 1));
+    recent_destroy(recent);
+}
+
+static void those_whose_window_has_passed_make_room(void **state)
+{
+    (void)state;
+    struct recent *recent = recent_create(2, WINDOW_MS);
+    struct entry entry = {0};
+    recent_ended(recent, add(recent, 1, 0, &entry), "{}");
+    recent_ended(recent, add(recent, 2, 0, &entry), "{}");
+    recent_ended(recent, add(recent, 3, WINDOW_MS + 1, &entry), "{}");
+    assert_null(find(recent, 1, 0));
+    assert_null(find(recent, 2, 0));
+    assert_non_null(find(recent, 3, WINDOW_MS + 1));
     recent_destroy(recent);
 }
 
@@ -142,7 +174,9 @@ int main(void)
         cmocka_unit_test(a_later_one_stands_before_one_whose_window_has_passed),
         cmocka_unit_test(the_oldest_are_forgotten_above_the_limit),
         cmocka_unit_test(with_a_limit_of_none_only_those_under_way_are_known),
-        cmocka_unit_test(large_replies_are_forgotten_sooner),
+        cmocka_unit_test(large_replies_are_forgotten_and_their_commands_are_not),
+        cmocka_unit_test(as_many_are_known_as_are_allowed),
+        cmocka_unit_test(those_whose_window_has_passed_make_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,6 +229,33 @@ static void the_id_can_be_read_where_only_a_limit_was_exceeded(void **state)
     assert_null(value);
 }
 
+static void expect_any_number(const char *text, const char *printed)
+{
+    struct diag diag;
+    AUTO_JSON struct json_object *value = NULL;
+    assert_int_equal(json_parse_any_number(text, strlen(text), &limits, &value, &diag), ERR_OK);
+    AUTO_FREE char *found = json_print(value);
+    assert_string_equal(found, printed);
+}
+
+static void a_number_beyond_64_bits_can_become_text(void **state)
+{
+    (void)state;
+    expect_any_number("{\"a\":18446744073709551616,\"b\":[-9223372036854775809, 1e999 ],\"c\":1.50}",
+                      "{\"a\":\"18446744073709551616\",\"b\":[\"-9223372036854775809\",\"1e999\"],\"c\":1.50}");
+    expect_any_number("18446744073709551616", "\"18446744073709551616\"");
+    expect_any_number("[18446744073709551615,-9223372036854775808]", "[18446744073709551615,-9223372036854775808]");
+    expect_any_number("{\"18446744073709551616\":\"18446744073709551616\"}",
+                      "{\"18446744073709551616\":\"18446744073709551616\"}");
+    struct diag diag;
+    struct json_object *value = NULL;
+    assert_int_equal(json_parse_any_number("[18446744073709551616", 21, &limits, &value, &diag), ERR_SYNTAX);
+    assert_int_equal(json_parse_any_number("[018446744073709551616]", 23, &limits, &value, &diag), ERR_SYNTAX);
+    AUTO_FREE char *deep = nested(limits.max_depth + 1);
+    assert_int_equal(json_parse_any_number(deep, strlen(deep), &limits, &value, &diag), ERR_LIMIT);
+    assert_null(value);
+}
+
 static void number_text_is_kept(void **state)
 {
     (void)state;
@@ -467,6 +494,7 @@ int main(void)
         cmocka_unit_test(no_limit_is_above_the_general_one),
         cmocka_unit_test(a_refused_text_gives_no_value),
         cmocka_unit_test(the_id_can_be_read_where_only_a_limit_was_exceeded),
+        cmocka_unit_test(a_number_beyond_64_bits_can_become_text),
         cmocka_unit_test(number_text_is_kept),
         cmocka_unit_test(text_is_printed_compactly_and_slashes_stay),
         cmocka_unit_test(of_duplicate_members_the_last_counts),

@@ -25,6 +25,7 @@ struct sample {
     int64_t bytes;
     int64_t any_int;
     double rate;
+    double part;
     int order;
     struct text_list urls;
     struct secret_source password;
@@ -50,6 +51,7 @@ static const struct key keys[] = {
     {.name = "bytes", .type = KEY_SIZE, .offset = AT(bytes), .fallback = "64MiB", .min = 1 << 20, .max = 1LL << 36},
     {.name = "any_int", .type = KEY_INT, .offset = AT(any_int)},
     {.name = "rate", .type = KEY_RATE, .offset = AT(rate)},
+    {.name = "part", .type = KEY_FRACTION, .offset = AT(part), .fallback = "0.5"},
     {.name = "order", .type = KEY_CHOICE, .offset = AT(order), .fallback = "rule", .choices = orders},
     {.name = "urls", .type = KEY_TEXT_LIST, .offset = AT(urls), .fallback = "[a, b]"},
     {.name = "password", .type = KEY_SECRET, .offset = AT(password)},
@@ -113,13 +115,14 @@ static void fallbacks_are_read_first(void **state)
     assert_null(sample->args);
     assert_null(sample->password.file);
     assert_true(sample->rate == 0);
+    assert_true(sample->part == 0.5);
 }
 
 static void every_type_is_read(void **state)
 {
     struct fixture *fixture = *state;
     assert_int_equal(read_text(fixture, "name: lamp\nnote: 5\nclean: false\nconnections: 0x10\ntimeout: 250ms\n"
-                                        "bytes: 2MiB\nany_int: -9223372036854775808\nrate: 30/m\norder: none\n"
+                                        "bytes: 2MiB\nany_int: -9223372036854775808\nrate: 30/m\npart: 0.25\norder: none\n"
                                         "urls: [x, 'y', 3]\npassword: {file: /etc/pass}\nargs: {a: 1}\n"
                                         "tls: {ca_file: /ca.pem}\n"),
                      ERR_OK);
@@ -132,6 +135,7 @@ static void every_type_is_read(void **state)
     assert_int_equal(sample->bytes, 2 << 20);
     assert_true(sample->any_int == INT64_MIN);
     assert_true(sample->rate == 0.5);
+    assert_true(sample->part == 0.25);
     assert_int_equal(sample->order, 2);
     assert_int_equal(sample->urls.count, 3);
     assert_string_equal(sample->urls.items[2], "3");
@@ -238,6 +242,13 @@ static void malformed_values_are_told(void **state)
     refused(*state, "bytes: 64MB\n", 1, 8, "not `64MB`");
     refused(*state, "rate: 5/d\n", 1, 7, "not `5/d`");
     refused(*state, "rate: 0/s\n", 1, 7, "above 0");
+    refused(*state, "part: 0\n", 1, 7, "`part` must be a number above 0 and at most 1, such as 0.5");
+    refused(*state, "part: 1.01\n", 1, 7, "not `1.01`");
+    refused(*state, "part: -0.5\n", 1, 7, "above 0");
+    refused(*state, "part: half\n", 1, 7, "above 0");
+    refused(*state, "part: .nan\n", 1, 7, "above 0");
+    refused(*state, "part: []\n", 1, 7, "above 0");
+    refused(*state, "part: \"0.5\"\n", 1, 7, "above 0");
     refused(*state, "clean: yes\n", 1, 8, "not `yes`, which is text: write true or false without quotes");
     refused(*state, "clean: \"true\"\n", 1, 8, "which is text");
     refused(*state, "clean: maybe\n", 1, 8, "true or false, not `maybe`");

@@ -186,11 +186,104 @@ static void without_a_code_the_status_decides(void **state)
     expect_class(502, "<html>Bad Gateway", API_MAY_HAVE_RUN, "platform_error");
     expect_class(504, "garbage", API_MAY_HAVE_RUN, "platform_error");
     expect_class(501, "", API_MAY_HAVE_RUN, "platform_error");
-    expect_class(301, "", API_REQUEST, "request_refused");
-    expect_class(302, "<html></html>", API_REQUEST, "request_refused");
+    expect_class(301, "", API_REQUEST, "not_the_platform");
+    expect_class(302, "<html></html>", API_REQUEST, "not_the_platform");
     expect_class(400, "", API_REQUEST, "request_refused");
     expect_class(404, "not found", API_REQUEST, "request_refused");
     expect_class(403, "{\"Message\":\"no\"}", API_REQUEST, "request_refused");
+}
+
+static void a_request_that_the_server_did_not_get_whole_is_sent_again(void **state)
+{
+    (void)state;
+    expect_class(408, "", API_NOT_TAKEN, "request_not_taken");
+    expect_class(408, "<html><body><h1>408 Request Time-out</h1></body></html>", API_NOT_TAKEN, "request_not_taken");
+    expect_class(408, "{\"Message\":\"no\"}", API_NOT_TAKEN, "request_not_taken");
+    // What the platform itself says counts more than the status.
+    expect_class(408, "{\"Code\":\"InternalError\"}", API_MAY_HAVE_RUN, "platform_error");
+    expect_class(408, "{\"Code\":\"New.Thing\"}", API_PERMANENT, "platform_refused");
+    expect_class(408, "{\"Success\":true}", API_MAY_HAVE_RUN, "answer_unreadable");
+}
+
+// ---- answers of others
+
+static void expect_stranger(long http_status, const char *body, enum api_class class)
+{
+    expect_class(http_status, body, class, "not_the_platform");
+}
+
+#define SEVENTY_NINE "1234567890123456789012345678901234567890123456789012345678901234567890123456789"
+
+static void a_web_page_is_no_answer_of_the_platform(void **state)
+{
+    (void)state;
+    static const char *const pages[] = {
+        "<html><body><code>Throttling</code></body></html>",
+        "<!DOCTYPE html><title>Welcome</title>",
+        "\xEF\xBB\xBF\r\n<HTML>",
+        "<head>",
+        "<body>",
+        "<script>location='/login'</script>",
+    };
+    for (size_t i = 0; i < COUNT_OF(pages); i++) {
+        expect_stranger(200, pages[i], API_MAY_HAVE_RUN);
+        expect_stranger(302, pages[i], API_REQUEST);
+        expect_stranger(404, pages[i], API_REQUEST);
+        expect_class(429, pages[i], API_THROTTLED, "throttled");
+        expect_class(500, pages[i], API_MAY_HAVE_RUN, "platform_error");
+        expect_class(503, pages[i], API_BUSY, "platform_busy");
+    }
+    expect_detail_holds(
+        200, pages[1],
+        "another server answered HTTP 200, and its body cannot be read: it is a web page with the title "
+        "\"Welcome\"");
+    expect_detail_holds(404, pages[0],
+                        "another server answered HTTP 404, and its body cannot be read: it is a web page");
+    expect_detail_holds(200, "<html><title>a&%2F&secret</title>", "\"a(left out)");
+    expect_detail_holds(200, "<html><title>caf\xE9</title>", "it is a web page");
+    expect_detail_holds(200, "<html><title>" SEVENTY_NINE "\xC3\xA9</title>", SEVENTY_NINE "\"");
+}
+
+static void expect_typed(const char *body, const char *content_type, enum api_class class, const char *code)
+{
+    struct api_input input = {.http_status = 200, .body = body, .body_len = strlen(body), .content_type = content_type};
+    struct api_answer answer;
+    api_classify(&input, NULL, 0, &answer);
+    assert_int_equal(answer.class, class);
+    assert_string_equal(answer.failure.code == NULL ? "" : answer.failure.code->code, code);
+    api_answer_clear(&answer);
+}
+
+static void what_is_sent_as_a_web_page_is_one_unless_it_says_what_the_platform_says(void **state)
+{
+    (void)state;
+    expect_typed("please log in", "text/html", API_MAY_HAVE_RUN, "not_the_platform");
+    expect_typed("{\"a\":1}", "Text/HTML; charset=utf-8", API_MAY_HAVE_RUN, "not_the_platform");
+    expect_typed("please log in", "text/plain", API_MAY_HAVE_RUN, "answer_unreadable");
+    expect_typed("{\"Success\":true}", "text/html", API_SUCCESS, "");
+    expect_typed("{\"Code\":\"SignatureNonceUsed\"}", "text/html", API_NONCE_USED, "nonce_used");
+}
+
+static void expect_redirect(const char *location, const char *piece)
+{
+    struct api_input input = {.http_status = 302, .location = location};
+    struct api_answer answer;
+    api_classify(&input, NULL, 0, &answer);
+    assert_non_null(strstr(answer.failure.detail, piece));
+    assert_null(strstr(answer.failure.detail, "secret"));
+    api_answer_clear(&answer);
+}
+
+static void a_redirect_tells_where_to_without_its_query(void **state)
+{
+    (void)state;
+    expect_redirect("http://login.example/portal?to=secret", "another server answered HTTP 302 to "
+                                                             "http://login.example/portal, and its body cannot");
+    expect_redirect("/login#secret", "HTTP 302 to /login, and");
+    expect_redirect("", "HTTP 302, and");
+    expect_redirect(NULL, "HTTP 302, and");
+    expect_redirect("/caf\xE9", "HTTP 302, and");
+    expect_redirect("x\x1B[31my", "HTTP 302 to x");
 }
 
 static void what_cannot_be_read_with_2xx_may_have_run(void **state)
@@ -220,7 +313,6 @@ static void what_cannot_be_read_with_2xx_may_have_run(void **state)
         "{\"Success\":null}",
         "{\"Data\":{\"Result\":\"{}\"}}",
         "{\"Success\":\"yes\"}",
-        "<html><body><code>Throttling</code></body></html>",
     };
     for (size_t i = 0; i < COUNT_OF(bodies); i++) {
         expect_class(200, bodies[i], API_MAY_HAVE_RUN, "answer_unreadable");
@@ -387,6 +479,10 @@ int main(void)
         cmocka_unit_test(a_code_decides_before_the_status),
         cmocka_unit_test(an_unknown_code_takes_the_row_of_its_status),
         cmocka_unit_test(without_a_code_the_status_decides),
+        cmocka_unit_test(a_request_that_the_server_did_not_get_whole_is_sent_again),
+        cmocka_unit_test(a_web_page_is_no_answer_of_the_platform),
+        cmocka_unit_test(what_is_sent_as_a_web_page_is_one_unless_it_says_what_the_platform_says),
+        cmocka_unit_test(a_redirect_tells_where_to_without_its_query),
         cmocka_unit_test(what_cannot_be_read_with_2xx_may_have_run),
         cmocka_unit_test(a_nul_in_a_body_makes_it_unreadable),
         cmocka_unit_test(success_false_without_a_code_may_have_run),

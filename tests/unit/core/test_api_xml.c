@@ -98,7 +98,7 @@ static void a_page_of_a_proxy_is_classed_by_its_status(void **state)
                                "<center><h1>502</h1></center><hr><code>Throttling</code></body></html>";
     expect_class(502, page, API_MAY_HAVE_RUN, "platform_error");
     expect_class(503, page, API_BUSY, "platform_busy");
-    expect_class(200, page, API_MAY_HAVE_RUN, "answer_unreadable");
+    expect_class(200, page, API_MAY_HAVE_RUN, "not_the_platform");
 }
 
 static void elements_become_maps_and_texts(void **state)

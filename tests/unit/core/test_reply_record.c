@@ -54,6 +54,44 @@ static void an_outcome_survives_the_way_through_the_outbox(void **state)
     json_free(outcome.result);
 }
 
+static void the_note_of_a_call_that_waits_survives(void **state)
+{
+    (void)state;
+    struct retry_note note = {.attempts = 3, .may_have_run = true};
+    struct retry_note back = {0};
+    failure_set(&note.failure, "connect_failed", "nothing was sent: refused");
+    AUTO_FREE char *text = retry_note_encode(&note);
+    assert_int_equal(retry_note_decode(text, &back), ERR_OK);
+    assert_int_equal(back.attempts, 3);
+    assert_true(back.may_have_run);
+    assert_string_equal(back.failure.code->code, "connect_failed");
+    assert_string_equal(back.failure.detail, "nothing was sent: refused");
+    assert_int_equal(back.failure.retry_after_ms, -1);
+    AUTO_FREE char *bare = retry_note_encode(&(struct retry_note){.attempts = 1});
+    assert_int_equal(retry_note_decode(bare, &back), ERR_OK);
+    assert_int_equal(back.attempts, 1);
+    assert_false(back.may_have_run);
+    assert_null(back.failure.code);
+}
+
+static void damaged_notes_are_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "[]",
+                                        "{}",
+                                        "{\"attempts\":\"1\"}",
+                                        "{\"attempts\":-1}",
+                                        "{\"attempts\":4294967296}",
+                                        "{\"attempts\":1,\"code\":\"of_tomorrow\"}"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct retry_note back = {.attempts = 7};
+        assert_int_equal(retry_note_decode(texts[i], &back), ERR_SYNTAX);
+        assert_int_equal(back.attempts, 7);
+    }
+}
+
 static void a_bare_outcome_survives_too(void **state)
 {
     (void)state;
@@ -316,6 +354,8 @@ int main(void)
         cmocka_unit_test(progress_goes_to_an_ack_topic_of_its_own),
         cmocka_unit_test(progress_does_not_go_to_the_result_topic),
         cmocka_unit_test(no_progress_leaves_the_ack_topic_out),
+        cmocka_unit_test(the_note_of_a_call_that_waits_survives),
+        cmocka_unit_test(damaged_notes_are_refused),
         cmocka_unit_test(a_record_survives_the_way_through_the_outbox),
         cmocka_unit_test(correlation_data_of_any_bytes_survives),
         cmocka_unit_test(a_record_without_deliveries_survives),

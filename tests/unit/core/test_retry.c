@@ -96,6 +96,8 @@ static void only_what_surely_did_not_run_is_tried_again_without_a_question(void 
     static const enum retry_advice advice[] = {
         [API_SUCCESS] = RETRY_NEVER,
         [API_DEVICE_FAILED] = RETRY_NEVER,
+        [API_RESULT_UNREAD] = RETRY_NEVER,
+        [API_NOT_TAKEN] = RETRY_SAFE,
         [API_AUTH] = RETRY_NEW_SECRET,
         [API_CLOCK] = RETRY_NEW_TIME,
         [API_THROTTLED] = RETRY_SAFE,

@@ -17,6 +17,7 @@ enum step_kind {
     STEP_RESET,   // read a request, send `text`, reset
     STEP_HANG,    // read a request, send `text`, then nothing more until the other side closes
     STEP_SILENT,  // read and send nothing until the other side closes
+    STEP_GREET,   // send `text` once the other side has sent something, close
 };
 
 struct step {
@@ -89,6 +90,14 @@ static inline void server_until_closed(const struct server *server, int fd)
 
 static inline bool server_step(struct server *server, int fd, const struct step *step)
 {
+    if (step->kind == STEP_GREET) {
+        char byte = 0;
+        (void)!recv(fd, &byte, 1, 0);
+        (void)!send(fd, step->text, step->len > 0 ? step->len : strlen(step->text), MSG_NOSIGNAL);
+        shutdown(fd, SHUT_WR);
+        server_until_closed(server, fd);
+        return false;
+    }
     if (step->kind == STEP_SILENT) {
         server_until_closed(server, fd);
     }

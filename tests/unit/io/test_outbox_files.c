@@ -184,6 +184,31 @@ static void a_second_process_is_refused_and_told_which_one_has_it(void **state)
     append_text(fixture, "the first goes on");
 }
 
+// A service must not give up its start because a tool has the file for a moment.
+static void expect_in_use_by_a_tool(struct fixture *fixture)
+{
+    if (try_open(fixture) != ERR_UNAVAILABLE || strstr(fixture->diag.text, "`thingbridge outbox`, process") == NULL) {
+        _exit(1);
+    }
+}
+
+static void a_tool_that_has_it_is_told_from_a_service(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->options.is_tool = true;
+    open_outbox(fixture);
+    fixture->options.is_tool = false;
+    in_child(fixture, expect_in_use_by_a_tool);
+    fixture->options.is_tool = true;
+    in_child(fixture, expect_in_use_by_a_tool);
+    close_outbox(fixture);
+    fixture->options.is_tool = false;
+    open_outbox(fixture);
+    in_child(fixture, expect_in_use);
+    fixture->options.is_tool = true;
+    in_child(fixture, expect_in_use);
+}
+
 static void expect_free(struct fixture *fixture)
 {
     if (try_open(fixture) != ERR_OK) {
@@ -443,6 +468,7 @@ int main(void)
         CASE(a_folder_in_place_of_the_file_is_refused),
         CASE(a_folder_that_cannot_be_written_is_an_error_that_says_so),
         CASE(a_second_process_is_refused_and_told_which_one_has_it),
+        CASE(a_tool_that_has_it_is_told_from_a_service),
         CASE(a_closed_outbox_can_be_opened_by_another_process),
         CASE(another_process_can_read_while_the_service_runs),
         CASE(a_file_of_a_newer_major_version_is_refused_and_not_touched),

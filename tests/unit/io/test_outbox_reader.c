@@ -117,6 +117,28 @@ static void a_list_has_what_was_asked_for_in_order_page_by_page(void **state)
     outbox_close_reader(reader);
 }
 
+static void a_list_tells_the_note_of_the_first_call_that_has_one_and_is_not_done(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t id = append_text(fixture, "x");
+    (void)append_text(fixture, "without");
+    outbox_stage_call(fixture->outbox, id, 0, OUTBOX_DONE, "done");
+    outbox_stage_call(fixture->outbox, id, 1, OUTBOX_QUEUED, NULL);
+    outbox_stage_call(fixture->outbox, id, 2, OUTBOX_QUEUED, "third");
+    outbox_stage_call(fixture->outbox, id, 3, OUTBOX_SENT, "fourth");
+    commit(fixture);
+    struct outbox_reader *reader = open_reader(fixture);
+    struct outbox_row rows[3];
+    size_t count = 0;
+    assert_int_equal(outbox_list(reader, 0, OPEN_STATES, rows, COUNT_OF(rows), &count, &fixture->diag), ERR_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(rows[0].note, "third");
+    assert_null(rows[1].note);
+    outbox_row_clear(&rows[0]);
+    outbox_row_clear(&rows[1]);
+    outbox_close_reader(reader);
+}
+
 static void a_list_has_no_payload_and_a_single_row_has_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -328,6 +350,7 @@ int main(void)
         CASE(the_service_writes_while_a_reader_is_open),
         CASE(a_list_that_was_read_to_its_end_keeps_no_transaction_open),
         CASE(a_list_has_what_was_asked_for_in_order_page_by_page),
+        CASE(a_list_tells_the_note_of_the_first_call_that_has_one_and_is_not_done),
         CASE(a_list_has_no_payload_and_a_single_row_has_it),
         CASE(a_row_is_shown_with_its_calls_in_order),
         CASE(a_row_that_is_not_there_is_missing),
