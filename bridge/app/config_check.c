@@ -55,6 +55,12 @@ static void check_urls(const struct config *config, const struct yaml_node *root
         struct diag diag;
         if (mqtt_url_check(config->mqtt.urls.items[i], &diag) != ERR_OK) {
             yaml_problem(problems, SEVERITY_ERROR, item_of(node, i), "`mqtt.url`: %s", diag.text);
+        } else if (mqtt_url_is_websocket(config->mqtt.urls.items[i])) {
+            yaml_problem(
+                problems, SEVERITY_WARNING, item_of(node, i),
+                "`mqtt.url`: over WebSocket the MQTT library (Paho, 1.3.15 and all before it) loses its place in "
+                "messages of more than about 1 KiB, and the connection with it; use mqtt:// or mqtts:// where the "
+                "broker offers it");
         }
     }
 }

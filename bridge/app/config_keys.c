@@ -143,7 +143,7 @@ const struct key config_keys[] = {
     {.name = "platform", .type = KEY_NODE, .offset = AT(platform_node), .members = config_platform_keys,
      .help = "the platform (or platforms)"},
     {.name = "platforms", .type = KEY_NODE, .offset = AT(platforms_node), .members = config_platform_keys,
-     .each = "platform",
+     .each = "platform of `platforms`",
      .help = "several platforms by name, for `platform: NAME` in a rule; the first is the default"},
     {.name = "outbox", .type = KEY_GROUP, .offset = AT(outbox), .members = outbox_keys, .help = "the durable queue"},
     {.name = "reply", .type = KEY_GROUP, .offset = AT(reply), .members = reply_keys, .help = "replies"},

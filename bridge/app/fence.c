@@ -113,7 +113,9 @@ void fence_subscribed(struct fence *fence, const struct mqtt_event *event, int64
 {
     fence->is_subscribed = event->kind == MQTT_SUBSCRIBED;
     fence->subscribe_due_ms = now_ms + SUBSCRIBE_MS;
-    if (!fence->is_subscribed) {
+    if (fence->is_subscribed) {
+        LOG(LOG_DEBUG, "mqtt_subscribed", LOG_S("filter", fence->options.topic));
+    } else {
         set_barred(fence, true, event->text);
     }
 }

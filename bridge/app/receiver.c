@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/info.h"
+#include "app/redelivery.h"
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -16,15 +17,10 @@
 struct receiver {
     struct receiver_options options;
     struct freshness *freshness;
-    bool copies_have_ids;      // Paho's thread only
-    bool not_stored;           // the message at hand; Paho's thread only
-    int64_t age_ms;            // how old the message at hand may be; Paho's thread only
-    _Atomic bool before_fence; // of this connection, on a new session as well
-    // What has been said of the broker's ways. Paho's thread only, as what precedes it.
-    bool session_present;
-    bool said_renumbered;
-    bool said_denied;
-    bool said_without_dup;
+    bool copies_have_ids; // Paho's thread only
+    bool not_stored;      // the message at hand; Paho's thread only
+    int64_t age_ms;       // how old the message at hand may be; Paho's thread only
+    struct redelivery redelivery;
     pthread_mutex_t mutex; // guards what follows
     const struct subscription_set *before;
     const struct subscription_set *now;
@@ -35,6 +31,7 @@ struct receiver *receiver_create(const struct receiver_options *options)
     struct receiver *receiver = mem_alloc(sizeof *receiver);
     struct moment now = clock_now();
     receiver->options = *options;
+    redelivery_init(&receiver->redelivery, options->outbox, options->redelivery_by_content);
     pthread_mutex_init(&receiver->mutex, NULL);
     receiver->freshness = freshness_create(&now);
     return receiver;
@@ -66,7 +63,7 @@ static void leave_before(struct receiver *receiver)
 void receiver_all_has_come(struct receiver *receiver)
 {
     leave_before(receiver);
-    atomic_store(&receiver->before_fence, false);
+    redelivery_fence_came(&receiver->redelivery);
 }
 
 struct freshness *receiver_freshness(struct receiver *receiver)
@@ -196,39 +193,6 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
 
 // ---- redeliveries
 
-static void say_once(bool *said, enum log_level level, const char *event, const char *hint)
-{
-    if (!*said) {
-        *said = true;
-        LOG(level, event, LOG_S("hint", hint));
-    }
-}
-
-static void say_how(struct receiver *receiver, enum outbox_append_result how)
-{
-    if (how == OUTBOX_RENUMBERED) {
-        say_once(&receiver->said_renumbered, LOG_INFO, "redelivery_renumbered",
-                 "this broker numbers its packets anew for each connection; commands are known by their content");
-    }
-    if (how != OUTBOX_RESENT && !receiver->session_present && !receiver->options.redelivery_by_content) {
-        say_once(&receiver->said_denied, LOG_WARN, "redelivery_session_denied",
-                 "this broker says that it has no session of ours, and delivers what that session held; with"
-                 " mqtt.redelivery: content its age is told as well");
-    }
-}
-
-// What a broker delivers again without DUP cannot be told from a new command.
-static void say_if_without_dup(struct receiver *receiver, const struct message *message)
-{
-    if (!receiver->said_without_dup && atomic_load(&receiver->before_fence) &&
-        outbox_knows(receiver->options.outbox, message)) {
-        say_once(
-            &receiver->said_without_dup, LOG_WARN, "redelivery_without_dup",
-            "after a reconnect a command came that equals one which may not have been acknowledged, and it is run; if"
-            " this broker delivers again without the DUP flag, set mqtt.redelivery: content");
-    }
-}
-
 // Nobody who sees the same content twice can say whether it was sent twice: so it is answered.
 static void answer_redelivery(struct receiver *receiver, const struct message *message, const struct moment *arrived,
                               struct command *command, int64_t first)
@@ -256,7 +220,7 @@ static void take_redelivery(struct receiver *receiver, const struct message *mes
 {
     metrics_add(METRIC_COMMANDS_REDELIVERED, 1);
     LOG(LOG_DEBUG, "command_redelivered", LOG_S("topic", message->topic), LOG_N("packet_id", message->packet_id));
-    say_how(receiver, how);
+    redelivery_note_known(&receiver->redelivery, how);
     if (message->dup) {
         command_free(command);
     } else {
@@ -288,7 +252,7 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
 {
     struct diag diag = {0};
     int64_t id = 0;
-    bool by_content = receiver->options.redelivery_by_content && atomic_load(&receiver->before_fence);
+    bool by_content = redelivery_is_by_content(&receiver->redelivery);
     struct command *command = map(receiver, rule, message, arrived, refuse_with);
     AUTO_FREE char *plan = command_encode(command);
     struct waiting_command counted = waiting_weigh(message, command, plan);
@@ -307,7 +271,7 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
     switch (result) {
     case OUTBOX_APPENDED:
         FAULT_POINT("after_append_commit");
-        say_if_without_dup(receiver, message);
+        redelivery_note_new(&receiver->redelivery, message);
         deliver(receiver, id, refuse_with == NULL ? counted.bytes : 0, arrived, command, message);
         return;
     case OUTBOX_RESENT:
@@ -449,11 +413,9 @@ static void begin_session(struct receiver *receiver, const struct mqtt_event *ev
 {
     struct moment now = clock_now();
     bool may_be_kept = event->session_present || receiver->options.redelivery_by_content;
-    outbox_begin_connection(receiver->options.outbox, event->session_present);
+    redelivery_connected(&receiver->redelivery, event->session_present);
     receiver->copies_have_ids = event->subscription_ids;
-    receiver->session_present = event->session_present;
     freshness_connected(receiver->freshness, may_be_kept, &now);
-    atomic_store(&receiver->before_fence, true);
     if (!may_be_kept) {
         leave_before(receiver);
     }

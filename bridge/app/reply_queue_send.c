@@ -130,14 +130,14 @@ void reply_queue_fence_sent(struct reply_queue *queue, int64_t now_ms)
     if (reply_queue_has_under_way(queue, &queue->fence)) {
         outgoing_remove(&queue->under_way, &queue->fence);
     }
-    struct own_topic *own = get_own(queue, queue->probe_topic);
-    queue->fence = (struct outgoing){.topic = queue->probe_topic, .owner = own, .is_own = true};
+    struct own_topic *own = get_own(queue, queue->fence_topic);
+    queue->fence = (struct outgoing){.topic = queue->fence_topic, .owner = own, .is_own = true};
     reply_queue_put_under_way(queue, &queue->fence, now_ms);
 }
 
 int64_t reply_queue_fence_paused_until(const struct reply_queue *queue)
 {
-    const struct own_topic *own = find_own(queue, queue->probe_topic);
+    const struct own_topic *own = find_own(queue, queue->fence_topic);
     return own == NULL ? 0 : own->paused_until_ms;
 }
 
@@ -155,10 +155,10 @@ static bool is_one_to_try(const struct reply_queue *queue)
 
 static void begin_probe(struct reply_queue *queue, int64_t now_ms)
 {
-    const struct own_topic *own = get_own(queue, queue->probe_topic);
-    if (own != NULL && !own_topic_is_paused(own, now_ms)) {
+    struct diag diag;
+    AUTO_FREE char *filter = mem_printf("%s/probe", queue->fence_topic);
+    if (mqtt_unsubscribe(queue->connection->mqtt, filter, PROBE_COOKIE, &diag) == ERR_OK) {
         reply_queue_set_stage(queue, STAGE_PROBE, now_ms);
-        reply_queue_publish_own(queue, queue->probe_topic, "probe", false, now_ms);
     } else if (queue->acknowledged > 0) {
         reply_queue_set_stage(queue, STAGE_TRIAL, now_ms); // other replies have shown it
     } else {

@@ -6,11 +6,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define NOTE_BUSY_MS  1000 // with a commit that is due anyway
-#define NOTE_IDLE_MS  10000
-#define NOTE_IN_FORCE "subscriptions_in_force"
-#define NOTE_MADE     "subscriptions_made"
-#define NOTE_CONTACT  "last_contact"
+#define SHARE_HINT                                                                                                     \
+    "this broker has no shared subscriptions: leave mqtt.share empty and run one bridge for these topics, or use a "   \
+    "broker that has them"
+#define NOTE_BUSY_MS            1000 // with a commit that is due anyway
+#define NOTE_IDLE_MS            10000
+#define NOTE_IN_FORCE           "subscriptions_in_force"
+#define NOTE_MADE               "subscriptions_made"
+#define NOTE_CONTACT            "last_contact"
+#define NO_SHARED_SUBSCRIPTIONS 0x9E // MQTT 5 section 3.9.3
 
 static void remember(struct subscriber *subscriber)
 {
@@ -197,11 +201,22 @@ static void subscribe_one(struct subscriber *subscriber, const char *filter, uin
     LOG(LOG_ERROR, "mqtt_subscribe_failed", LOG_S("filter", filter), LOG_S("error", diag.text));
 }
 
+// To such a broker a shared subscription is a protocol error, for which it ends the connection (MQTT 5 section
+// 3.2.2.3.13): it would be made again for ever. So nothing is subscribed, and the bridge does not call itself online.
+static void tell_cannot_share(struct subscriber *subscriber)
+{
+    subscriber->refused = subscriber->wanted->count;
+    LOG(LOG_ERROR, "mqtt_share_unsupported", LOG_S("share", subscriber->options.share), LOG_S("hint", SHARE_HINT));
+}
+
 static void subscribe_all(struct subscriber *subscriber, bool with_ids)
 {
     subscriber->answers_due = 0;
     subscriber->refused = 0;
-    for (size_t i = 0; i < subscriber->wanted->count; i++) {
+    if (subscriber->cannot_share) {
+        tell_cannot_share(subscriber);
+    }
+    for (size_t i = 0; i < subscriber->wanted->count && !subscriber->cannot_share; i++) {
         const struct subscription *item = &subscriber->wanted->items[i];
         AUTO_FREE char *full = shared(subscriber, item->filter);
         if (!granted_holds(&subscriber->granted, full)) {
@@ -241,6 +256,7 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     bool is_new = !event->session_present && !subscriber->options.sessions_may_be_denied;
     subscriber->in_force = false;
     fence_connected(&subscriber->fence);
+    subscriber->cannot_share = subscriber->options.share[0] != '\0' && !event->shared_subscriptions;
     granted_connected(&subscriber->granted, event->url, event->session_present);
     if (is_new) {
         subscription_set_free(&subscriber->made);
@@ -256,6 +272,18 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     subscriber->wanted = &subscriber->merged;
     unsubscribe_stale(subscriber);
     subscribe_all(subscriber, false);
+}
+
+static const char *refusal_hint(const struct subscriber *subscriber, const struct mqtt_event *event)
+{
+    bool is_shared = subscriber->options.share[0] != '\0';
+    if (is_shared && event->reason == NO_SHARED_SUBSCRIPTIONS) {
+        return SHARE_HINT;
+    }
+    return is_shared
+               ? "the broker's access rules must let this client read the filter; or it has no shared subscriptions:"
+                 " then leave mqtt.share empty"
+               : "the broker's access rules must let this client read the filter";
 }
 
 // All that the broker copied by earlier subscriptions has come.
@@ -277,8 +305,7 @@ static void note_answer(struct subscriber *subscriber, const struct mqtt_event *
     }
     subscriber->refused++;
     LOG(LOG_ERROR, "mqtt_subscribe_refused", LOG_S("filter", filter), LOG_S("error", event->text),
-        LOG_N("reason", event->reason),
-        LOG_S("hint", "the broker's access rules must let this client read the filter"));
+        LOG_N("reason", event->reason), LOG_S("hint", refusal_hint(subscriber, event)));
 }
 
 static void note_granted(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter)

@@ -47,6 +47,7 @@ struct subscriber {
     struct subscription_set left;   // `made` as the process before left it
     struct granted granted;         // what is not subscribed again
     bool is_unsettled;              // `left` is to be brought into force first
+    bool cannot_share;              // the broker has no shared subscriptions
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
     bool in_force; // all that earlier subscriptions brought has come on this connection

@@ -308,7 +308,7 @@ const char *const values_secret_keys[] = {"file", "env", "credential", NULL};
 // Never names what was written: it may be the secret itself.
 static bool wrong_secret(const struct reading *reading)
 {
-    if (reading->node->line == 0) {
+    if (reading->node->line == 0 && reading->node->kind == YAML_SCALAR) {
         yaml_problem(
             reading->problems, SEVERITY_ERROR, reading->node,
             "`%s`: this variable cannot hold the secret itself; add __FILE, __ENV or __CREDENTIAL to its name, "

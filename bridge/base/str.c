@@ -104,20 +104,25 @@ static bool is_unshowable(unsigned code)
            (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
-size_t str_unshowable(const char *data, size_t len, unsigned *code)
+// The code point of a UTF-8 character of `len` bytes.
+static unsigned code_of(const char *text, size_t len)
 {
     static const unsigned char lead_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    const unsigned char *bytes = (const unsigned char *)data;
+    unsigned code = (unsigned char)text[0] & lead_bits[len];
+    for (size_t i = 1; i < len; i++) {
+        code = code << 6 | ((unsigned char)text[i] & 0x3FU);
+    }
+    return code;
+}
+
+size_t str_unshowable(const char *data, size_t len, unsigned *code)
+{
     size_t count = str_utf8_character(data, len);
     if (count == 0) {
         return 0;
     }
-    unsigned found = bytes[0] & lead_bits[count];
-    for (size_t i = 1; i < count; i++) {
-        found = found << 6 | (bytes[i] & 0x3FU);
-    }
-    *code = found;
-    return is_unshowable(found) ? count : 0;
+    *code = code_of(data, count);
+    return is_unshowable(*code) ? count : 0;
 }
 
 void str_show(const char *text, char out[STR_SHOWN_LEN])
@@ -136,16 +141,6 @@ void str_show(const char *text, char out[STR_SHOWN_LEN])
     }
     memcpy(out + len, "...", 4);
     out[len + (cut ? 3 : 0)] = '\0';
-}
-
-static unsigned code_of(const char *text, size_t len)
-{
-    static const unsigned char marks[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    unsigned code = (unsigned char)text[0] & marks[len];
-    for (size_t i = 1; i < len; i++) {
-        code = code << 6 | ((unsigned char)text[i] & 0x3F);
-    }
-    return code;
 }
 
 static bool is_odd_quote(unsigned code)

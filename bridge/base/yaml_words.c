@@ -262,6 +262,16 @@ static bool explain_as_told(struct explanation *explanation)
     return true;
 }
 
+static bool is_plain_before(struct str line, const char *at)
+{
+    for (const char *c = line.data; c < at; c++) {
+        if (*c == '#' || *c == '"' || *c == '\'') {
+            return false;
+        }
+    }
+    return true;
+}
+
 // To YAML it is a letter. It stands where the construct began, or later, up to where that was refused.
 static bool explain_odd_space(struct explanation *explanation, const char *text, size_t len)
 {
@@ -272,7 +282,7 @@ static bool explain_odd_space(struct explanation *explanation, const char *text,
     for (int number = 1; number <= refusal->line && lines_next(text, len, &offset, &line); number++) {
         unsigned code;
         const char *space = number >= first ? str_find_odd_space(line.data, line.len, &code) : NULL;
-        if (space != NULL && memchr(line.data, '#', (size_t)(space - line.data)) == NULL) {
+        if (space != NULL && is_plain_before(line, space)) {
             explanation->at_line = number;
             explanation->at_column = (int)(space - line.data) + 1;
             snprintf(explanation->words, sizeof explanation->words,
@@ -317,25 +327,13 @@ void words_refused(struct problems *problems, const char *source, const char *te
     problems_add(problems, SEVERITY_ERROR, source, explanation.at_line, explanation.at_column, "%s", explanation.words);
 }
 
-// Typographic quotes inside a text are common; at its ends they were meant to be straight ones.
-static bool has_quotes_for_ends(const char *text, size_t len)
-{
-    unsigned code;
-    const char *first = str_find_odd_quote(text, len, &code);
-    size_t last = len;
-    while (last > 0 && ((unsigned char)text[last - 1] & 0xC0) == 0x80) {
-        last--;
-    }
-    last -= last > 0;
-    return first == text || (first != NULL && str_find_odd_quote(text + last, len - last, &code) == text + last);
-}
-
 void words_odd(struct problems *problems, const struct yaml_node *node)
 {
     size_t len = strlen(node->text);
     unsigned code;
     const char *space = str_find_odd_space(node->text, len, &code);
-    if (has_quotes_for_ends(node->text, len)) {
+    // Inside a text they are common.
+    if (str_find_odd_quote(node->text, len, &code) == node->text) {
         yaml_problem(
             problems, SEVERITY_WARNING, node,
             "these are typographic quotes, which YAML takes for a part of the text: write straight ones, \" or '");

@@ -147,7 +147,8 @@ struct loader {
     const struct mapping_options *options;
     const struct group *groups;
     size_t group_count;
-    bool groups_unknown; // not all that define some could be read
+    const struct json_object *group_names; // the same names as members
+    bool groups_unknown;                   // not all that define some could be read
     struct model_shelf *models;
     struct problems *problems;
 };
@@ -159,7 +160,8 @@ struct rule_source {
 // NULL if there was an error; problems has it.
 struct rule *rule_load(const struct loader *loader, const struct rule_source *source);
 // Loads `invoke` or `call`; what is wrong is in the problems. `scope` belongs to the rule's topic.
-void rule_load_target(const struct loader *loader, const struct template_scope *scope, struct rule *rule);
+void rule_load_target(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
+                      struct rule *rule);
 void rule_load_reply(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
                      struct rule *rule);
 void rule_load_batch(const struct loader *loader, const struct rule_source *source, struct rule *rule);

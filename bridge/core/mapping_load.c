@@ -262,6 +262,7 @@ static void read_all(struct load *load, struct yaml_document *const *documents, 
         read_groups(load, load->files[i].keys.groups);
     }
     load->loader.groups = load->groups;
+    load->loader.group_names = load->group_names;
     for (size_t i = 0; i < load->file_count; i++) {
         read_rules(load, &load->files[i], &total);
     }

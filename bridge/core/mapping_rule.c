@@ -26,10 +26,22 @@ const struct yaml_node *rule_place(const struct rule_source *source, const char 
     return node != NULL ? node : source->rule;
 }
 
+// It is in `invoke`, or another map of the rule, and was told there.
+static bool is_one_level_down(const struct yaml_node *rule, const char *key)
+{
+    static const char *const maps[] = {"invoke", "call", "reply", "batch"};
+    bool found = false;
+    for (size_t i = 0; i < COUNT_OF(maps); i++) {
+        const struct yaml_node *map = yaml_get(rule, maps[i]);
+        found |= map != NULL && yaml_get(map, key) != NULL;
+    }
+    return found;
+}
+
 // A key that each rule has is not there.
 static void missing(const struct loader *loader, const struct rule_source *source, const char *key, const char *example)
 {
-    if (!keys_misspelt(mapping_rule_keys, source->rule, key)) {
+    if (!keys_misspelt(mapping_rule_keys, source->rule, key) && !is_one_level_down(source->rule, key)) {
         yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "the rule has no `%s`, as %s", key, example);
     }
 }
@@ -325,13 +337,14 @@ static void load_target(const struct loader *loader, const struct rule_source *s
         return;
     }
     if (rule->keys.invoke == NULL && rule->keys.call == NULL) {
-        if (!keys_misspelt(mapping_rule_keys, source->rule, "call")) {
+        bool is_misplaced = yaml_get(source->rule, "identifier") != NULL || yaml_get(source->rule, "action") != NULL;
+        if (!keys_misspelt(mapping_rule_keys, source->rule, "call") && !is_misplaced) {
             missing(loader, source, "invoke",
                     "invoke: {identifier: Set, device: lamp}, or a `call`: this one has neither");
         }
         return;
     }
-    rule_load_target(loader, scope, rule);
+    rule_load_target(loader, source, scope, rule);
 }
 
 static void read_keys(const struct loader *loader, const struct rule_source *source, struct rule *rule)
@@ -384,7 +397,7 @@ static void warn_of_clearing(const struct loader *loader, const struct rule_sour
     if (rule->keys.empty == EMPTY_ACCEPT && rule->keys.retained == RETAINED_ACCEPT) {
         yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "empty"),
                      "a retained message is cleared by an empty one, and that runs this rule too: leave out "
-                     "`retained: accept`, or let senders send {}");
+                     "`empty: accept`, and let senders send {}");
     }
 }
 

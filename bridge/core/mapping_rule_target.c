@@ -15,6 +15,7 @@ struct target {
     const struct template_scope *scope;
     struct rule *rule;
     const struct yaml_node *node;     // `invoke` or `call`
+    const struct yaml_node *above;    // the rule that holds it
     bool checked[TOPIC_MAX_CAPTURES]; // captures that `where` holds to something
 };
 
@@ -63,16 +64,28 @@ static bool gives_list(const struct template_forecast *forecast)
     return found;
 }
 
-// True if no message makes it give a text, or a list, which can hold some. What is missing is told otherwise.
-static bool gives_no_text(const struct template_forecast *forecast)
+static bool is_number_or_bool(const struct json_object *value)
 {
-    bool found =
-        !forecast->is_complete && (forecast->kinds & (JSON_KIND_BIT(JSON_TEXT) | JSON_KIND_BIT(JSON_LIST))) == 0;
+    enum json_kind kind = json_kind(value);
+    return kind == JSON_INT || kind == JSON_REAL || kind == JSON_BOOL;
+}
+
+// What is no text is no device's name: told for what it gives, or if it can give no text at all.
+static enum err check_is_text(const struct target *target, const struct yaml_node *node,
+                              const struct template_forecast *forecast)
+{
+    static const unsigned takes = JSON_KIND_BIT(JSON_TEXT) | JSON_KIND_BIT(JSON_LIST);
     for (size_t i = 0; i < forecast->count; i++) {
-        enum json_kind kind = json_kind(forecast->values[i]);
-        found |= kind != JSON_TEXT && kind != JSON_LIST;
+        if (is_number_or_bool(forecast->values[i])) {
+            yaml_problem(target->loader->problems, SEVERITY_ERROR, node,
+                         "a device's name is text, not %s: add | string", show_value(forecast->values[i]).text);
+            return ERR_SYNTAX;
+        }
     }
-    return found;
+    if (!forecast->is_complete && (forecast->kinds & takes) == 0) {
+        return refuse(target, node, "a device's name is text, and this gives none: add | string");
+    }
+    return ERR_OK;
 }
 
 // "downstairs" or "group.downstairs" where the group's devices were meant.
@@ -80,12 +93,10 @@ static void warn_of_group(const struct target *target, const struct yaml_node *n
 {
     const char *text = template_text(tmpl);
     const char *name = strncmp(text, "group.", 6) == 0 ? text + 6 : text;
-    for (size_t i = 0; i < target->loader->group_count; i++) {
-        if (strcmp(target->loader->groups[i].name, name) == 0) {
-            yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
-                         "%s is taken for a device's name here; the devices of the group are \"${group.%s}\"%s", text,
-                         name, target->rule->target == TARGET_DEVICE ? ", under `devices`" : "");
-        }
+    if (json_member_text(target->loader->group_names, name) != NULL) {
+        yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
+                     "%s is taken for a device's name here; the devices of the group are \"${group.%s}\"%s", text, name,
+                     target->rule->target == TARGET_DEVICE ? ", under `devices`" : "");
     }
 }
 
@@ -102,8 +113,8 @@ static enum err check_names(const struct target *target, const struct yaml_node 
     enum err err = ERR_OK;
     if (is_one_device && gives_list(&forecast)) {
         err = refuse(target, node, one_device);
-    } else if (kind == NAME_DEVICE && takes != TARGET_CALL && gives_no_text(&forecast)) {
-        err = refuse(target, node, "a device's name is text, and this never gives one: add | string");
+    } else if (kind == NAME_DEVICE && takes != TARGET_CALL) {
+        err = check_is_text(target, node, &forecast);
     }
     if (kind == NAME_DEVICE) {
         warn_of_group(target, node, tmpl);
@@ -153,13 +164,17 @@ static enum err load_devices(const struct target *target, const struct yaml_node
     return result;
 }
 
+// A key of `invoke` that is missing there is misspelt, or stands one level up.
+static bool was_told(const struct target *target, const char *key)
+{
+    return keys_misspelt(mapping_invoke_keys, target->node, key) || yaml_get(target->above, key) != NULL;
+}
+
 static enum err load_device_key(const struct target *target, const struct invoke_keys *keys)
 {
     struct rule *rule = target->rule;
     int given = (keys->device != NULL) + (keys->devices != NULL) + (keys->iot_id != NULL);
-    if (given == 0 && (keys_misspelt(mapping_invoke_keys, target->node, "device") ||
-                       keys_misspelt(mapping_invoke_keys, target->node, "devices") ||
-                       keys_misspelt(mapping_invoke_keys, target->node, "iot_id"))) {
+    if (given == 0 && (was_told(target, "device") || was_told(target, "devices") || was_told(target, "iot_id"))) {
         return ERR_SYNTAX;
     }
     if (given != 1) {
@@ -218,7 +233,7 @@ static enum err load_identifier(const struct target *target, const struct yaml_n
     if (node != NULL) {
         return load_name(target, node, NAME_IDENTIFIER, &target->rule->identifier);
     }
-    if (keys_misspelt(mapping_invoke_keys, target->node, "identifier")) {
+    if (was_told(target, "identifier")) {
         return ERR_SYNTAX;
     }
     return refuse(target, target->node, "`invoke` has no `identifier`: the service to invoke");
@@ -382,11 +397,15 @@ static enum err load_call(const struct target *target)
     return err != ERR_OK ? err : parameters_err;
 }
 
-void rule_load_target(const struct loader *loader, const struct template_scope *scope, struct rule *rule)
+void rule_load_target(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
+                      struct rule *rule)
 {
     bool is_invoke = rule->keys.invoke != NULL;
-    struct target target = {
-        .loader = loader, .scope = scope, .rule = rule, .node = is_invoke ? rule->keys.invoke : rule->keys.call};
+    struct target target = {.loader = loader,
+                            .scope = scope,
+                            .rule = rule,
+                            .node = is_invoke ? rule->keys.invoke : rule->keys.call,
+                            .above = source->rule};
     for (size_t i = 0; i < rule->where_count; i++) {
         target.checked[rule->where[i].capture] = true;
     }

@@ -297,7 +297,7 @@ static void add_fault(struct template_faults *faults, size_t at, const struct di
 static void tell_odd_character(const char *text, size_t len, struct diag *diag)
 {
     unsigned code;
-    if (str_find_odd_quote(text, len, &code) != NULL) {
+    if (memchr(text, '"', len) == NULL && str_find_odd_quote(text, len, &code) != NULL) {
         (void)diag_set(diag, ERR_SYNTAX, "%s; typographic quotes are none here: write \"", diag->text);
     } else if (str_find_odd_space(text, len, &code) != NULL) {
         (void)diag_set(diag, ERR_SYNTAX, "%s; it holds a character (U+%04X) that only looks like a space: replace it",

@@ -89,6 +89,8 @@ void mqtt_library_init(void);
 
 // Is the text a broker's URL? ERR_SYNTAX, or ERR_REFUSED with a user name in it.
 enum err mqtt_url_check(const char *text, struct diag *diag) MUST_CHECK;
+// Is it for MQTT over WebSocket (ws, wss)?
+bool mqtt_url_is_websocket(const char *url);
 enum err mqtt_create(const struct mqtt_options *options, const struct mqtt_handlers *handlers, struct mqtt **out,
                      struct diag *diag) MUST_CHECK;
 // Frees everything; connected or not. No handler runs after it returned.

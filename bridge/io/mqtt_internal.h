@@ -17,6 +17,7 @@ struct mqtt_url {
     char *host;
     int port;
     bool tls;
+    bool websocket;
 };
 
 enum link_state {

@@ -53,6 +53,7 @@ static const struct phrase tls_phrases[] = {
 // callback come in one go on one thread, so this needs no link.
 static _Thread_local char last_alert[96];
 static _Thread_local bool name_failed;
+static _Thread_local bool handshake_failed;
 
 static atomic_int tracers;
 
@@ -123,24 +124,47 @@ void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, c
     const struct mqtt_url *url = &link->mqtt->urls[atomic_load(&link->url)];
     if (url->tls && (name_failed || last_alert[0] != '\0' || link->tls_error[0] != '\0')) {
         tls_text(out, size, link, url->host);
+    } else if (url->tls && handshake_failed) {
+        snprintf(out, size,
+                 "%s port %d ended the connection in the TLS handshake: check that the port of mqtt.url speaks "
+                 "TLS (it is mqtt:// or ws:// where it does not)",
+                 url->host, url->port);
     } else if (message == NULL) {
         // Failed before it waited for the network.
         snprintf(out, size, "no connection to %s: the name is unknown or there is no route to it", url->host);
     } else if (strstr(message, "timeout") != NULL) {
         snprintf(out, size, "no answer within %d s", link->mqtt->connect_timeout_s);
-    } else {
+    } else if (strstr(message, "TCP/TLS connect failure") != NULL) {
         snprintf(out, size, "no connection to %s port %d: refused or cut", url->host, url->port);
+    } else if (url->websocket) {
+        snprintf(
+            out, size,
+            "%s port %d ended the connection: check that it speaks WebSocket; or the answer to the WebSocket handshake "
+            "came in pieces, which the MQTT library cannot read",
+            url->host, url->port);
+    } else {
+        snprintf(out, size,
+                 "%s port %d ended the connection in place of an answer: check that mqtt.url fits the port (mqtt://, "
+                 "mqtts://, ws:// or wss://) and mqtt.version the broker, whose log may say more",
+                 url->host, url->port);
     }
     last_alert[0] = '\0';
     name_failed = false;
+    handshake_failed = false;
 }
 
 int mqtt_text_on_tls_error(const char *text, size_t len, void *link)
 {
     struct mqtt_link *l = link;
-    // "error:0A000086:SSL routines::certificate verify failed:../ssl/statem.c:1889:": the middle is for people.
-    const char *start = strstr(text, "::");
-    start = start == NULL ? text : start + 2;
+    // "40F7B1C0:error:0A000086:SSL routines:tls_process:certificate verify failed:../ssl/statem.c:1889:": the part
+    // behind the function, which may be empty, is for people.
+    enum { PARTS_BEFORE = 4 };
+    const char *start = strstr(text, "error:");
+    for (int i = 0; start != NULL && i < PARTS_BEFORE; i++) {
+        const char *colon = strchr(start, ':');
+        start = colon == NULL ? NULL : colon + 1;
+    }
+    start = start == NULL ? text : start;
     size_t said = strcspn(start, ":\n");
     snprintf(l->tls_error, sizeof l->tls_error, "%.*s", (int)said, start);
     return (int)len;
@@ -155,6 +179,8 @@ static void on_trace(enum MQTTASYNC_TRACE_LEVELS level, char *line)
         name_failed = strstr(line, " failed") != NULL;
     } else if (strstr(line, "X509_check_ip_asc is 1") != NULL) {
         name_failed = false;
+    } else if (strstr(line, "SSLSocket error ") != NULL && strstr(line, " in SSL_connect ") != NULL) {
+        handshake_failed = true;
     } else if (level == MQTTASYNC_TRACE_PROTOCOL) {
         mqtt_socket_on_trace(line);
     } else if (level >= MQTTASYNC_TRACE_ERROR) {

@@ -99,6 +99,7 @@ enum err mqtt_url_parse(const char *text, struct mqtt_url *out, struct diag *dia
     out->host = mem_dup(host, len);
     out->port = port;
     out->tls = scheme->tls;
+    out->websocket = scheme->path;
     out->paho = mem_printf("%s%s:%d%s", scheme->paho, out->host, port, scheme->path ? cursor : "");
     return ERR_OK;
 }
@@ -109,6 +110,12 @@ enum err mqtt_url_check(const char *text, struct diag *diag)
     enum err err = mqtt_url_parse(text, &url, diag);
     mqtt_url_clear(&url);
     return err;
+}
+
+bool mqtt_url_is_websocket(const char *url)
+{
+    const struct scheme *scheme = find_scheme(url);
+    return scheme != NULL && scheme->path;
 }
 
 void mqtt_url_clear(struct mqtt_url *url)

@@ -268,6 +268,13 @@ def test_a_login_in_a_url_is_refused_and_never_shown(tmp_path: Path):
         assert "hunter2" not in done.stdout + done.stderr
 
 
+def test_a_websocket_url_is_a_warning_each(tmp_path: Path):
+    urls = ["mqtt://localhost", "ws://localhost/mqtt", "wss://localhost/mqtt"]
+    problems = check_config(tmp_path, config(mqtt__url=urls))
+    assert [problem["severity"] for problem in problems] == ["warning", "warning"]
+    assert all("Paho" in problem["text"] and "mqtts://" in problem["text"] for problem in problems)
+
+
 def test_a_secret_that_this_user_cannot_read_is_a_warning(tmp_path: Path):
     (problem,) = check_config(tmp_path, config(platform__access_key_secret={"file": "nowhere"}))
     assert problem["severity"] == "warning" and "nowhere" in problem["text"]

@@ -112,8 +112,8 @@ def test_an_id_is_echoed_as_given(home: Home, given: str | int):
     assert home.client.command("home/hall-lamp-1/any", {"$id": given})["id"] == given
 
 
-@pytest.mark.parametrize("given", ["", "x" * 257, "a\nb", 1.5, True, None, ["a"], {}])
-def test_an_id_that_is_none_is_rejected(home: Home, given: object):
+@pytest.mark.parametrize("given", ["", "x" * 257, "a\nb", 1.5, True, ["a"], {}])
+def test_an_id_that_is_not_usable_is_rejected(home: Home, given: object):
     home.client.publish("home/hall-lamp-1/any", {"$id": given})
     (message,) = home.client.wait_message(lambda message: message.topic.endswith("/reply"), what="the rejection")
     assert message.json["status"] == "rejected"
@@ -121,10 +121,17 @@ def test_an_id_that_is_none_is_rejected(home: Home, given: object):
     assert home.platform.calls() == []
 
 
-def test_a_command_without_an_id_gets_a_uuid_of_version_7(home: Home):
-    home.client.publish("home/hall-lamp-1/any", {"n": 1})
+@pytest.mark.parametrize("payload", [{"n": 1}, {"n": 1, "$id": None}])
+def test_a_command_without_an_id_gets_a_uuid_of_version_7(home: Home, payload: object):
+    home.client.publish("home/hall-lamp-1/any", payload)
     (message,) = home.client.wait_message(lambda message: message.topic == "home/hall-lamp-1/any/reply")
     assert re.fullmatch(UUID7, message.json["id"])
+
+
+def test_json_behind_a_byte_order_mark_is_json_with_its_id(home: Home):
+    home.client.publish("home/hall-lamp-1/any", b'\xef\xbb\xbf\r\n {"n": 1, "$id": "marked"}')
+    (message,) = home.client.wait_message(lambda message: message.topic == "home/hall-lamp-1/any/reply")
+    assert message.json["id"] == "marked" and message.json["status"] != "rejected"
 
 
 def test_an_id_can_come_from_the_payload_by_a_template(empty_home: Home):

@@ -205,6 +205,16 @@ def test_mqtt_over_websockets_with_tls(empty_home: Home, certificates: Certifica
         home.stop_bridge()
 
 
+def test_a_websocket_handshake_in_pieces_is_named_as_what_may_be_wrong(empty_home: Home):
+    """Paho's fault, up to 1.3.15. If it connects one day, the text and the page can go."""
+    home = empty_home
+    home.broker.start()
+    with WebsocketGateway(home.broker.port, handshake_first_bytes=60) as gateway:
+        home.make_bridge({"mqtt": {"url": f"ws://localhost:{gateway.port}/mqtt"}}).launch()
+        home.bridge.wait_log("the answer to the WebSocket handshake came in pieces", 30)
+        assert home.bridge.stop() == 0
+
+
 def test_two_bridges_with_a_name_each_live_on_one_broker(empty_home: Home):
     home = empty_home.start()
     first = home.bridge
@@ -259,3 +269,44 @@ def test_a_bridge_that_is_gone_is_no_second_one(empty_home: Home):
     home.bridge.wait_log("event=online")
     home.settle()
     assert "event=base_topic_shared" not in home.bridge.log
+
+
+def test_bridges_of_one_group_divide_the_commands(empty_home: Home):
+    """Each command runs once; an id that comes twice may run once on each."""
+    home = empty_home
+    rules = [rule("any", "home/{device}/any", "Any", args={})]
+    home.broker.start()
+    for name in ("one", "two"):
+        settings = {"mqtt": {"client_id": name, "share": "group"}, "bridge": {"base_topic": name}}
+        home.make_bridge(settings, rules, name).launch()
+        home.client.wait_payload(f"{name}/bridge/state", "online")
+    for number in range(1, 21):
+        home.client.publish_soon(f"home/lamp-{number:04}/any", {"$id": f"c{number}"})
+    for number in range(1, 21):
+        assert home.client.wait_reply(f"c{number}")["status"] == "accepted"
+        assert home.platform.executed(f"lamp-{number:04}") == 1
+    taken = [sum(line.count("event=command_ended") for line in bridge.log.splitlines()) for bridge in home.programs[-2:]]
+    assert sum(taken) == 20 and min(taken) > 0
+
+
+def test_a_broker_that_says_it_has_no_shared_subscriptions_is_not_asked_for_one(scripted_home: Home):
+    home = scripted_home
+    peer = home.broker.peer("bridge")
+    peer.answers_connect(shared_subscription_available=0)
+    home.broker.start()
+    home.make_bridge({"mqtt": {"share": "group"}}).launch()
+    home.bridge.wait_log("event=mqtt_share_unsupported")
+    assert "leave mqtt.share empty" in home.bridge.log
+    home.bridge.wait_log("event=mqtt_subscribed filter=thingbridge/bridge/fence")
+    assert not [name for name in peer.filters if name.startswith("$share")]
+    assert "event=online" not in home.bridge.log and len(peer.connects) == 1
+
+
+def test_a_refused_shared_subscription_has_a_hint_of_its_own(scripted_home: Home):
+    home = scripted_home
+    home.broker.peer("bridge").answers_subscribe("$share/*", 0x9E)
+    home.broker.start()
+    home.make_bridge({"mqtt": {"share": "group"}}).launch()
+    home.bridge.wait_log("event=mqtt_subscribe_refused")
+    assert "this broker has no shared subscriptions" in home.bridge.log
+    assert "event=online" not in home.bridge.log

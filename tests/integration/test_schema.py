@@ -153,7 +153,7 @@ PLATFORM = {
 }
 CONFIG = {
     "mqtt": {"url": ["mqtt://h"], "client_id": "c", "version": "3.1.1", "username": "u", "password": {"file": "/p"},
-             "session_expiry": "1m", "keepalive": "5s", "share": "g", "tls": TLS},
+             "session_expiry": "1m", "keepalive": "5s", "share": "g", "redelivery": "dup", "tls": TLS},
     "platform": PLATFORM,
     "outbox": {"path": "/o", "sync": "full", "max_commands": 5, "max_share": 0.5, "max_bytes": "2MiB", "dedupe_window": "1m",
                "dedupe_max": 5},

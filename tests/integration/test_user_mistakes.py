@@ -113,6 +113,26 @@ def test_a_key_of_the_configuration_is_told_where_it_belongs(
     assert text.startswith(f"unknown key `{key}`; it belongs {where}")
 
 
+@pytest.mark.parametrize(
+    "text,keys",
+    [
+        ("  - {name: a, topic: x, identifier: Set, device: lamp}\n", ["identifier", "device"]),
+        ("  - {name: a, topic: x, device: lamp, invoke: {identifier: Set}}\n", ["device"]),
+        ("  - {name: a, topic: x, identifier: Set, invoke: {device: lamp}}\n", ["identifier"]),
+        ("  - {name: a, invoke: {topic: x, identifier: Set, device: lamp}}\n", ["topic"]),
+    ],
+)
+def test_a_required_key_at_the_wrong_level_is_not_missing_too(tmp_path: Path, text: str, keys: list[str]):
+    assert [at.split(":")[0] for _, _, at in told_of_rules(tmp_path, HEAD + text)] == keys
+
+
+def test_keys_of_the_platform_at_the_top_are_not_missing_too(tmp_path: Path):
+    lines = CONFIG.replace("platform:\n", "").replace("\n  ", "\n")
+    found = told_of_config(tmp_path, lines)
+    assert [at.split(":")[0] for _, _, at in found] == ["endpoint", "access_key_id", "access_key_secret"]
+    assert all("it belongs in `platform`" in text for _, text, _ in found)
+
+
 def test_the_product_key_can_be_in_invoke(tmp_path: Path):
     tests = "tests:\n  - {name: t, topic: x/lamp/set, payload: {}, expect: {ProductKey: a1Other}}\n"
     text = HEAD + rule("invoke: {identifier: Set, device: lamp, product_key: a1Other}")
@@ -320,7 +340,7 @@ def test_typographic_quotes_around_a_text_are_told(tmp_path: Path, quotes: str):
 
 
 def test_typographic_quotes_inside_a_text_or_in_straight_ones_are_meant(tmp_path: Path):
-    args = "{a: say “hello” to it, b: \"“white”\"}"
+    args = "{a: say “hello” to it, b: say “hello”, c: \"“white”\"}"
     assert told_of_rules(tmp_path, HEAD + rule(f"invoke: {{identifier: Set, device: lamp, args: {args}}}")) == []
 
 
@@ -398,7 +418,7 @@ def test_braces_that_are_no_template_are_left_alone(tmp_path: Path, value: str):
         ("devices: [c, group.downstairs]", "warning", 'the devices of the group are "${group.downstairs}"'),
         ("device: '${device | int}'", "error", "add | string"),
         ("devices: ['${device | int}']", "error", "add | string"),
-        ("device: '${payload.n | map(a=1,b=2)}'", "error", "add | string"),
+        ("device: '${payload.n | map(a=1,b=2)}'", "error", "not integer 1: add | string"),
     ],
 )
 def test_what_gives_no_device_is_told(tmp_path: Path, invoke: str, severity: str, words: str):

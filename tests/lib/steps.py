@@ -163,7 +163,8 @@ class Steps:
         def work(log: Path) -> Count:
             run_logged(log, "/usr/bin/python3", "-B", "tests/lib/install_brokers.py")
             told = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("skipped: ")]
-            print("".join(f"\n    {line}" for line in told), end=" ")
+            if told:
+                print("".join(f"\n    {line}" for line in told))
             return inner.run(log)
 
         return replace(inner, run=work)
@@ -228,6 +229,7 @@ class Steps:
             self.build("fuzz", "fuzzers"),
             self.fuzz(),
             self.build("release", "thingbridge", "bench_load", "bench_mapping"),
+            self.pytest("release", "tests/release", is_quick=False, preset="release"),
             self.crash(),
             self.pytest("demo", "tests/demo", is_quick=False),
             self.bench(),

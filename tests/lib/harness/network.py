@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import socket
 import ssl
 import struct
 import threading
@@ -14,6 +15,7 @@ from typing import Any, Coroutine
 from simulator.certificates import KeyPair
 
 _CHUNK = 65536
+_MOMENT_S = 0.2  # longer than a reader on the same machine needs to have taken what came before
 _WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 _BINARY, _CLOSE, _PING, _PONG = 2, 8, 9, 10
 
@@ -165,10 +167,20 @@ class HttpProxy(TcpProxy):
 
 
 class WebsocketGateway(_Listener):
-    """MQTT over WebSocket (MQTT 5 section 6) in front of a plain TCP listener; a frame per packet, as brokers do it."""
+    """MQTT over WebSocket (MQTT 5 section 6) in front of a plain TCP listener; a frame per packet, as brokers do it.
+    `handshake_first_bytes`: how many bytes of the answer to the handshake come alone, a moment before the others."""
+
+    def __init__(self, target_port: int, tls: KeyPair | None = None, handshake_first_bytes: int = 0) -> None:
+        self._first_piece = handshake_first_bytes
+        super().__init__(target_port, tls)
 
     async def _carry(self, reader: Any, writer: Any, target_reader: Any, target_writer: Any) -> None:
-        await _shake_hands(reader, writer)
+        answer = await _shake_hands(reader, writer)
+        writer.write(answer[: self._first_piece])
+        if self._first_piece:
+            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.sleep(_MOMENT_S)
+        writer.write(answer[self._first_piece :])
         await _until_one_ends(
             self._unwrap(reader, writer, target_writer),
             self._wrap(target_reader, writer),
@@ -211,15 +223,15 @@ async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """RFC 6455 section 4.2; the subprotocol must be mqtt (MQTT 5 section 6)."""
+async def _shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """RFC 6455 section 4.2; the subprotocol must be mqtt (MQTT 5 section 6). Returns the answer."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[1:]
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head if line)}
     if headers.get("upgrade", "").lower() != "websocket" or headers.get("sec-websocket-protocol") != "mqtt":
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
         raise ValueError("no WebSocket request for the subprotocol mqtt")
     digest = hashlib.sha1((headers["sec-websocket-key"] + _WEBSOCKET_GUID).encode()).digest()
-    writer.write(
+    return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
     )

@@ -18,7 +18,8 @@ TEXTS = [
     "a", "x", "out/x", "taken/1", "taken/2", "taken", "/1", "/bridge/x", "/bridge", "/x", "s/x", "", "a/b", "a/+", "#", "a/#",
     "a+", "+", "a\nb", "a\x01", "\x7f", "\u0085", "é", "$SYS/x", "$x", "a/$x", "$", "/", "//", " ", "homeassistant/x",
     "homeassistant", "homeassistants", "thingbridge/bridge/x", "thingbridge/bridge", "thingbridge/x", "x" * 1020,
-    "x" * 1024, "x" * 1025, "é" * 512, "é" * 513, "😀", "\ufffe", "none",
+    "x" * 1024, "x" * 1025, "é" * 512, "é" * 513, "😀", "\ufffe", "\ufdd0", "\ufdf0",
+    "\U0001ffff", "/".join("x" * 200), "/".join("x" * 201), "none",
 ]
 REQUESTED = [
     "reply/x", "reply", "reply/", "response/a/b", "response", "me/reply/1", "me/reply", "me/response/x/y", "/reply/x",

@@ -12,6 +12,7 @@ from .topics import fits_where, match_topic
 Document = Mapping[str, Any]
 
 MAX_TOPIC = 1024
+MAX_LEVELS = 200
 OURS = "thingbridge/bridge/"
 CLOSED = ("$", OURS, "homeassistant/")
 DEFAULT_ALLOW = ("<command topic>/#", "<base>/reply/#", "reply/#", "response/#", "+/reply/#", "+/response/#")
@@ -21,7 +22,13 @@ _CONTROL_OR_WILDCARD = re.compile(r"[+#\0-\x1f\x7f-\x9f]")
 
 def is_name(topic: str) -> bool:
     """One that can be published to, and holds nothing that never reaches a reply topic."""
-    return 0 < len(topic.encode()) <= MAX_TOPIC and not _CONTROL_OR_WILDCARD.search(topic)
+    is_short = 0 < len(topic.encode()) <= MAX_TOPIC and topic.count("/") < MAX_LEVELS
+    return is_short and not _CONTROL_OR_WILDCARD.search(topic) and not any(map(is_noncharacter, topic))
+
+
+def is_noncharacter(char: str) -> bool:
+    """Unicode, section 23.7. Brokers end a connection that publishes to a topic with one."""
+    return 0xFDD0 <= ord(char) <= 0xFDEF or ord(char) & 0xFFFE == 0xFFFE
 
 
 def is_closed(topic: str) -> bool:

@@ -248,7 +248,30 @@ static void an_expired_certificate_is_refused_and_told(void **state)
 static void tls_to_a_plain_port_is_told(void **state)
 {
     struct mqtt_event event = failure(secure_party(version_of(state), "mqtts", broker->plain, "ca"));
-    assert_true(strstr(event.text, "does not speak TLS") != NULL || strstr(event.text, "no connection") != NULL);
+    assert_says(&event, "ended the connection in the TLS handshake: check that the port of mqtt.url speaks TLS");
+    event = failure(secure_party(version_of(state), "wss", broker->plain, "ca"));
+    assert_says(&event, "ended the connection in the TLS handshake");
+    event = failure(secure_party(version_of(state), "mqtts", broker->ws, "ca"));
+    assert_says(&event, "TLS failed: the broker does not speak TLS on this port");
+    event = failure(secure_party(version_of(state), "mqtts", port_free(), "ca"));
+    assert_says(&event, "no connection to localhost");
+}
+
+static void a_scheme_that_does_not_fit_the_port_is_told(void **state)
+{
+    const struct {
+        const char *scheme;
+        int port;
+    } wrong[] = {
+        {"mqtt", broker->tls}, {"ws", broker->wss},   {"ws", broker->tls},
+        {"mqtt", broker->ws},  {"ws", broker->plain}, {"mqtt", broker->wss},
+    };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        struct mqtt_event event = failure(secure_party(version_of(state), wrong[i].scheme, wrong[i].port, "ca"));
+        assert_says(&event, wrong[i].scheme[0] == 'w'
+                                ? "ended the connection: check that it speaks WebSocket"
+                                : "ended the connection in place of an answer: check that mqtt.url");
+    }
 }
 
 static void a_tls_failure_is_not_told_for_the_next_url(void **state)
@@ -341,6 +364,7 @@ int main(void)
         BOTH(a_certificate_for_another_name_is_refused_and_told),
         BOTH(an_expired_certificate_is_refused_and_told),
         BOTH(tls_to_a_plain_port_is_told),
+        BOTH(a_scheme_that_does_not_fit_the_port_is_told),
         BOTH(a_tls_failure_is_not_told_for_the_next_url),
         BOTH(the_client_certificate_is_shown_to_the_broker),
     };
