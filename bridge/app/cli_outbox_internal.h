@@ -49,9 +49,13 @@ struct outbox_view {
     char *error;        // code of the last attempt, while it waits for another
     char *error_detail;
     char *error_platform_code;
+    char *platform;           // that it waits for
+    struct json_object *down; // why that cannot be used; NULL: it can, as far as is known
 };
 // Without its plan or reply a row still has its number, state and age.
 void outbox_view_read(const struct outbox_row *row, const struct moment *now, struct outbox_view *view);
+// Looks up what the service says of the platform that the command waits for.
+void outbox_view_look(struct outbox_reader *reader, struct outbox_view *view);
 void outbox_view_clear(struct outbox_view *view);
 void outbox_view_print_head(FILE *out);
 void outbox_view_print(FILE *out, const struct outbox_view *view);

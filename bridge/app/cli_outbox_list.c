@@ -14,7 +14,7 @@
 #define STATES_OPEN  (OUTBOX_STATE_BIT(OUTBOX_QUEUED) | OUTBOX_STATE_BIT(OUTBOX_SENT) | OUTBOX_STATE_BIT(OUTBOX_REPLIED))
 #define STATES_ENDED OUTBOX_STATE_BIT(OUTBOX_DONE)
 
-typedef bool visit_view(void *context, const struct outbox_view *view);
+typedef bool visit_view(void *context, struct outbox_view *view);
 
 // Shows the rows to `visit` until it returns false. Memory is bounded by a page, however many rows there are.
 static enum err each_view(struct outbox_reader *reader, unsigned states, visit_view *visit, void *context,
@@ -43,13 +43,15 @@ static enum err each_view(struct outbox_reader *reader, unsigned states, visit_v
 }
 
 struct listing {
+    struct outbox_reader *reader;
     bool json;
     size_t count;
 };
 
-static bool print_view(void *context, const struct outbox_view *view)
+static bool print_view(void *context, struct outbox_view *view)
 {
     struct listing *listing = context;
+    outbox_view_look(listing->reader, view);
     if (listing->json) {
         AUTO_JSON struct json_object *map = outbox_view_json(view);
         AUTO_FREE char *text = json_print(map);
@@ -66,7 +68,7 @@ static bool print_view(void *context, const struct outbox_view *view)
 
 int outbox_list_commands(struct outbox_reader *reader, const struct outbox_cli *cli)
 {
-    struct listing listing = {.json = cli->json};
+    struct listing listing = {.reader = reader, .json = cli->json};
     struct diag diag;
     enum err err = each_view(reader, cli->states == 0 ? STATES_OPEN : cli->states, print_view, &listing, &diag);
     if (err != ERR_OK) {
@@ -88,7 +90,7 @@ struct search {
     size_t count;
 };
 
-static bool compare(void *context, const struct outbox_view *view)
+static bool compare(void *context, struct outbox_view *view)
 {
     struct search *search = context;
     bool is_number = view->number == search->number;

@@ -180,11 +180,12 @@ static void put_reply(struct json_object *map, const char *stored)
     reply_record_clear(&record);
 }
 
-static struct json_object *all_facts(const struct stored *stored)
+static struct json_object *all_facts(struct outbox_reader *reader, const struct stored *stored)
 {
     struct moment now = clock_now();
     struct outbox_view view;
     outbox_view_read(&stored->row, &now, &view);
+    outbox_view_look(reader, &view);
     struct json_object *map = outbox_view_json(&view);
     outbox_view_clear(&view);
     put_plan(map, stored);
@@ -254,9 +255,9 @@ static void print_value(const struct json_object *value, int indent)
     putchar('\n');
 }
 
-static void print_facts(const struct stored *stored, bool json)
+static void print_facts(struct outbox_reader *reader, const struct stored *stored, bool json)
 {
-    AUTO_JSON struct json_object *map = all_facts(stored);
+    AUTO_JSON struct json_object *map = all_facts(reader, stored);
     if (json) {
         AUTO_FREE char *text = json_print_pretty(map);
         terminal_print_json(stdout, text);
@@ -278,7 +279,7 @@ int outbox_show_command(struct outbox_reader *reader, int64_t number, bool json)
     if (err != ERR_OK) {
         return outbox_fail("show", err, &diag);
     }
-    print_facts(&stored, json);
+    print_facts(reader, &stored, json);
     outbox_row_clear(&stored.row);
     outbox_calls_free(stored.calls, stored.call_count);
     return EX_OK;

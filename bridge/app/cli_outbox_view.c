@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "app/cli_outbox_internal.h"
+#include "app/pipeline.h"
 #include "app/terminal.h"
 #include "base/mem.h"
 #include "core/command.h"
@@ -36,6 +37,7 @@ static void read_plan(const char *plan, const struct outbox_row *row, struct out
     view->id = mem_strdup(command->id);
     view->id_is_integer = command->id_is_integer;
     view->rule = mem_strdup(command->rule);
+    view->platform = mem_strdup_or_null(command->platform);
     view->waits = (row->state == OUTBOX_QUEUED || row->state == OUTBOX_SENT) && command->refusal.code == NULL;
     view->left_ms = view->age_ms < 0 ? 0 : command->lifetime_ms - view->age_ms;
 }
@@ -116,8 +118,23 @@ void outbox_view_read(const struct outbox_row *row, const struct moment *now, st
     }
 }
 
+void outbox_view_look(struct outbox_reader *reader, struct outbox_view *view)
+{
+    struct diag ignored;
+    if (!view->waits || view->platform == NULL) {
+        return;
+    }
+    AUTO_FREE char *name = mem_printf(PIPELINE_NOTE_DOWN "%s", view->platform);
+    AUTO_FREE char *text = outbox_reader_note(reader, name);
+    if (text != NULL) {
+        (void)!json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH_MAX}, &view->down, &ignored);
+    }
+}
+
 void outbox_view_clear(struct outbox_view *view)
 {
+    json_free(view->down);
+    free(view->platform);
     free(view->id);
     free(view->rule);
     free(view->topic);
@@ -169,6 +186,8 @@ void outbox_view_print(FILE *out, const struct outbox_view *view)
     char age[24];
     char left[24] = "-";
     char attempts[24] = "-";
+    const char *cause = view->down != NULL ? json_member_text(view->down, "cause") : NULL;
+    const char *error = view->error != NULL ? view->error : cause;
     format_ms(view->age_ms, age, sizeof age);
     if (view->waits && view->left_ms <= 0) {
         snprintf(left, sizeof left, "passed");
@@ -182,7 +201,7 @@ void outbox_view_print(FILE *out, const struct outbox_view *view)
     print_cell(out, view->id, WIDTH_ID);
     print_cell(out, view->rule, WIDTH_RULE);
     fprintf(out, "%-7s %8s %8s %5s ", outbox_state_word(view->state), age, left, attempts);
-    print_cell(out, view->error, WIDTH_ERROR);
+    print_cell(out, error, WIDTH_ERROR);
     terminal_print_clean(out, view->topic == NULL ? "-" : view->topic);
     fputc('\n', out);
 }
@@ -219,6 +238,9 @@ struct json_object *outbox_view_json(const struct outbox_view *view)
         json_put_text(error, "detail", view->error_detail);
         json_put_text(error, "platform_code", view->error_platform_code);
         json_put(map, "last_error", error);
+    }
+    if (view->down != NULL) {
+        json_put(map, "platform_down", json_ref(view->down));
     }
     return map;
 }

@@ -97,6 +97,22 @@ static void connect_now(struct connection *connection, int64_t now_ms)
     }
 }
 
+static void note_limits(struct connection *connection, const struct mqtt_event *event)
+{
+    connection->max_qos = event->max_qos;
+    connection->retain_available = event->retain_available;
+    if (event->max_qos < 1) {
+        LOG(LOG_WARN, "mqtt_qos_limited", LOG_S("connection", connection->name),
+            LOG_S("hint", "the broker takes QoS 0 only: what is published here, replies above all, is lost if the "
+                          "connection ends on the way"));
+    }
+    if (!event->retain_available) {
+        LOG(LOG_WARN, "mqtt_retain_unavailable", LOG_S("connection", connection->name),
+            LOG_S("hint", "the broker keeps no retained messages: who subscribes later does not learn the bridge's "
+                          "state"));
+    }
+}
+
 static void connection_up(struct connection *connection, const struct mqtt_event *event, int64_t now_ms)
 {
     connection->state = CONNECTION_UP;
@@ -105,6 +121,7 @@ static void connection_up(struct connection *connection, const struct mqtt_event
     // Half of what the broker allows, as a poke may be late.
     connection->poke_every_ms = (int64_t)event->keepalive_s * 1000 / 2;
     connection->poke_ms = now_ms + connection->poke_every_ms;
+    note_limits(connection, event);
     metrics_add(METRIC_MQTT_CONNECTS, 1);
     LOG(LOG_INFO, "mqtt_connected", LOG_S("connection", connection->name), LOG_S("url", event->url),
         LOG_N("session_present", event->session_present));

@@ -24,6 +24,8 @@ struct connection {
     int64_t quiet_until_ms; // until then nothing may be sent: does the connection live if we are silent?
     int64_t poke_every_ms;  // the broker wants to hear of us so often, sooner than Paho would; 0: Paho sees to it
     int64_t poke_ms;
+    int max_qos; // what the broker takes of what we publish, as the next; from the last CONNACK
+    bool retain_available;
     int failures; // attempts and short lives in a row, for the backoff; the owner sets it to 0 when all is well
     int short_lives;
     int yields; // the same for a client id that another program uses

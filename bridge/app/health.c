@@ -31,6 +31,16 @@ static struct json_object *counters(void)
     return map;
 }
 
+static struct json_object *durability(const struct link *link)
+{
+    struct link_durability found = link_durability(link);
+    struct json_object *map = json_new_map();
+    json_put(map, "commands_qos", json_new_int(found.commands_qos));
+    json_put(map, "replies_qos", json_new_int(found.replies_qos));
+    json_put(map, "state_retained", json_new_bool(found.is_state_retained));
+    return map;
+}
+
 void health_run(struct health *health, struct link *link, const struct pipeline *pipeline, const struct moment *now)
 {
     if (now->boot_ms < health->next_ms) {
@@ -46,6 +56,7 @@ void health_run(struct health *health, struct link *link, const struct pipeline 
     json_put(map, "in_flight", json_new_int((int64_t)pipeline_in_flight(pipeline)));
     json_put(map, "replies_due", json_new_int((int64_t)pipeline_replies_due(pipeline)));
     json_put_text(map, "intake", health->intake);
+    json_put(map, "mqtt", durability(link));
     json_put(map, "platforms", pipeline_describe_platforms(pipeline));
     json_put(map, "counters", counters());
     AUTO_FREE char *text = json_print(map);

@@ -227,6 +227,8 @@ static void subscribe_if_due(struct link *link, int64_t now_ms)
     if (link->subscribe_due && now_ms >= link->commands.quiet_until_ms) {
         link->subscribe_due = false;
         proof_connected(&link->proof, now_ms);
+        // A publish with QoS 0 is not acknowledged, so it proves nothing.
+        link->proof.is_unsubscribed = link->proof.is_unsubscribed || link->connected.max_qos < 1;
         subscriber_connected(&link->subscriber, &link->connected);
     }
 }
@@ -403,6 +405,15 @@ int64_t link_run(struct link *link, const struct moment *now, bool take_commands
     return sooner(wait_ms, reply_queue_run(&link->queue, now->boot_ms));
 }
 
+struct link_durability link_durability(const struct link *link)
+{
+    return (struct link_durability){
+        .commands_qos = link->subscriber.lowest_qos,
+        .replies_qos = link->replies.max_qos < 1 ? 0 : 1,
+        .is_state_retained = link->commands.retain_available,
+    };
+}
+
 bool link_is_online(const struct link *link)
 {
     return link->online;
@@ -414,6 +425,7 @@ void link_stop_commands(struct link *link, const struct moment *now)
         subscriber_note_stop(&link->subscriber, now);
     }
     publish_state(link, "offline", now->boot_ms);
+    proof_stop(&link->proof, now->boot_ms);
     link->online = false;
     connection_stop(&link->commands);
 }

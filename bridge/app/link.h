@@ -45,6 +45,13 @@ void link_on_gap(struct link *link);
 // Connects, publishes and watches; returns the milliseconds until it must be called again.
 // Without `take_commands` the connection that receives them is closed, and not made.
 int64_t link_run(struct link *link, const struct moment *now, bool take_commands);
+// What the broker's limits leave of the promises; of the last connections.
+struct link_durability {
+    int commands_qos; // the lowest that a subscription was granted
+    int replies_qos;
+    bool is_state_retained;
+};
+struct link_durability link_durability(const struct link *link);
 bool link_is_online(const struct link *link);
 
 // Takes no more commands: publishes offline and disconnects the commands connection.

@@ -12,7 +12,8 @@ void own_topic_lost(struct own_topic *own, uint64_t loss, int64_t now_ms)
         return;
     }
     int64_t pause_ms = (int64_t)PAUSE_FIRST_MS << own->pauses;
-    pause_ms = pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause_ms;
+    int64_t longest_ms = own->longest_pause_ms > 0 ? own->longest_pause_ms : PAUSE_MAX_MS;
+    pause_ms = pause_ms > longest_ms ? longest_ms : pause_ms;
     own->pauses += own->pauses < PAUSES_MAX ? 1 : 0;
     own->paused_until_ms = now_ms + pause_ms;
     LOG(LOG_ERROR, "own_topic_paused", LOG_S("topic", own->topic), LOG_N("pause_ms", pause_ms),

@@ -10,7 +10,8 @@
 struct own_topic {
     char *topic;
     struct suspicion suspicion;
-    int pauses; // in a row
+    int pauses;               // in a row
+    int64_t longest_pause_ms; // 0: 10 minutes
     int64_t paused_until_ms;
 };
 

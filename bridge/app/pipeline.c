@@ -387,6 +387,7 @@ static void refuse_memory_commands(struct pipeline *pipeline, const struct momen
 void pipeline_stop(struct pipeline *pipeline, const struct moment *now)
 {
     pipeline->stopping = true;
+    pipeline_forget_platforms(pipeline);
     refuse_memory_commands(pipeline, now);
 }
 

@@ -16,6 +16,9 @@
 #include "io/http.h"
 #include "io/outbox.h"
 
+// The outbox's note on a platform that cannot be used: this and its name. JSON: cause, since.
+#define PIPELINE_NOTE_DOWN "platform_down/"
+
 struct json_object;
 struct pipeline;
 

@@ -85,6 +85,7 @@ void pipeline_watch(struct pipeline *pipeline, struct entry *entry);
 void pipeline_unwatch(struct pipeline *pipeline, struct entry *entry);
 void pipeline_tell_waiting(struct pipeline *pipeline, const struct moment *now);
 void pipeline_tell_platforms(struct pipeline *pipeline, const struct moment *now);
+void pipeline_forget_platforms(struct pipeline *pipeline); // what the outbox says of their state
 bool pipeline_is_notice(const struct outgoing *outgoing);
 void pipeline_notice_done(struct outgoing *outgoing); // frees it
 

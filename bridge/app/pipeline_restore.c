@@ -137,6 +137,7 @@ static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, c
 enum err pipeline_restore(struct pipeline *pipeline, const struct moment *now, struct diag *diag)
 {
     struct outbox_row *rows = mem_alloc(LOAD_ROWS * sizeof *rows);
+    pipeline_forget_platforms(pipeline);
     int64_t after = 0;
     size_t count = LOAD_ROWS;
     size_t total = 0;

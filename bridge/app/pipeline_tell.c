@@ -157,9 +157,9 @@ static const char *cause_name(enum schedule_outcome cause)
                                            : "server errors";
 }
 
-static const struct platform *platform_of_account(const struct pipeline *pipeline, size_t account)
+static struct platform *platform_of_account(const struct pipeline *pipeline, size_t account)
 {
-    const struct platform *platform = pipeline->options.platforms->items;
+    struct platform *platform = pipeline->options.platforms->items;
     while (platform->schedule_account != account) {
         platform++;
     }
@@ -182,16 +182,49 @@ static void publish_event(struct pipeline *pipeline, const char *name, const cha
     link_publish_own(pipeline->link, topic, text, false, now->boot_ms);
 }
 
+// For those who look into the outbox: what waits for a platform may never have been tried itself.
+static void note_platform(struct pipeline *pipeline, struct platform *platform,
+                          const struct schedule_account_state *state, const struct moment *now)
+{
+    bool is_down = state->breaker != SCHEDULE_CLOSED;
+    if (is_down == (platform->down_since_ms != 0)) {
+        return;
+    }
+    platform->down_since_ms = is_down ? now->wall_ms : 0;
+    AUTO_FREE char *name = mem_printf(PIPELINE_NOTE_DOWN "%s", platform->config->name);
+    AUTO_JSON struct json_object *map = json_new_map();
+    char since[CLOCK_ISO_LEN];
+    clock_iso_ms(now->wall_ms, since);
+    json_put_text(map, "cause", cause_name(state->cause));
+    json_put_text(map, "since", since);
+    AUTO_FREE char *text = is_down ? json_print(map) : NULL;
+    outbox_stage_note(pipeline->options.outbox, name, text);
+}
+
+void pipeline_forget_platforms(struct pipeline *pipeline)
+{
+    for (size_t i = 0; i < pipeline->options.platforms->count; i++) {
+        struct platform *platform = &pipeline->options.platforms->items[i];
+        AUTO_FREE char *name = mem_printf(PIPELINE_NOTE_DOWN "%s", platform->config->name);
+        AUTO_FREE char *text = outbox_read_note(pipeline->options.outbox, name);
+        platform->down_since_ms = 0;
+        if (text != NULL) {
+            outbox_stage_note(pipeline->options.outbox, name, NULL);
+        }
+    }
+}
+
 void pipeline_tell_platforms(struct pipeline *pipeline, const struct moment *now)
 {
     size_t account = 0;
     while (schedule_breaker_changed(pipeline->schedule, &account)) {
-        const struct platform *platform = platform_of_account(pipeline, account);
+        struct platform *platform = platform_of_account(pipeline, account);
         struct schedule_account_state state = schedule_account_state(pipeline->schedule, account);
         const char *cause = state.breaker == SCHEDULE_CLOSED ? NULL : cause_name(state.cause);
         const char *breaker = schedule_breaker_name(state.breaker);
         LOG(state.breaker == SCHEDULE_CLOSED ? LOG_INFO : LOG_WARN, "breaker",
             LOG_S("platform", platform->config->name), LOG_S("state", breaker), LOG_S("cause", cause));
+        note_platform(pipeline, platform, &state, now);
         publish_event(pipeline, platform->config->name, breaker, cause, now);
         pipeline_publish_platform(pipeline, now);
     }

@@ -13,6 +13,7 @@ struct platform {
     struct http_target *target;
     struct crypto_mac_key *key;
     struct sign_account account;
+    int64_t down_since_ms;   // wall time at which its breaker opened; 0: it can be used
     size_t schedule_account; // its number in the scheduler
     int64_t clock_offset_ms; // the platform's time minus ours, learned from an answer
     int secret_version;      // counts the changes of the secret

@@ -120,3 +120,11 @@ int64_t proof_run(struct proof *proof, int64_t now_ms)
     }
     return due == INT64_MAX ? INT64_MAX : due - now_ms;
 }
+
+void proof_stop(struct proof *proof, int64_t now_ms)
+{
+    struct outbox_unproved unproved = outbox_unproved(proof->outbox);
+    if (proof->commands->state == CONNECTION_UP && !proof->in_flight && unproved.current > 0) {
+        ask(proof, &unproved, now_ms);
+    }
+}

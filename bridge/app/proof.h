@@ -34,6 +34,8 @@ void proof_init(struct proof *proof, const struct connection *commands, struct o
 void proof_connected(struct proof *proof, int64_t now_ms);
 // All that the broker kept for us has come.
 void proof_fence_came(struct proof *proof, int64_t now_ms);
+// The commands connection is about to be ended: what is unproved is asked for now.
+void proof_stop(struct proof *proof, int64_t now_ms);
 // Any event of the commands connection; true if it was about a proof. What is proved is staged for the turn's commit.
 bool proof_take(struct proof *proof, const struct mqtt_event *event, int64_t now_ms);
 // Publishes one when it is due; returns the milliseconds until it must be called again, INT64_MAX if only an event

@@ -390,7 +390,7 @@ static bool on_message(void *context, const struct message *message, bool resume
     struct moment arrived = clock_now();
     receiver->not_stored = false;
     if (message->qos > 0) {
-        outbox_count_packet(receiver->options.outbox);
+        outbox_count_packet(receiver->options.outbox, message->packet_id);
     }
     if (is_fence(receiver, message)) {
         take_fence(receiver, message, &arrived);

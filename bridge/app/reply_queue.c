@@ -136,7 +136,6 @@ static void acknowledged_own(struct reply_queue *queue, struct outgoing *outgoin
 static void acknowledged_reply(struct reply_queue *queue, struct outgoing *outgoing, const struct mqtt_event *event,
                                int64_t now_ms)
 {
-    queue->acknowledged++;
     queue->careful -= queue->careful > 0 ? 1 : 0;
     if (outgoing->suspicion.is_aside) {
         LOG(LOG_INFO, outgoing->suspicion.is_cut ? "reply_delivered_cut" : "reply_delivered_alone",
@@ -161,6 +160,7 @@ static void settle(struct reply_queue *queue, struct outgoing *outgoing, const s
         outgoing->lost_ms = now_ms;
         return;
     }
+    queue->acknowledged++;
     mark_passed(outgoing);
     reply_queue_leave_under_way(queue, outgoing);
     if (queue->stuck == outgoing) {
@@ -212,7 +212,7 @@ static bool has_short_form(const struct reply_queue *queue, const struct outgoin
 static enum trial_verdict judge_trial(struct reply_queue *queue, struct outgoing *outgoing,
                                       const struct mqtt_event *event, int64_t now_ms)
 {
-    bool is_alone = queue->stage == STAGE_TRIAL && queue->under_way.count == 0;
+    bool is_alone = queue->stage == STAGE_TRIAL && queue->under_way.count == 0 && queue->acknowledged > 0;
     bool is_shown = is_alone && trial_blames_message(event) && now_ms - outgoing->sent_ms <= STAGE_MAX_MS;
     if (queue->stuck != outgoing && !is_shown) {
         trial_unclear(&outgoing->suspicion);

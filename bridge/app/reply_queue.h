@@ -40,7 +40,7 @@ struct reply_queue {
     size_t aside_under_way;   // those of them that are set aside
     size_t window;
     size_t careful;      // so many replies are sent one at a time, so that a loss shows which it was
-    size_t acknowledged; // replies, on this connection
+    size_t acknowledged; // on this connection, with our own: it carries something
     uint64_t losses;     // with something under way
     enum reply_stage stage;
     int64_t stage_since_ms;

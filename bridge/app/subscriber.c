@@ -213,6 +213,7 @@ static void subscribe_all(struct subscriber *subscriber, bool with_ids)
 {
     subscriber->answers_due = 0;
     subscriber->refused = 0;
+    subscriber->lowest_qos = 1;
     if (subscriber->cannot_share) {
         tell_cannot_share(subscriber);
     }
@@ -274,6 +275,18 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     subscribe_all(subscriber, false);
 }
 
+static void note_qos(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter)
+{
+    if (event->reason >= subscriber->lowest_qos) {
+        return;
+    }
+    subscriber->lowest_qos = event->reason;
+    LOG(LOG_WARN, "mqtt_subscribed_weakly", LOG_S("filter", filter), LOG_N("qos", event->reason),
+        LOG_S("hint",
+              "commands come with QoS 0: the broker keeps none while the bridge is away, and one on its way can "
+              "be lost"));
+}
+
 static const char *refusal_hint(const struct subscriber *subscriber, const struct mqtt_event *event)
 {
     bool is_shared = subscriber->options.share[0] != '\0';
@@ -300,6 +313,7 @@ static void come_into_force(struct subscriber *subscriber)
 static void note_answer(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter)
 {
     if (event->kind == MQTT_SUBSCRIBED) {
+        note_qos(subscriber, event, filter);
         LOG(LOG_DEBUG, "mqtt_subscribed", LOG_S("filter", filter));
         return;
     }

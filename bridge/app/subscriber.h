@@ -50,7 +50,8 @@ struct subscriber {
     bool cannot_share;              // the broker has no shared subscriptions
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
-    bool in_force; // all that earlier subscriptions brought has come on this connection
+    int lowest_qos; // that a command's subscription was granted
+    bool in_force;  // all that earlier subscriptions brought has come on this connection
     struct fence fence;
     struct moment noted_contact;
 };

@@ -14,8 +14,8 @@
 #define TOPIC_MAX_CAPTURES 32
 
 // MQTT sections 4.7 and 1.5.4: 1 to TOPIC_MAX_LEN bytes of UTF-8 in up to TOPIC_MAX_LEVELS levels, without control
-// characters and noncharacters; a name has no wildcards. MQTT allows some of what is refused here, but brokers answer it
-// by ending the connection.
+// characters and noncharacters; a name has no wildcards. MQTT allows some of what is refused here, but brokers answer
+// it by ending the connection.
 bool topic_name_valid(const char *name, size_t len);
 size_t topic_count_levels(const char *text, size_t len); // "a/" has two
 enum err topic_filter_check(const char *filter, struct diag *diag) MUST_CHECK;

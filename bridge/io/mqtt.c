@@ -90,6 +90,8 @@ static struct mqtt *copy_options(const struct mqtt_options *options)
         .will_topic = mem_strdup_or_null(options->will_topic),
         .will_payload = mem_strdup(options->will_payload == NULL ? "" : options->will_payload),
     };
+    atomic_init(&mqtt->will_qos, 1);
+    atomic_init(&mqtt->will_retained, true);
     pthread_mutex_init(&mqtt->lock, NULL);
     mqtt->urls = mem_alloc(options->url_count * sizeof *mqtt->urls);
     mqtt->url_count = options->url_count;

@@ -126,8 +126,9 @@ struct mqtt_publication {
 // Hands the message to Paho, which copies it; MQTT_PUBLISHED, _REFUSED or _LOST with the cookie follows, possibly
 // before this returns, and exactly once: what a connection leaves unacknowledged is lost with it, never resent by Paho.
 // ERR_UNAVAILABLE when not connected, ERR_LIMIT when the packet is larger than the broker takes, ERR_REFUSED for a
-// topic that nobody can publish to: nothing follows. The caller keeps a window of its own (Paho stalls when its own is
-// full).
+// topic that nobody can publish to: nothing follows. What the broker's CONNACK forbids is not sent: retain is left out,
+// and QoS 1 becomes 0 (then MQTT_PUBLISHED says only that it was written). The caller keeps a window of its own (Paho
+// stalls when its own is full).
 enum err mqtt_publish(struct mqtt *mqtt, const struct mqtt_publication *publication, uint64_t cookie,
                       struct diag *diag) MUST_CHECK;
 // Paho can miss a wake-up of its send thread: call it when a publish is unanswered for 300 ms.

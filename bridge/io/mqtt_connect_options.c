@@ -52,8 +52,8 @@ static void fill_will(struct mqtt_connect_set *set, const struct mqtt *mqtt)
     set->will = (MQTTAsync_willOptions)MQTTAsync_willOptions_initializer;
     set->will.topicName = mqtt->will_topic;
     set->will.message = mqtt->will_payload;
-    set->will.qos = 1;
-    set->will.retained = 1;
+    set->will.qos = atomic_load(&mqtt->will_qos);
+    set->will.retained = atomic_load(&mqtt->will_retained);
     set->options.will = &set->will;
 }
 

@@ -50,10 +50,12 @@ struct mqtt_link {
     struct mqtt_request *requests; // guarded by mqtt->lock, as is `publishing`
     size_t publishing;             // publishes that are not settled
     bool session_present;          // written before the first message of the link
-    uint32_t max_packet_size;      // written before LINK_UP
-    bool tracing;                  // holds Paho's trace open
-    bool withheld;                 // a message could not be stored; used by Paho's receive thread only
-    atomic_int socket;             // of the connection, as Paho's trace tells it; -1: not known
+    uint32_t max_packet_size;      // the broker's, as the two that follow: written before LINK_UP
+    int max_qos;
+    bool retain_available;
+    bool tracing;      // holds Paho's trace open
+    bool withheld;     // a message could not be stored; used by Paho's receive thread only
+    atomic_int socket; // of the connection, as Paho's trace tells it; -1: not known
     struct mqtt_link *next_watched;
     // Of the attempt, used by Paho's threads only:
     bool repeated; // the url in use is tried for the second time
@@ -78,6 +80,8 @@ struct mqtt {
     int connect_timeout_s;
     uint16_t receive_maximum;
     uint32_t max_packet_size;
+    atomic_int will_qos; // lowered, as the next, when the broker refuses a CONNECT for it
+    atomic_bool will_retained;
     char *will_topic;
     char *will_payload;
     struct mqtt_handlers handlers;

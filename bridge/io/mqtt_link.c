@@ -134,6 +134,8 @@ static void link_is_up(struct mqtt_link *link, const struct mqtt_event *event)
 {
     link->session_present = event->session_present;
     link->max_packet_size = event->max_packet_size;
+    link->max_qos = event->max_qos;
+    link->retain_available = event->retain_available;
     if (mqtt_link_change(link, LINK_CONNECTING, LINK_UP)) {
         mqtt_emit(link->mqtt, event);
     }
@@ -209,9 +211,22 @@ static bool meant_another(const struct mqtt_link *link, const char *message)
     return !link->repeated && message != NULL && strcmp(message, "socket error") == 0;
 }
 
+// A broker that has no retained messages, or no QoS 1, must refuse a CONNECT with such a will (MQTT 5
+// sections 3.2.2.3.4 and 3.2.2.3.5).
+static bool lower_will(struct mqtt *mqtt, int code)
+{
+    bool no_retain = code == MQTTREASONCODE_RETAIN_NOT_SUPPORTED && atomic_exchange(&mqtt->will_retained, false);
+    bool no_qos = code == MQTTREASONCODE_QOS_NOT_SUPPORTED && atomic_exchange(&mqtt->will_qos, 0) > 0;
+    return no_retain || no_qos;
+}
+
 static void url_failed(struct mqtt_link *link, int code, const char *message)
 {
     if (atomic_load(&link->state) != LINK_CONNECTING) {
+        return;
+    }
+    if (lower_will(link->mqtt, code)) {
+        mqtt_link_try(link, atomic_load(&link->url));
         return;
     }
     if (meant_another(link, message)) {

@@ -110,8 +110,8 @@ static int send_message(struct mqtt *mqtt, const struct mqtt_publication *public
     MQTTAsync_message message = MQTTAsync_message_initializer;
     message.payload = (void *)publication->payload;
     message.payloadlen = (int)publication->payload_len;
-    message.qos = publication->qos;
-    message.retained = publication->retain;
+    message.qos = publication->qos > mqtt->link->max_qos ? mqtt->link->max_qos : publication->qos;
+    message.retained = publication->retain && mqtt->link->retain_available;
     if (mqtt->version == 5) {
         options.onSuccess5 = on_published5;
         options.onFailure5 = on_publish_failed5;

@@ -51,8 +51,8 @@ void outbox_row_clear(struct outbox_row *row);
 // Opens or creates the file. ERR_NEWER: written by a newer major schema version, nothing was changed. A damaged file is
 // set aside as PATH.damaged-TIME, what is readable of it is saved into a new one, and *damaged_or_null gets a sentence
 // about it. ERR_IO: it may not be opened or written; ERR_UNAVAILABLE: it cannot be written now, but perhaps later (the
-// disk is full or fails, another program writes it, a tool has it open); ERR_REFUSED: another process has it open. The diag says what and
-// what to do.
+// disk is full or fails, another program writes it, a tool has it open); ERR_REFUSED: another process has it open. The
+// diag says what and what to do.
 enum err outbox_open(const struct outbox_options *options, struct outbox **out, struct diag *damaged_or_null,
                      struct diag *diag) MUST_CHECK;
 // Can a command be written? Writes more than most commands are, commits it and takes it out again. ERR_IO and
@@ -90,7 +90,7 @@ enum outbox_append_result outbox_append_answer(struct outbox *outbox, const stru
 // `session_present` as the CONNACK says.
 void outbox_begin_connection(struct outbox *outbox, bool session_present);
 // A PUBLISH with QoS 1 came, for whatever it is: it takes a packet id of this connection.
-void outbox_count_packet(struct outbox *outbox);
+void outbox_count_packet(struct outbox *outbox, uint16_t packet_id);
 // Does a message equal an entry of an earlier connection? Nothing changes.
 bool outbox_knows(struct outbox *outbox, const struct message *message);
 
@@ -189,6 +189,8 @@ void outbox_close_reader(struct outbox_reader *reader);
 // a slow reader does not make the service's log grow.
 enum err outbox_list(struct outbox_reader *reader, int64_t after, unsigned states, struct outbox_row *rows, size_t max,
                      size_t *count, struct diag *diag) MUST_CHECK;
+// The committed text of a note (outbox_stage_note), owned by the caller, or NULL.
+char *outbox_reader_note(struct outbox_reader *reader, const char *name);
 // One row with all that is stored, and its calls, as they were at one moment. ERR_MISSING: there is no such row.
 enum err outbox_show(struct outbox_reader *reader, int64_t id, struct outbox_row *row, struct outbox_call **calls,
                      size_t *count, struct diag *diag) MUST_CHECK;

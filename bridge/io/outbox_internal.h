@@ -115,6 +115,9 @@ struct record {
     int64_t next_slot;
     size_t packets;     // with QoS 1 on this connection
     bool has_kept_ids;  // the broker was seen to deliver again with the packet id of the first time
+    bool knows_last_id; // of this session
+    uint16_t last_id;   // the highest packet id so far, in the order in which they are given
+    bool goes_on;       // the packet at hand has the id after that, above what this connection alone can have reached
     bool has_overflown; // has been said
 };
 

@@ -12,6 +12,7 @@ struct outbox_reader {
     sqlite3_stmt *list;
     sqlite3_stmt *show;
     sqlite3_stmt *calls;
+    sqlite3_stmt *note;
 };
 
 static const char list_sql[] = "SELECT id, state, boot_id, boot_ms, wall_ms, topic, x'', qos, dup, retained, packet_id,"
@@ -21,6 +22,7 @@ static const char show_sql[] =
     "SELECT id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained,"
     " packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan, reply, " OUTBOX_NOTE_COLUMN
     " FROM command WHERE id = ?1";
+static const char note_sql[] = "SELECT text FROM note WHERE name = ?1";
 static const char calls_sql[] = "SELECT call, state, note FROM call WHERE command_id = ?1 ORDER BY call";
 
 static enum err fail(const struct outbox_reader *reader, int code, struct diag *diag)
@@ -36,6 +38,9 @@ static enum err prepare(struct outbox_reader *reader, struct diag *diag)
     }
     if (code == SQLITE_OK) {
         code = sqlite3_prepare_v2(reader->db, calls_sql, -1, &reader->calls, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_prepare_v2(reader->db, note_sql, -1, &reader->note, NULL);
     }
     return code == SQLITE_OK ? ERR_OK : fail(reader, code, diag);
 }
@@ -65,6 +70,7 @@ void outbox_close_reader(struct outbox_reader *reader)
     sqlite3_finalize(reader->list);
     sqlite3_finalize(reader->show);
     sqlite3_finalize(reader->calls);
+    sqlite3_finalize(reader->note);
     sqlite3_close(reader->db);
     free(reader->path);
     free(reader);
@@ -90,6 +96,14 @@ enum err outbox_list(struct outbox_reader *reader, int64_t after, unsigned state
         outbox_row_clear(&rows[i]);
     }
     return fail(reader, code, diag);
+}
+
+char *outbox_reader_note(struct outbox_reader *reader, const char *name)
+{
+    outbox_bind_text(reader->note, 1, name);
+    char *text = sqlite3_step(reader->note) == SQLITE_ROW ? outbox_column_text(reader->note, 0) : NULL;
+    sqlite3_reset(reader->note);
+    return text;
 }
 
 // SQLITE_ROW if there is such a row.

@@ -7,9 +7,10 @@
 // entry back to `current`, as now that packet's PUBACK is the one to be proved. So an entry of `earlier` answers one
 // packet, and in a bucket all entries of `earlier` stand before those of `current`.
 //
-// Packet ids do not tell packets of two connections apart, as some brokers number anew for each. Where the broker was
-// seen to keep the id, to an entry with an id above what it can have counted on this connection, the id does count: so
-// a command that was lost on its way is not taken for an equal one that came before it.
+// Packet ids do not tell packets of two connections apart, as some brokers number anew for each. But most keep them, as
+// the standard demands, and then two equal commands, of which the second was lost on its way, are told apart by theirs.
+// So an id that no equal entry has means another command where it goes on from the last one and is above what was
+// counted on this connection, or where the broker was seen to deliver again with a kept id above that.
 #include "io/outbox_internal.h"
 
 #include <string.h>
@@ -20,8 +21,8 @@
 
 #define EARLIER_PROCESS (-1)
 #define FIRST_BUCKETS   64
-// Messages that are not valid take packet ids without being counted.
-#define UNCOUNTED_MAX 32
+// Messages that are not valid take packet ids without being counted, and of an earlier process only commands are known.
+#define UNCOUNTED_MAX 16
 
 // ---- lists
 
@@ -121,6 +122,8 @@ void outbox_record_load(struct record *record, int64_t slot, uint16_t packet_id,
     struct unproved *entry = make(slot, packet_id, hash, command_id);
     entry->connection = EARLIER_PROCESS;
     enter(record, entry);
+    record->last_id = packet_id;
+    record->knows_last_id = true;
 }
 
 const struct unproved *outbox_record_excess(const struct record *record)
@@ -214,7 +217,7 @@ struct unproved *outbox_record_match(struct record *record, const struct message
         return resent;
     }
     struct unproved *same_id = find_earlier(record, hash, &message->packet_id);
-    bool id_counts = message->dup && record->has_kept_ids;
+    bool id_counts = message->dup && (record->has_kept_ids || record->goes_on);
     return same_id != NULL || id_counts ? same_id : find_earlier(record, hash, NULL);
 }
 
@@ -241,6 +244,8 @@ void outbox_begin_connection(struct outbox *outbox, bool session_present)
     pthread_mutex_lock(&outbox->mutex);
     // A broker without our session may be another one.
     record->has_kept_ids = record->has_kept_ids && session_present;
+    record->knows_last_id = record->knows_last_id && session_present;
+    record->goes_on = false;
     record->packets = 0;
     record->connection++;
     if (record->earlier.last == NULL) {
@@ -255,10 +260,21 @@ void outbox_begin_connection(struct outbox *outbox, bool session_present)
     pthread_mutex_unlock(&outbox->mutex);
 }
 
-void outbox_count_packet(struct outbox *outbox)
+static void count_packet(struct record *record, uint16_t packet_id)
+{
+    uint16_t ahead = (uint16_t)(packet_id - record->last_id);
+    record->packets++;
+    record->goes_on = record->knows_last_id && ahead > 0 && ahead <= UNCOUNTED_MAX && packet_id > record->packets;
+    if (!record->knows_last_id || (ahead > 0 && ahead <= UINT16_MAX / 2)) {
+        record->last_id = packet_id;
+        record->knows_last_id = true;
+    }
+}
+
+void outbox_count_packet(struct outbox *outbox, uint16_t packet_id)
 {
     pthread_mutex_lock(&outbox->mutex);
-    outbox->record.packets++;
+    count_packet(&outbox->record, packet_id);
     pthread_mutex_unlock(&outbox->mutex);
 }
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+
+import pytest
+
 from harness.home import Home
 from harness.network import TcpProxy
 from harness.outbox import rows, unproved
@@ -101,6 +106,26 @@ def test_commands_whose_pubacks_were_lost_with_a_kill_run_once(home: Home, line:
     home.wait_offline()
     home.start()
     assert_each_ran_once(home, ids)
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["lost", "killed"])
+def test_commands_without_ids_whose_pubacks_were_lost_run_once(home: Home, line: TcpProxy, is_killed: bool):
+    """Nothing but their content tells what comes again."""
+    line.hold("up")
+    for number in range(COUNT):
+        home.client.publish(TOPIC, {"number": number})
+    wait_until(lambda: are_answered(home), 60, "the answers")
+    if is_killed:
+        home.bridge.crash()
+    line.cut()
+    line.release()
+    home.wait_offline()
+    if is_killed:
+        home.start()
+    wait_executed(home, COUNT)
+    home.settle()
+    ran = Counter(json.loads(call["args"])["number"] for call in home.platform.calls(device_names=[LAMP]))
+    assert ran == Counter(range(COUNT))
 
 
 def test_an_equal_command_that_was_acknowledged_long_ago_is_no_redelivery(home: Home, line: TcpProxy):

@@ -88,6 +88,7 @@ class CrashRun:
         settings = {
             "mqtt": {
                 "session_expiry": "1h", "url": f"mqtt://127.0.0.1:{self.broker_proxy.port}", "version": version,
+                "redelivery": self.dice.choice(["dup", "content"]),
             },
             "platform": {"endpoint": f"https://localhost:{self.platform_proxy.port}/", "timeout": "2s"},
             "log": {"level": "info"},

@@ -63,6 +63,10 @@ def test_tries_and_the_last_error_are_told_during_an_outage(empty_home: Home):
         wait_until(lambda: row(home, "tried").get("attempts", 0) >= 2 and row(home, "tried")["state"] == "queued")
         queue(home, "behind")
         assert row(home, "behind")["attempts"] == 0 and "last_error" not in row(home, "behind")
+        wait_until(lambda: "platform_down" in row(home, "behind"), 30)
+        down = row(home, "behind")["platform_down"]
+        assert down["cause"] == "no connection" and down["since"].startswith("2")
+        assert "no connection" in outbox(home, "list").stdout
         error = row(home, "tried")["last_error"]
         assert error["code"] == "connect_failed" and "nothing was sent" in error["detail"]
         assert "connect_failed" in outbox(home, "list").stdout

@@ -255,11 +255,42 @@ def test_a_broker_that_ends_the_connection_for_the_message_is_asked_otherwise(sc
     assert runs(home) == Counter([1, 2])
 
 
-# redelivery: content
+def test_a_clean_stop_leaves_nothing_that_could_be_delivered_again(scripted_home: Home):
+    home = scripted_home
+    peer = start(home)
+    deliver(peer, 1)
+    wait_runs(home, 1)
+    home.stop_bridge()
+    home.start()
+    deliver(peer, 1, dup=True)
+    wait_runs(home, 2)
+
+
+# With Mosquitto
 
 
 def replies(home: Home) -> list[dict[str, Any]]:
     return [message.json for message in home.client.messages(f"{TOPIC}/reply")]
+
+
+@VERSIONS
+def test_a_stream_of_equal_commands_that_is_cut_by_kills_runs_each_once(empty_home: Home, version: str):
+    """Without ids: 240 commands of 8 kinds, while the bridge is killed in the midst of them."""
+    home = empty_home
+    home.start(settings(version))
+    for round_number in range(4):
+        for number in range(60):
+            home.client.publish_soon(TOPIC, {"n": number % 8})
+        wait_runs(home, 60 * round_number + 10)
+        home.crash_bridge()
+        home.start()
+        home.settle()
+    wait_until(lambda: len({reply["id"] for reply in replies(home)}) == 240, 60, "the replies")
+    maybe = sum(reply["status"] == "unknown" for reply in replies(home))
+    assert 240 - maybe <= sum(runs(home).values()) <= 240, "none ran twice, and only what is told as unknown may not have"
+
+
+# redelivery: content
 
 
 @VERSIONS

@@ -10,6 +10,7 @@ import pytest
 from harness.broker import Broker
 from harness.client import publish_properties
 from harness.home import LAMP_RULES, Home, rule
+from harness.mqtt_packets import Kind
 from simulator.client import wait_until
 
 SLASHES = "reply/" + "/" * 300
@@ -140,4 +141,61 @@ def test_many_of_them_do_not_stop_the_others(empty_home: Home):
     for number in range(20):
         assert home.client.wait_reply(f"c-{number}", 60)["status"] == "accepted"
     wait_until(lambda: home.bridge.log.count("event=reply_undeliverable") == 2, 60, "the end of both")
+    assert "mqtt_client_id_in_use" not in home.bridge.log
+
+
+# A broker that ends the connection over a topic, which no Mosquitto can be made to do
+
+
+def forbid(home: Home, topic_filter: str, version: str = "5") -> None:
+    home.broker.peer("bridge-replies").ends_at(topic_filter, times=None)
+    home.start({"mqtt": {"version": version}})
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_broker_that_ends_the_connection_over_a_reply_topic_silences_nobody_else(scripted_home: Home, version: str):
+    home = scripted_home
+    forbid(home, "reply/secret", version)
+    for number in range(8):
+        topic = "reply/secret" if number == 3 else "reply/open"
+        home.client.publish("home/hall-lamp-1/any", {"$id": f"c-{number}", "$reply_to": topic})
+    for number in range(8):
+        assert home.client.wait_reply(f"c-{number}", 60)["status"] == "accepted"
+    home.crash_bridge()
+    home.client.publish("home/hall-lamp-1/any", {"$id": "after"})
+    home.start()
+    assert home.client.wait_reply("after", 60)["status"] == "accepted"
+    home.bridge.wait_log("event=reply_undeliverable id=c-3 rule=any topic=reply/secret", 60)
+    flows(home)
+    assert "mqtt_client_id_in_use" not in home.bridge.log
+    opened = {m.json["id"] for m in home.client.messages("reply/open")}
+    assert opened >= {f"c-{number}" for number in range(8) if number != 3}
+
+
+def test_a_good_reply_outlives_a_broker_that_ends_every_connection_for_a_while(scripted_home: Home):
+    home = scripted_home.start()
+    replies = home.broker.peer("bridge-replies")
+    replies.ends_at(lambda packet: packet.kind == Kind.PUBLISH, times=7)
+    home.client.publish("home/hall-lamp-1/any", {"$id": "good"})
+    assert home.client.wait_reply("good", 60)["status"] == "accepted"
+    assert "event=reply_undeliverable" not in home.bridge.log
+    assert "mqtt_client_id_in_use" not in home.bridge.log
+
+
+@pytest.mark.parametrize("topic", ["thingbridge/bridge/health", "thingbridge/bridge/platform"])
+def test_a_topic_of_our_own_that_the_broker_forbids_silences_nobody(scripted_home: Home, topic: str):
+    forbid(scripted_home, topic)
+    flows(scripted_home)
+    scripted_home.bridge.wait_log(f"unanswered={topic} ")
+    flows(scripted_home)
+    assert "mqtt_client_id_in_use" not in scripted_home.bridge.log
+
+
+def test_a_fence_that_the_broker_forbids_silences_nobody(scripted_home: Home):
+    home = scripted_home
+    home.broker.peer("bridge-replies").ends_at("thingbridge/bridge/fence/+", times=None)
+    home.broker.start()
+    home.make_bridge().launch()
+    home.bridge.wait_log("event=own_topic_paused topic=thingbridge/bridge/fence", 60)
+    flows(home)
     assert "mqtt_client_id_in_use" not in home.bridge.log

@@ -121,10 +121,11 @@ static void fallbacks_are_read_first(void **state)
 static void every_type_is_read(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(read_text(fixture, "name: lamp\nnote: 5\nclean: false\nconnections: 0x10\ntimeout: 250ms\n"
-                                        "bytes: 2MiB\nany_int: -9223372036854775808\nrate: 30/m\npart: 0.25\norder: none\n"
-                                        "urls: [x, 'y', 3]\npassword: {file: /etc/pass}\nargs: {a: 1}\n"
-                                        "tls: {ca_file: /ca.pem}\n"),
+    assert_int_equal(read_text(fixture,
+                               "name: lamp\nnote: 5\nclean: false\nconnections: 0x10\ntimeout: 250ms\n"
+                               "bytes: 2MiB\nany_int: -9223372036854775808\nrate: 30/m\npart: 0.25\norder: none\n"
+                               "urls: [x, 'y', 3]\npassword: {file: /etc/pass}\nargs: {a: 1}\n"
+                               "tls: {ca_file: /ca.pem}\n"),
                      ERR_OK);
     const struct sample *sample = &fixture->sample;
     assert_string_equal(sample->name, "lamp");
@@ -366,9 +367,9 @@ static const struct key place_invoke[] = {TEXT_ROW("device"), {.members = place_
 static const struct key place_rule[] = {
     TEXT_ROW("expire"), NODE_ROW("invoke", .members = place_invoke), {.members = place_root}};
 static const struct key place_root[4] = {NODE_ROW("mqtt", .members = place_mqtt),
-                                        NODE_ROW("platform", .members = place_platform),
-                                        NODE_ROW("rules", .members = place_rule, .each = "rule"),
-                                        {.members = place_root}};
+                                         NODE_ROW("platform", .members = place_platform),
+                                         NODE_ROW("rules", .members = place_rule, .each = "rule"),
+                                         {.members = place_root}};
 
 static void a_key_of_another_table_is_told_where_it_belongs(void **state)
 {

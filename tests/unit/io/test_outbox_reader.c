@@ -139,6 +139,23 @@ static void a_list_tells_the_note_of_the_first_call_that_has_one_and_is_not_done
     outbox_close_reader(reader);
 }
 
+static void a_note_can_be_read_beside_the_service(void **state)
+{
+    struct fixture *fixture = *state;
+    append_text(fixture, "x");
+    struct outbox_reader *reader = open_reader(fixture);
+    assert_null(outbox_reader_note(reader, "a"));
+    outbox_stage_note(fixture->outbox, "a", "text");
+    assert_null(outbox_reader_note(reader, "a"));
+    commit(fixture);
+    AUTO_FREE char *text = outbox_reader_note(reader, "a");
+    assert_string_equal(text, "text");
+    outbox_stage_note(fixture->outbox, "a", NULL);
+    commit(fixture);
+    assert_null(outbox_reader_note(reader, "a"));
+    outbox_close_reader(reader);
+}
+
 static void a_list_has_no_payload_and_a_single_row_has_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -351,6 +368,7 @@ int main(void)
         CASE(a_list_that_was_read_to_its_end_keeps_no_transaction_open),
         CASE(a_list_has_what_was_asked_for_in_order_page_by_page),
         CASE(a_list_tells_the_note_of_the_first_call_that_has_one_and_is_not_done),
+        CASE(a_note_can_be_read_beside_the_service),
         CASE(a_list_has_no_payload_and_a_single_row_has_it),
         CASE(a_row_is_shown_with_its_calls_in_order),
         CASE(a_row_that_is_not_there_is_missing),

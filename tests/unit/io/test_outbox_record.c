@@ -223,10 +223,63 @@ static void low_packet_ids_do_not_show_that_they_are_kept(void **state)
     assert_int_equal(deliver(fixture, "x", 41, false), OUTBOX_APPENDED);
     reconnect(fixture);
     for (int i = 0; i < 40; i++) {
-        outbox_count_packet(fixture->outbox);
+        outbox_count_packet(fixture->outbox, (uint16_t)(i + 1));
     }
     assert_int_equal(deliver(fixture, "other", 40, true), OUTBOX_REDELIVERED);
     assert_int_equal(deliver(fixture, "x", 2, true), OUTBOX_RENUMBERED);
+}
+
+static enum outbox_append_result receive(struct fixture *fixture, char *payload, uint16_t packet_id, bool dup)
+{
+    outbox_count_packet(fixture->outbox, packet_id);
+    return deliver(fixture, payload, packet_id, dup);
+}
+
+// The bridge was killed with packets unread, or the link was lost with packets on their way.
+static void an_equal_command_that_was_lost_on_its_way_is_another_one(void **state)
+{
+    struct fixture *fixture = *state;
+    reconnect(fixture);
+    assert_int_equal(receive(fixture, "on", 7, false), OUTBOX_APPENDED);
+    assert_int_equal(receive(fixture, "off", 8, false), OUTBOX_APPENDED);
+    reopen_outbox(fixture);
+    reconnect(fixture);
+    assert_int_equal(receive(fixture, "off", 8, true), OUTBOX_REDELIVERED);
+    assert_int_equal(receive(fixture, "on", 9, true), OUTBOX_APPENDED);
+    assert_int_equal(receive(fixture, "off", 10, true), OUTBOX_APPENDED);
+    reconnect(fixture);
+    assert_int_equal(receive(fixture, "on", 9, true), OUTBOX_REDELIVERED);
+    assert_int_equal(receive(fixture, "on", 11, true), OUTBOX_APPENDED);
+}
+
+static void ids_go_on_from_the_highest_to_1(void **state)
+{
+    struct fixture *fixture = *state;
+    reconnect(fixture);
+    assert_int_equal(receive(fixture, "on", 65534, false), OUTBOX_APPENDED);
+    reconnect(fixture);
+    assert_int_equal(receive(fixture, "on", 65535, true), OUTBOX_APPENDED);
+}
+
+static void ids_that_begin_anew_tell_nothing_even_where_they_go_on(void **state)
+{
+    struct fixture *fixture = *state;
+    reconnect(fixture);
+    assert_int_equal(receive(fixture, "on", 1, false), OUTBOX_APPENDED);
+    assert_int_equal(receive(fixture, "off", 2, false), OUTBOX_APPENDED);
+    reconnect(fixture);
+    assert_int_equal(receive(fixture, "fence", 1, true), OUTBOX_APPENDED);
+    assert_int_equal(receive(fixture, "on", 2, true), OUTBOX_RENUMBERED);
+    assert_int_equal(receive(fixture, "off", 3, true), OUTBOX_RENUMBERED);
+}
+
+static void ids_of_another_session_do_not_go_on(void **state)
+{
+    struct fixture *fixture = *state;
+    reconnect(fixture);
+    assert_int_equal(receive(fixture, "on", 7, false), OUTBOX_APPENDED);
+    outbox_begin_connection(fixture->outbox, false);
+    assert_int_equal(receive(fixture, "on", 8, true), OUTBOX_RENUMBERED);
 }
 
 static void by_content_a_message_without_dup_is_a_redelivery_once(void **state)
@@ -432,6 +485,10 @@ int main(void)
         CASE(what_was_not_delivered_again_goes_when_all_must_have_come),
         CASE(where_packet_ids_are_kept_another_id_is_another_command),
         CASE(low_packet_ids_do_not_show_that_they_are_kept),
+        CASE(an_equal_command_that_was_lost_on_its_way_is_another_one),
+        CASE(ids_go_on_from_the_highest_to_1),
+        CASE(ids_that_begin_anew_tell_nothing_even_where_they_go_on),
+        CASE(ids_of_another_session_do_not_go_on),
         CASE(by_content_a_message_without_dup_is_a_redelivery_once),
         CASE(by_content_the_first_is_known_after_a_restart),
         CASE(by_content_what_came_on_this_connection_is_not_looked_at),
