@@ -11,7 +11,7 @@ import pytest
 from harness.client import publish_properties
 from harness.home import Home, rule
 from harness.network import TcpProxy
-from simulator.client import wait_until
+from simulator.client import let_pass, wait_until
 
 LAMP = "hall-lamp-1"
 KEEP = {"mqtt": {"session_expiry": "1h"}}
@@ -26,12 +26,6 @@ BRIEF = [
 
 def iso(wall_s: float) -> str:
     return datetime.fromtimestamp(wall_s, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def let_pass(seconds: float) -> None:
-    """Time itself is what the test is about."""
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() >= end, seconds + 5)
 
 
 def make_busy(home: Home, **options: Any) -> None:
