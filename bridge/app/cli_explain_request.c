@@ -71,7 +71,7 @@ static void quote(struct buf *out, const char *text)
     size_t len = strlen(text);
     unsigned code = 0;
     buf_char(out, '\'');
-    for (size_t i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+    for (size_t i = 0, count = 0; i < len; i += count == 0 ? 1 : count) {
         count = str_unshowable(text + i, len - i, &code);
         if (count > 0 && code != '\n') {
             quote_bytes(out, text + i, count);

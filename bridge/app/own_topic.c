@@ -19,13 +19,13 @@ int64_t own_topic_lost(struct own_topic *own, uint64_t loss, int64_t now_ms)
     return pause_ms;
 }
 
-void own_topic_publish_lost(struct own_topic *own, uint64_t loss, int64_t now_ms)
+void own_topic_note_loss(struct own_topic *own, uint64_t loss, int64_t now_ms)
 {
     int64_t pause_ms = own_topic_lost(own, loss, now_ms);
     if (pause_ms > 0) {
         LOG(LOG_ERROR, "own_topic_paused", LOG_S("topic", own->topic), LOG_N("pause_ms", pause_ms),
-            LOG_S("hint", "the broker ends the connection each time this topic is published to: its access rules must "
-                          "let this client write it"));
+            LOG_S("hint", "the broker ends the connection each time this topic is used: its access rules must let this "
+                          "client write and read it"));
     }
 }
 

@@ -22,13 +22,13 @@ bool subscriber_leave_out(struct subscriber *subscriber, const char *filter)
 }
 
 // Whoever waits for the fence is told that none comes, as if the broker had refused it.
-static void refuse_fence_if_left_out(struct subscriber *subscriber)
+static void refuse_fence_if_left_out(struct subscriber *subscriber, int64_t now_ms)
 {
     if (subscriber->fence_is_left_out) {
         struct mqtt_event event = {.kind = MQTT_SUBSCRIBE_FAILED,
-                                   .cookie = subscriber->wanted->count + 1,
+                                   .cookie = FENCE_SUBSCRIBE_COOKIE,
                                    .text = "the broker ends the connection over it"};
-        subscriber_answered(subscriber, &event);
+        subscriber_answered(subscriber, &event, now_ms);
         subscriber->fence_is_left_out = false;
     }
 }
@@ -45,7 +45,7 @@ static void resume_if_due(struct subscriber *subscriber, int64_t now_ms)
 
 void subscriber_run_left_out(struct subscriber *subscriber, int64_t now_ms)
 {
-    refuse_fence_if_left_out(subscriber);
+    refuse_fence_if_left_out(subscriber, now_ms);
     resume_if_due(subscriber, now_ms);
 }
 

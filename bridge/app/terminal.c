@@ -14,7 +14,7 @@ bool terminal_has_colour(FILE *out)
 void terminal_print_clean(FILE *out, const char *text)
 {
     unsigned code = 0;
-    for (size_t len = strlen(text), i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+    for (size_t len = strlen(text), i = 0, count = 0; i < len; i += count == 0 ? 1 : count) {
         size_t whole = str_utf8_character(text + i, len - i);
         bool is_shown = whole > 0 && str_unshowable(text + i, whole, &code) == 0;
         fwrite(is_shown ? text + i : "?", 1, is_shown ? whole : 1, out);
@@ -25,7 +25,7 @@ void terminal_print_clean(FILE *out, const char *text)
 void terminal_print_json(FILE *out, const char *text)
 {
     unsigned code = 0;
-    for (size_t len = strlen(text), i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+    for (size_t len = strlen(text), i = 0, count = 0; i < len; i += count == 0 ? 1 : count) {
         count = str_unshowable(text + i, len - i, &code);
         if (count > 0 && code != '\n') {
             fprintf(out, "\\u%04x", code);

@@ -31,6 +31,7 @@ enum err diag_set(struct diag *diag, enum err err, const char *fmt, ...)
     if (len >= (int)sizeof text) {
         trim_cut_character(text, sizeof text - 1);
     }
+    str_mask(text, strlen(text));
     memcpy(diag->text, text, strlen(text) + 1);
     return err;
 }
@@ -67,6 +68,7 @@ void problems_add(struct problems *problems, enum severity severity, const char 
     va_start(args, fmt);
     char *text = mem_vprintf(fmt, args);
     va_end(args);
+    str_mask(text, strlen(text));
     struct problem problem = {
         .severity = severity, .source = (char *)source, .line = line, .column = column, .text = text};
     if (told_before(problems, &problem)) {

@@ -29,7 +29,8 @@ struct diag {
     char text[512];
 };
 
-// Formats the sentence; text beyond the array is cut. Returns `err`, so that `return diag_set(...)` reads well.
+// Formats the sentence; text beyond the array is cut, and what a terminal would obey (str_unshowable) becomes '?'.
+// Returns `err`, so that `return diag_set(...)` reads well.
 enum err diag_set(struct diag *diag, enum err err, const char *fmt, ...) PRINTF(3, 4);
 
 enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
@@ -56,6 +57,7 @@ struct problems {
     size_t omitted_warnings; // likewise
 };
 
+// The text is made as by diag_set, but of any length.
 void problems_add(struct problems *problems, enum severity severity, const char *source, int line, int column,
                   const char *fmt, ...) PRINTF(6, 7);
 // Frees the items; the struct can be used again.

@@ -125,9 +125,17 @@ size_t str_unshowable(const char *data, size_t len, unsigned *code)
     return is_unshowable(*code) ? count : 0;
 }
 
-void str_show(const char *text, char out[STR_SHOWN_LEN])
+void str_mask(char *data, size_t len)
 {
     unsigned code = 0;
+    for (size_t i = 0, count = 0; i < len; i += count == 0 ? 1 : count) {
+        count = str_unshowable(data + i, len - i, &code);
+        memset(data + i, '?', count);
+    }
+}
+
+void str_show(const char *text, char out[STR_SHOWN_LEN])
+{
     size_t len = strlen(text);
     bool cut = len > STR_SHOWN_LEN - 4;
     len = cut ? STR_SHOWN_LEN - 4 : len;
@@ -135,10 +143,7 @@ void str_show(const char *text, char out[STR_SHOWN_LEN])
         len--;
     }
     memcpy(out, text, len);
-    for (size_t i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
-        count = str_unshowable(text + i, len - i, &code);
-        memset(out + i, '?', count);
-    }
+    str_mask(out, len);
     memcpy(out + len, "...", 4);
     out[len + (cut ? 3 : 0)] = '\0';
 }
@@ -156,7 +161,7 @@ static bool is_odd_space(unsigned code)
 
 static const char *find_code(const char *text, size_t len, bool (*is_sought)(unsigned), unsigned *code)
 {
-    for (size_t i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
+    for (size_t i = 0, count = 0; i < len; i += count == 0 ? 1 : count) {
         count = str_utf8_character(text + i, len - i);
         unsigned found = count > 0 ? code_of(text + i, count) : 0;
         if (is_sought(found)) {

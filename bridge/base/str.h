@@ -34,6 +34,8 @@ bool str_has_noncharacter(const char *data, size_t len);
 // control characters, and those that end a line or turn the direction of writing (U+061C, U+200E-F, U+2028-2E,
 // U+2066-69), so that what is read is not what is there; else 0.
 size_t str_unshowable(const char *data, size_t len, unsigned *code);
+// Each byte of such a character becomes '?'.
+void str_mask(char *data, size_t len);
 #define STR_SHOWN_LEN 64
 // What outsiders wrote, fit for a message: cut, with '?' for each byte of what is unshowable.
 void str_show(const char *text, char out[STR_SHOWN_LEN]);
@@ -49,7 +51,7 @@ size_t str_distance(const char *a, const char *b);
 // The nearest of `choices` (NULL-terminated) if it is near enough to be meant, else NULL.
 const char *str_nearest(const char *text, const char *const *choices);
 
-// "250ms", "12s", "5m", "1h"; the unit is required unless the number is 0. Result in milliseconds, at most 10 years.
+// "250ms", "12s", "5m", "1h", "2d"; the unit is required unless the number is 0. Result in milliseconds, at most 10 years.
 enum err str_parse_duration_ms(const char *text, int64_t *ms) MUST_CHECK;
 // "512", "64KiB", "64MiB", "1GiB": bytes.
 enum err str_parse_size(const char *text, int64_t *bytes) MUST_CHECK;

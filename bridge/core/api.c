@@ -179,7 +179,7 @@ static void set_failure(struct failure *failure, const char *code, const char *d
 {
     failure_set(failure, code, "%s", "");
     text_cut(failure->detail, sizeof failure->detail, detail);
-    text_mask(failure->detail, strlen(failure->detail));
+    str_mask(failure->detail, strlen(failure->detail));
 }
 
 static void fill_platform_failure(const struct api_input *input, const struct api_facts *facts,

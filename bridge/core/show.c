@@ -33,7 +33,7 @@ static struct shown show(const char *text, size_t len, const char *quote)
     char copy[MAX_TEXT + 1];
     size_t cut = cut_len(text, len);
     memcpy(copy, text, cut);
-    text_mask(copy, cut);
+    str_mask(copy, cut);
     copy[cut] = '\0';
     snprintf(shown.text, sizeof shown.text, "%s%s%s%s", quote, copy, cut < len ? "..." : "", quote);
     return shown;

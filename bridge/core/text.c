@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "base/str.h"
-
 static size_t character_len(unsigned char lead)
 {
     if (lead >= 0xF0) {
@@ -36,13 +34,4 @@ void text_cut(char *out, size_t size, const char *text)
     }
     memcpy(out, text, len);
     out[len] = '\0';
-}
-
-void text_mask(char *data, size_t len)
-{
-    unsigned code = 0;
-    for (size_t i = 0, count = 0; i<len; i += count> 0 ? count : 1) {
-        count = str_unshowable(data + i, len - i, &code);
-        memset(data + i, '?', count);
-    }
 }

@@ -1,5 +1,4 @@
-// UTF-8 text that outsiders wrote and that is shown to people: cut, but never in half a character, and without what a
-// terminal would obey (str_unshowable). Pure.
+// UTF-8 text that outsiders wrote and that is shown to people: cut, but never in half a character. Pure.
 #pragma once
 
 #include <stddef.h>
@@ -8,5 +7,3 @@
 size_t text_whole_len(const char *data, size_t len);
 // Copies as much of the text as fits into `size` bytes with its NUL (size > 0).
 void text_cut(char *out, size_t size, const char *text);
-// Each byte of such a character becomes '?'.
-void text_mask(char *data, size_t len);

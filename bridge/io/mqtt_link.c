@@ -173,6 +173,19 @@ static int heed_keepalive(struct mqtt *mqtt, MQTTProperties *said)
     return (int)allowed;
 }
 
+// A broker may keep the session for a shorter time than it was asked to (MQTT 5 section 3.2.2.3.2).
+static void say_session_is_shorter(const struct mqtt *mqtt, MQTTProperties *said)
+{
+    uint32_t kept_s = number(said, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, mqtt->session_expiry_s);
+    if (kept_s < mqtt->session_expiry_s) {
+        LOG(LOG_WARN, "mqtt_session_expiry_lowered", LOG_S("client_id", mqtt->client_id), LOG_N("seconds", kept_s),
+            LOG_N("asked_for", mqtt->session_expiry_s),
+            LOG_S("hint",
+                  "the broker keeps commands for this long while the bridge is away, and loses later ones: raise "
+                  "the broker's own limit"));
+    }
+}
+
 // Defaults of the CONNACK's properties: MQTT 5 section 3.2.2.3.
 static void on_connected5(void *context, MQTTAsync_successData5 *data)
 {
@@ -190,6 +203,7 @@ static void on_connected5(void *context, MQTTAsync_successData5 *data)
         .keepalive_s = heed_keepalive(link->mqtt, said),
     };
     snprintf(event.url, sizeof event.url, "%s", current_url(link));
+    say_session_is_shorter(link->mqtt, said);
     link_is_up(link, &event);
 }
 

@@ -329,7 +329,7 @@ static enum outbox_append_result append_locked(struct outbox *outbox, struct app
     }
     int code = outbox_sql_transaction(outbox, write_append, append);
     if (code != SQLITE_DONE) {
-        (void)outbox_sql_error(outbox->db, code, outbox->path, diag);
+        outbox->is_damaged = outbox_sql_error(outbox->db, code, outbox->path, diag) == ERR_DAMAGED;
         return OUTBOX_CANNOT_WRITE;
     }
     accept_append(outbox, append);

@@ -56,7 +56,7 @@ void outbox_row_clear(struct outbox_row *row);
 enum err outbox_open(const struct outbox_options *options, struct outbox **out, struct diag *damaged_or_null,
                      struct diag *diag) MUST_CHECK;
 // Can a command be written? Writes more than most commands are, commits it and takes it out again. ERR_IO and
-// ERR_UNAVAILABLE as outbox_open, ERR_DAMAGED. Core thread. Blocks for two commits.
+// ERR_UNAVAILABLE as outbox_open; ERR_DAMAGED, also if an append has met it. Core thread. Blocks for two commits.
 enum err outbox_prove(struct outbox *outbox, struct diag *diag) MUST_CHECK;
 // Changes that are staged and not committed are lost.
 void outbox_close(struct outbox *outbox);

@@ -36,6 +36,7 @@ enum err outbox_prove(struct outbox *outbox, struct diag *diag)
     if (code == SQLITE_DONE) {
         code = outbox_sql_transaction(outbox, delete_proof, NULL);
     }
+    code = outbox->is_damaged ? SQLITE_CORRUPT : code;
     if (code != SQLITE_DONE) {
         err = outbox_sql_error(outbox->db, code, outbox->path, diag);
     }

@@ -19,6 +19,20 @@ _homes = pytest.StashKey[list[Home]]()
 _numbers = itertools.count(1)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only_with(*names): with these brokers, as `Aedes` or `Ejabberd-5`")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is not for a broker is left out: a skipped test is one that should have run."""
+
+    def is_meant(item: pytest.Item) -> bool:
+        marker = item.get_closest_marker("only_with")
+        return marker is None or any(f"[{name}" in item.name for name in marker.args)
+
+    items[:] = [item for item in items if is_meant(item)]
+
+
 class Line:
     """The shared broker as one installation has it: the bridge comes by the proxy, the test's own client directly."""
 

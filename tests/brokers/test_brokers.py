@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from harness.home import Home
+from harness.home import Home, rule
 from harness.network import TcpProxy
 from harness.outbox import rows, unproved
 from simulator.client import wait_until
@@ -150,3 +150,32 @@ def test_a_retained_command_is_not_run_when_the_bridge_comes_back(home: Home, li
     home.settle()
     assert home.platform.executed(LAMP) == 1
     home.client.publish(TOPIC, b"", retain=True)
+
+
+def test_an_accepted_retained_command_acts_once(empty_home: Home, line: TcpProxy):
+    accepting = rule("accepting", "kept/{device}/any", "Any", args="${payload}", retained="accept")
+    home = empty_home.start(rules=[accepting])
+    home.client.publish(f"kept/{LAMP}/any", {"$id": "kept"}, retain=True)
+    home.client.wait_reply("kept")
+    line.cut()
+    home.wait_offline()
+    home.wait_online()
+    home.restart_bridge()
+    home.settle()
+    assert home.platform.executed(LAMP) == 1
+    home.client.publish(f"kept/{LAMP}/any", b"", retain=True)
+
+
+@pytest.mark.only_with("ActiveMq", "Aedes")
+def test_a_broker_that_needs_another_redelivery_setting_is_named_in_the_log(empty_home: Home, line: TcpProxy):
+    home = empty_home.start({"mqtt": {"redelivery": "dup"}})
+    hold_pubacks(home, line, "seen")
+    line.cut()
+    line.release()
+    wait_until(lambda: "redelivery: content" in home.bridge.log, what="the hint")
+
+
+@pytest.mark.only_with("Ejabberd-5")
+def test_a_broker_without_shared_subscriptions_is_named_in_the_log(empty_home: Home):
+    empty_home.make_bridge({"mqtt": {"share": "group"}}).launch()
+    empty_home.bridge.wait_log("this broker has no shared subscriptions")

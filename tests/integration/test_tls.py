@@ -35,7 +35,7 @@ def expect_no_connection(home: Home, settings: dict[str, Any]) -> str:
     """The bridge tries again and again, stays offline and says why; returns the log."""
     home.broker.start()
     home.make_bridge(settings).launch()
-    wait_until(lambda: home.bridge.log.count("event=mqtt_connect_failed") >= 2, 20, "two failed attempts")
+    wait_until(lambda: home.bridge.log.count("event=mqtt_connect_failed") >= 2, 60, "two failed attempts")
     assert "event=mqtt_connected" not in home.bridge.log
     return home.bridge.log
 

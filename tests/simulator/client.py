@@ -67,6 +67,12 @@ def wait_until(condition: Callable[[], Any], timeout_s: float = 60.0, what: str 
         time.sleep(POLL_S)
 
 
+def let_pass(seconds: float) -> None:
+    """For where time itself is what the test is about."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= end, seconds + 5)
+
+
 def timestamp(now: float | None = None) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
 

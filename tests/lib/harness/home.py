@@ -16,6 +16,12 @@ from .scripted_broker import ScriptedBroker
 PRODUCT = "k1ymv1DuLfE"
 
 
+def check_rate(calls: list[Entry], began: float, per_second: float) -> None:
+    """No call came before its turn. Later ones say nothing: the machine may have held them up."""
+    times = sorted(call["time"] - began for call in calls)
+    assert all(time_s >= number / per_second - 0.1 for number, time_s in enumerate(times)), times
+
+
 def rule(name: str, topic: str, identifier: str, **more: Any) -> Settings:
     """A rule for one lamp, named by the capture `device`; `invoke` members can be given among `more`."""
     invoke = {key: more.pop(key) for key in ("device", "devices", "iot_id", "args") if key in more}

@@ -154,6 +154,18 @@ static void what_a_terminal_would_obey_is_unshowable(void **state)
     assert_int_equal(str_unshowable("\xE2\x80\xAE", 2, &code), 0);
 }
 
+static void control_characters_are_masked(void **state)
+{
+    (void)state;
+    char text[] = "a\x1B[m\t\x7F\xC2\x85\xC3\xA9\xE5\xAE\xA2";
+    str_mask(text, sizeof text - 1);
+    assert_string_equal(text, "a?[m????\xC3\xA9\xE5\xAE\xA2");
+    char turned[] = "a\xE2\x80\xAE"
+                    "b";
+    str_mask(turned, sizeof turned - 1);
+    assert_string_equal(turned, "a???b");
+}
+
 static void what_is_shown_has_nothing_that_a_terminal_would_obey(void **state)
 {
     (void)state;
@@ -274,6 +286,7 @@ static void durations_carry_a_unit(void **state)
         {"12s", ERR_OK, 12000},
         {"5m", ERR_OK, 300000},
         {"1h", ERR_OK, 3600000},
+        {"2d", ERR_OK, 172800000},
         {"0", ERR_OK, 0},
         {"0s", ERR_OK, 0},
         {"87600h", ERR_OK, 315360000000},
@@ -285,7 +298,7 @@ static void durations_carry_a_unit(void **state)
         {"1 s", ERR_SYNTAX, -1},
         {" 1s", ERR_SYNTAX, -1},
         {"1S", ERR_SYNTAX, -1},
-        {"1d", ERR_SYNTAX, -1},
+        {"1w", ERR_SYNTAX, -1},
         {"1sx", ERR_SYNTAX, -1},
         {"87601h", ERR_LIMIT, -1},
         {"99999999999999999999s", ERR_LIMIT, -1},
@@ -477,6 +490,7 @@ int main(void)
         cmocka_unit_test(control_characters_are_found),
         cmocka_unit_test(noncharacters_are_found),
         cmocka_unit_test(what_a_terminal_would_obey_is_unshowable),
+        cmocka_unit_test(control_characters_are_masked),
         cmocka_unit_test(what_is_shown_has_nothing_that_a_terminal_would_obey),
         cmocka_unit_test(globs_match_whole_texts),
         cmocka_unit_test(a_glob_reads_no_further_than_the_text),

@@ -444,6 +444,41 @@ static void a_full_disk_cannot_be_proved_writable_until_it_has_room(void **state
     assert_int_equal(outbox_prove(fixture->outbox, &fixture->diag), ERR_OK);
 }
 
+static void overwrite_pages_but_the_first(const char *path)
+{
+    static unsigned char garbage[4096];
+    memset(garbage, 0xA5, sizeof garbage);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    off_t size = lseek(fd, 0, SEEK_END);
+    for (off_t at = sizeof garbage; at < size; at += (off_t)sizeof garbage) {
+        assert_int_equal(pwrite(fd, garbage, sizeof garbage, at), sizeof garbage);
+    }
+    close(fd);
+}
+
+static void damage_that_an_append_meets_is_told_by_the_proof(void **state)
+{
+    struct fixture *fixture = *state;
+    open_outbox(fixture);
+    append_text(fixture, "x");
+    // Another program's write makes the outbox read its pages again.
+    sqlite3 *other = NULL;
+    assert_int_equal(sqlite3_open(fixture->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other,
+                                  "DELETE FROM note; INSERT INTO note VALUES('a', 'b');"
+                                  "PRAGMA wal_checkpoint(TRUNCATE)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    overwrite_pages_but_the_first(fixture->path);
+    struct message message = text_message("t", "y", 2);
+    int64_t id = 0;
+    assert_int_equal(try_append(fixture, &message, &id), OUTBOX_CANNOT_WRITE);
+    assert_int_equal(outbox_prove(fixture->outbox, &fixture->diag), ERR_DAMAGED);
+    assert_non_null(strstr(fixture->diag.text, "damaged"));
+}
+
 static void what_another_program_holds_cannot_be_proved_writable(void **state)
 {
     struct fixture *fixture = *state;
@@ -481,6 +516,7 @@ int main(void)
         CASE(a_program_that_holds_the_database_for_writing_is_told),
         CASE(a_proof_of_writing_leaves_nothing_behind),
         CASE(a_full_disk_cannot_be_proved_writable_until_it_has_room),
+        CASE(damage_that_an_append_meets_is_told_by_the_proof),
         CASE(what_another_program_holds_cannot_be_proved_writable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
