@@ -200,7 +200,8 @@ static int64_t pause_ms(const struct fence *fence, int64_t now_ms)
 
 static void passed_without_fence(struct fence *fence, int64_t now_ms)
 {
-    bool missed = !fence->is_barred && fence->acked_ms != 0;
+    bool was_out = fence->acked_ms != 0 && fence->quiet_since.taken.boot_ms >= fence->acked_ms;
+    bool missed = !fence->is_barred && was_out;
     fence->quiet_rounds = 0;
     fence->passed_ms = now_ms;
     if (!missed) {

@@ -315,13 +315,14 @@ void link_on_replies_event(struct link *link, const struct mqtt_event *event, in
     }
 }
 
+// With QoS 0: what other bridges said while we were away is nothing to keep.
 static void subscribe_info(struct link *link, int64_t now_ms)
 {
     struct diag diag;
     if (own_topic_is_paused(&link->info_filter, now_ms)) {
         return;
     }
-    link->info_under_way = mqtt_subscribe(link->commands.mqtt, link->info.topic, 1, 0, INFO_COOKIE, &diag) == ERR_OK;
+    link->info_under_way = mqtt_subscribe(link->commands.mqtt, link->info.topic, 0, 0, INFO_COOKIE, &diag) == ERR_OK;
 }
 
 void link_on_info(struct link *link, const struct mqtt_event *event, int64_t now_ms)
