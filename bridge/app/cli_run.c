@@ -33,6 +33,9 @@ static int run_with(struct config *config, struct mapping_files *files, const ch
                  config_load_own_mappings(config, files, problems) == ERR_OK &&
                  config_build_mapping(config, files, &mapping, problems) == ERR_OK;
     bool errors = report(config, files, problems);
+    if (ready && !errors) {
+        config_fingerprint(config, files);
+    }
     mapping_files_clear(files);
     if (!ready || errors) {
         fputs("thingbridge: not started; correct the errors above, `thingbridge check` shows them again\n", stderr);

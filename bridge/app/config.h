@@ -100,6 +100,7 @@ struct config {
     } limits;
     struct text_list mappings;
     bool mappings_unknown; // what is given for it is wrong
+    char fingerprint[17];  // by config_fingerprint
     bool is_mapping_file;  // what was given as a configuration is none
     // what it was read from; nodes above borrow from it
     struct yaml_document *document;
@@ -134,6 +135,9 @@ enum err config_load_mappings(const struct text_list *patterns, struct mapping_f
 // The same with the configuration's own patterns; a problem with one has its place there.
 enum err config_load_own_mappings(const struct config *config, struct mapping_files *files,
                                   struct problems *problems) MUST_CHECK;
+// Sets config->fingerprint to 16 hex digits that are the same for the same configuration and mappings, comments and
+// layout aside.
+void config_fingerprint(struct config *config, const struct mapping_files *files);
 void mapping_files_clear(struct mapping_files *files);
 
 // Builds the rules with the options that the configuration gives.

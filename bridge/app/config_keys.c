@@ -38,7 +38,7 @@ static const struct key mqtt_keys[] = {
      .help = "version of MQTT"},
     {.name = "username", .type = KEY_TEXT, .offset = MQTT(username), .help = "name to log in with"},
     {.name = "password", .type = KEY_SECRET, .offset = MQTT(password), .help = "where the password is read from"},
-    {.name = "session_expiry", .type = KEY_DURATION, .offset = MQTT(session_expiry_ms), .fallback = "60s",
+    {.name = "session_expiry", .type = KEY_DURATION, .offset = MQTT(session_expiry_ms), .fallback = "1d",
      .min = SECOND, .max = 365LL * DAY, .help = "how long the broker queues for us while we are away (MQTT 5)"},
     {.name = "keepalive", .type = KEY_DURATION, .offset = MQTT(keepalive_ms), .fallback = "20s", .min = SECOND,
      .max = 60LL * MINUTE, .help = "longest silence on a connection before it is tested"},

@@ -4,8 +4,12 @@
 #include <string.h>
 
 #include "app/config_internal.h"
+#include "base/buf.h"
+#include "base/crypto.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 static int by_name(const void *a, const void *b)
 {
@@ -197,4 +201,25 @@ enum err config_build_mapping(const struct config *config, const struct mapping_
         .read_file = file_read,
     };
     return mapping_create(documents, document_count, &options, out, problems);
+}
+
+static void add_document(struct buf *text, const struct yaml_document *document)
+{
+    AUTO_JSON struct json_object *value = yaml_to_json(yaml_root(document));
+    AUTO_FREE char *printed = json_print(value);
+    buf_printf(text, "%s\n", printed);
+}
+
+void config_fingerprint(struct config *config, const struct mapping_files *files)
+{
+    unsigned char digest[CRYPTO_SHA256_LEN];
+    AUTO_BUF struct buf text = {0};
+    AUTO_BUF struct buf hex = {0};
+    add_document(&text, config->document);
+    for (size_t i = 0; i < files->count; i++) {
+        add_document(&text, files->documents[i]);
+    }
+    crypto_sha256(text.data, text.len, digest);
+    str_hex_encode(&hex, digest, sizeof config->fingerprint / 2);
+    memcpy(config->fingerprint, hex.data, sizeof config->fingerprint);
 }

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "app/connection.h"
+#include "app/info.h"
 #include "app/proof.h"
 #include "app/secret.h"
 #include "app/subscriber.h"
 #include "base/log.h"
 #include "base/mem.h"
 
+#define INFO_COOKIE       (UINT64_C(1) << 61) // of its SUBSCRIBE
 #define CONNECT_TIMEOUT_S 10
 #define RECEIVE_MAXIMUM   128
 #define MAX_PACKET_SIZE   (1024 * 1024)
@@ -21,9 +23,12 @@ struct link {
     struct subscriber subscriber;
     struct proof proof;
     struct reply_queue queue;
+    struct info info;
     char *state_topic;
     struct own_topic commands_state; // the state's topic on the commands connection
     bool state_under_way;
+    struct own_topic info_filter; // bridge/info on the commands connection
+    bool info_under_way;          // its SUBSCRIBE
     uint64_t commands_losses;
     struct mqtt_event connected; // of the commands connection, until its quiet time has passed
     bool subscribe_due;
@@ -100,12 +105,18 @@ static void prepare(struct link *link)
         .outbox = options->outbox,
         .share = options->config->mqtt.share,
         .fence_topic = options->fence_topic,
+        .base_topic = options->config->bridge.base_topic,
+        .username = options->config->mqtt.username,
+        .sessions_may_be_denied = options->config->mqtt.redelivery == CONFIG_BY_CONTENT,
         .client_id = options->config->mqtt.client_id,
         .brings_retained_again = options->config->mqtt.version == CONFIG_MQTT_3_1_1,
     };
     link->commands.name = "commands";
     link->replies.name = "replies";
     link->state_topic = mem_printf("%s/bridge/state", options->config->bridge.base_topic);
+    link->info_filter.topic = mem_printf("%s/bridge/info", options->config->bridge.base_topic);
+    info_init(&link->info, options->config, options->outbox, link->info_filter.topic,
+              mapping_rule_count(options->mapping));
     subscriber_init(&link->subscriber, &subscriber);
     link->commands_state.topic = link->state_topic;
     proof_init(&link->proof, &link->commands, options->outbox, options->fence_topic);
@@ -135,8 +146,10 @@ void link_destroy(struct link *link)
     mqtt_destroy(link->commands.mqtt);
     mqtt_destroy(link->replies.mqtt);
     subscriber_clear(&link->subscriber);
+    info_clear(&link->info);
     reply_queue_clear(&link->queue);
     free(link->state_topic);
+    free(link->info_filter.topic);
     free(link);
 }
 
@@ -187,6 +200,9 @@ static const char *unanswered_command(const struct link *link)
     if (filter != NULL) {
         return filter;
     }
+    if (link->info_under_way) {
+        return link->info_filter.topic;
+    }
     return link->state_under_way ? link->state_topic : link->proof.in_flight ? link->proof.topic : NULL;
 }
 
@@ -196,9 +212,12 @@ static void commands_lost(struct link *link, const struct mqtt_event *event, con
         link->commands_losses++;
         if (unanswered == link->state_topic) {
             own_topic_lost(&link->commands_state, link->commands_losses, now_ms);
+        } else if (unanswered == link->info_filter.topic) {
+            own_topic_lost(&link->info_filter, link->commands_losses, now_ms);
         }
     }
     link->state_under_way = false;
+    link->info_under_way = false;
     link->subscribe_due = false;
 }
 
@@ -229,21 +248,45 @@ static void take_commands_event(struct link *link, const struct mqtt_event *even
     }
 }
 
-void link_on_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
+static void take_round(struct link *link, const struct moment *now)
+{
+    if (subscriber_round_answered(&link->subscriber, now)) {
+        proof_fence_came(&link->proof, now->boot_ms);
+        link->commands.failures = 0;
+    }
+}
+
+// Once we are subscribed, so that the answer of another bridge comes live.
+static void tell_info(struct link *link, const struct mqtt_event *subscribed, int64_t now_ms)
+{
+    if (subscribed->kind == MQTT_SUBSCRIBE_FAILED) {
+        LOG(LOG_WARN, "mqtt_subscribe_refused", LOG_S("filter", link->info.topic), LOG_S("error", subscribed->text),
+            LOG_S("hint", "a second bridge with the same bridge.base_topic is not noticed"));
+    }
+    link->info_under_way = false;
+    own_topic_acknowledged(&link->info_filter);
+    link_publish_own(link, link->info.topic, link->info.text, true, now_ms);
+}
+
+void link_on_commands_event(struct link *link, const struct mqtt_event *event, const struct moment *now)
 {
     const char *unanswered = unanswered_command(link);
-    if (proof_take(&link->proof, event, now_ms)) {
+    if (proof_take(&link->proof, event, now->boot_ms)) {
         return;
     }
-    if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
-        subscriber_answered(&link->subscriber, event);
+    if (fence_is_round(event)) {
+        take_round(link, now);
+    } else if (event->cookie == INFO_COOKIE) {
+        tell_info(link, event, now->boot_ms);
+    } else if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
+        subscriber_answered(&link->subscriber, event, now->boot_ms);
     } else if (event->cookie == STATE_COOKIE) {
         link->state_under_way = event->kind == MQTT_PUBLISH_LOST;
         if (event->kind != MQTT_PUBLISH_LOST) {
             own_topic_acknowledged(&link->commands_state);
         }
     } else {
-        take_commands_event(link, event, unanswered, now_ms);
+        take_commands_event(link, event, unanswered, now->boot_ms);
     }
 }
 
@@ -256,16 +299,34 @@ static void take_replies_event(struct link *link, const struct mqtt_event *event
         reply_queue_connected(&link->queue, event, link->options.config->mqtt.version == CONFIG_MQTT_5, now_ms);
     } else {
         reply_queue_disconnected(&link->queue, event, now_ms);
+        fence_replies_lost(&link->subscriber.fence, now_ms);
     }
 }
 
 void link_on_replies_event(struct link *link, const struct mqtt_event *event, int64_t now_ms)
 {
-    if (event->cookie == SUBSCRIBER_FENCE_COOKIE) {
-        subscriber_fence_published(&link->subscriber, event);
+    if (event->cookie == FENCE_PUBLISH_COOKIE) {
+        fence_published(&link->subscriber.fence, event, now_ms);
         reply_queue_fence_ended(&link->queue, event, now_ms);
     } else {
         take_replies_event(link, event, now_ms);
+    }
+}
+
+// With QoS 0: what other bridges said while we were away is nothing to keep.
+static void subscribe_info(struct link *link, int64_t now_ms)
+{
+    struct diag diag;
+    if (own_topic_is_paused(&link->info_filter, now_ms)) {
+        return;
+    }
+    link->info_under_way = mqtt_subscribe(link->commands.mqtt, link->info.topic, 0, 0, INFO_COOKIE, &diag) == ERR_OK;
+}
+
+void link_on_info(struct link *link, const struct mqtt_event *event, int64_t now_ms)
+{
+    if (info_take(&link->info, event, event->reason != 0, now_ms)) {
+        link_publish_own(link, link->info.topic, link->info.text, true, now_ms);
     }
 }
 
@@ -275,7 +336,7 @@ bool link_on_fence(struct link *link, int64_t now_ms)
         return false;
     }
     proof_fence_came(&link->proof, now_ms);
-    if (!subscriber_take_fence(&link->subscriber, now_ms)) {
+    if (!subscriber_take_fence(&link->subscriber, now_ms) || link->online) {
         return false;
     }
     link->commands.failures = 0;
@@ -283,8 +344,14 @@ bool link_on_fence(struct link *link, int64_t now_ms)
     link->replies.failures = 0;
     link->online = true;
     publish_state(link, "online", now_ms);
+    subscribe_info(link, now_ms);
     LOG(LOG_INFO, "online", LOG_N("subscriptions", link->subscriber.wanted->count));
     return true;
+}
+
+void link_on_gap(struct link *link)
+{
+    fence_begin_again(&link->subscriber.fence);
 }
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -299,6 +366,9 @@ static int64_t run_subscriber(struct link *link, const struct moment *now)
         return link->commands.quiet_until_ms - now->boot_ms;
     }
     int64_t held_until_ms = reply_queue_fence_paused_until(&link->queue);
+    if (held_until_ms > now->boot_ms) {
+        fence_cannot_be_sent(&link->subscriber.fence);
+    }
     held_until_ms = link->replies.quiet_until_ms > held_until_ms ? link->replies.quiet_until_ms : held_until_ms;
     bool sent = false;
     int64_t wait_ms = subscriber_run(&link->subscriber, now, held_until_ms, &sent);
@@ -330,6 +400,7 @@ int64_t link_run(struct link *link, const struct moment *now, bool take_commands
     }
     wait_ms = sooner(wait_ms, run_subscriber(link, now));
     if (!link->subscribe_due) {
+        link->proof.is_unsubscribed = link->proof.is_unsubscribed || link->subscriber.fence.is_barred;
         wait_ms = sooner(wait_ms, proof_run(&link->proof, now->boot_ms));
     }
     return sooner(wait_ms, reply_queue_run(&link->queue, now->boot_ms));

@@ -34,10 +34,14 @@ bool link_withdraw(struct link *link, const void *owner, size_t due);
 // A text of our own through the replies connection; nothing if that is down.
 void link_publish_own(struct link *link, const char *topic, const char *payload, bool retain, int64_t now_ms);
 
-void link_on_commands_event(struct link *link, const struct mqtt_event *event, int64_t now_ms);
+void link_on_commands_event(struct link *link, const struct mqtt_event *event, const struct moment *now);
 void link_on_replies_event(struct link *link, const struct mqtt_event *event, int64_t now_ms);
 // True if the bridge has come online with it.
 bool link_on_fence(struct link *link, int64_t now_ms);
+// APP_MAIL_INFO.
+void link_on_info(struct link *link, const struct mqtt_event *event, int64_t now_ms);
+// This process did not run for a while (APP_MAIL_GAP).
+void link_on_gap(struct link *link);
 // Connects, publishes and watches; returns the milliseconds until it must be called again.
 // Without `take_commands` the connection that receives them is closed, and not made.
 int64_t link_run(struct link *link, const struct moment *now, bool take_commands);

@@ -7,20 +7,19 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/fence.h"
 #include "app/health.h"
 #include "app/intake.h"
 #include "app/link.h"
 #include "app/operator.h"
 #include "app/pipeline.h"
 #include "app/platform.h"
+#include "app/pulse.h"
 #include "app/receiver.h"
 #include "app/signals.h"
 #include "app/waiting.h"
-#include "base/buf.h"
-#include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "io/http.h"
 #include "io/mailbox.h"
 #include "io/mqtt.h"
@@ -42,12 +41,14 @@ struct loop {
     const struct config *config;
     const struct mapping *mapping;
     char *fence_topic;
+    char *info_topic;
     struct outbox *outbox;
     struct http *http;
     struct platform_set platforms;
     struct mailbox *mailbox;
     struct waiting *waiting;
     struct receiver *receiver;
+    struct pulse *pulse;
     struct link *link;
     struct pipeline *pipeline;
     struct health health;
@@ -86,14 +87,9 @@ static enum err open_outbox(struct loop *loop, struct diag *diag)
     return err;
 }
 
-// A topic of this bridge's own: a client id may hold what a topic must not.
-static char *make_fence_topic(const struct config *config)
+static void beat(void *receiver)
 {
-    unsigned char digest[CRYPTO_SHA256_LEN];
-    AUTO_BUF struct buf hex = {0};
-    crypto_sha256(config->mqtt.client_id, strlen(config->mqtt.client_id), digest);
-    str_hex_encode(&hex, digest, 8);
-    return mem_printf("%s/bridge/fence/%s", config->bridge.base_topic, hex.data);
+    receiver_beat(receiver);
 }
 
 static enum err open_link(struct loop *loop, struct diag *diag)
@@ -112,9 +108,11 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .max_payload = loop->config->limits.payload,
         .waiting = loop->waiting,
         .fence_topic = loop->fence_topic,
+        .info_topic = loop->info_topic,
         .redelivery_by_content = loop->config->mqtt.redelivery == CONFIG_BY_CONTENT,
     };
     loop->receiver = receiver_create(&receiver);
+    loop->pulse = pulse_create(FRESHNESS_BEAT_MS, beat, loop->receiver);
     struct pipeline_options pipeline = {
         .config = loop->config,
         .mapping = loop->mapping,
@@ -239,6 +237,7 @@ static void close_all(struct loop *loop)
     if (loop->pipeline != NULL) {
         pipeline_destroy(loop->pipeline);
     }
+    pulse_destroy(loop->pulse);
     if (loop->receiver != NULL) {
         receiver_destroy(loop->receiver);
     }
@@ -258,6 +257,7 @@ static void close_all(struct loop *loop)
     platform_set_clear(&loop->platforms);
     close(loop->signals);
     free(loop->fence_topic);
+    free(loop->info_topic);
 }
 
 // ---- a turn
@@ -276,8 +276,14 @@ static void take_mail(struct loop *loop, const struct moment *now)
                 pipeline_publish_platform(loop->pipeline, now);
             }
             break;
+        case APP_MAIL_GAP:
+            link_on_gap(loop->link);
+            break;
+        case APP_MAIL_INFO:
+            link_on_info(loop->link, &item->event, now->boot_ms);
+            break;
         case APP_MAIL_COMMANDS:
-            link_on_commands_event(loop->link, &item->event, now->boot_ms);
+            link_on_commands_event(loop->link, &item->event, now);
             break;
         case APP_MAIL_REPLIES:
             link_on_replies_event(loop->link, &item->event, now->boot_ms);
@@ -435,6 +441,7 @@ static void turn(struct loop *loop, int64_t *wait_ms)
 {
     bool signalled = false;
     http_poll(loop->http, (int)*wait_ms, &loop->signals, &signalled, 1);
+    receiver_beat(loop->receiver);
     struct moment now = clock_now();
     take_signals(loop, &now);
     take_mail(loop, &now);
@@ -456,8 +463,11 @@ static void turn(struct loop *loop, int64_t *wait_ms)
 
 int loop_run(const struct config *config, const struct mapping *mapping)
 {
-    struct loop loop = {
-        .config = config, .mapping = mapping, .fence_topic = make_fence_topic(config), .signals = signals_open()};
+    struct loop loop = {.config = config,
+                        .mapping = mapping,
+                        .fence_topic = fence_make_topic(config->bridge.base_topic, config->mqtt.client_id),
+                        .info_topic = mem_printf("%s/bridge/info", config->bridge.base_topic),
+                        .signals = signals_open()};
     struct intake_limits limits = {.refused_reserve = REFUSED_RESERVE,
                                    .max_commands = config->outbox.max_commands,
                                    .max_bytes = config->outbox.max_bytes};

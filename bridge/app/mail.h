@@ -22,6 +22,8 @@ struct arrival {
 enum app_mail_kind {
     APP_MAIL_COMMAND,      // arrival
     APP_MAIL_FENCE,        // our own message came back: all that the broker kept for us has come before it
+    APP_MAIL_GAP,          // this process did not run for a while: what comes may have waited (app/freshness.h)
+    APP_MAIL_INFO,         // what a bridge says of itself (app/info.h): event.text, and event.reason 1 if it is live
     APP_MAIL_COMMANDS,     // event of the connection that receives commands
     APP_MAIL_REPLIES,      // event of the connection that publishes replies
     APP_MAIL_NO_ROOM,      // a command stays with the broker: not even its refusal has room; event.text

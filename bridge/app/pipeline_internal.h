@@ -93,6 +93,7 @@ void pipeline_notice_done(struct outgoing *outgoing); // frees it
 void pipeline_add(struct pipeline *pipeline, struct entry *entry);
 void pipeline_remove(struct pipeline *pipeline, struct entry *entry);         // frees it
 struct entry *pipeline_find(const struct pipeline *pipeline, int64_t row_id); // or NULL
+// A command without its reply yet: answered as a duplicate, rejected, or scheduled. `hash` is its payload's.
 void pipeline_take(struct pipeline *pipeline, struct entry *entry, const unsigned char *hash, const struct moment *now);
 // Is its reply kept to answer a redelivery?
 bool pipeline_may_be_redelivered(const struct pipeline *pipeline, const struct entry *entry);

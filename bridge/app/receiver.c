@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/info.h"
 #include "app/redelivery.h"
 #include "base/crypto.h"
 #include "base/fault.h"
@@ -15,31 +16,30 @@
 
 struct receiver {
     struct receiver_options options;
+    struct freshness *freshness;
     bool copies_have_ids; // Paho's thread only
     bool not_stored;      // the message at hand; Paho's thread only
-    // What comes before the fence on a resumed session may be as old as our absence. Paho's thread only.
-    int64_t absence_ms;
-    _Atomic bool fenced;
+    int64_t age_ms;       // how old the message at hand may be; Paho's thread only
     struct redelivery redelivery;
     pthread_mutex_t mutex; // guards what follows
     const struct subscription_set *before;
     const struct subscription_set *now;
-    bool has_contact;
-    struct moment contact;
-    char nonce[CRYPTO_NONCE_LEN];
 };
 
 struct receiver *receiver_create(const struct receiver_options *options)
 {
     struct receiver *receiver = mem_alloc(sizeof *receiver);
+    struct moment now = clock_now();
     receiver->options = *options;
     redelivery_init(&receiver->redelivery, options->outbox, options->redelivery_by_content);
     pthread_mutex_init(&receiver->mutex, NULL);
+    receiver->freshness = freshness_create(&now);
     return receiver;
 }
 
 void receiver_destroy(struct receiver *receiver)
 {
+    freshness_destroy(receiver->freshness);
     pthread_mutex_destroy(&receiver->mutex);
     free(receiver);
 }
@@ -60,33 +60,15 @@ static void leave_before(struct receiver *receiver)
     pthread_mutex_unlock(&receiver->mutex);
 }
 
-void receiver_set_contact(struct receiver *receiver, const struct moment *contact)
+void receiver_all_has_come(struct receiver *receiver)
 {
-    pthread_mutex_lock(&receiver->mutex);
-    receiver->contact = *contact;
-    receiver->has_contact = true;
-    pthread_mutex_unlock(&receiver->mutex);
+    leave_before(receiver);
+    redelivery_fence_came(&receiver->redelivery);
 }
 
-bool receiver_contact(struct receiver *receiver, struct moment *contact)
+struct freshness *receiver_freshness(struct receiver *receiver)
 {
-    pthread_mutex_lock(&receiver->mutex);
-    bool known = receiver->has_contact;
-    *contact = receiver->contact;
-    pthread_mutex_unlock(&receiver->mutex);
-    return known;
-}
-
-void receiver_forgo_fence(struct receiver *receiver)
-{
-    atomic_store(&receiver->fenced, true);
-}
-
-void receiver_expect_fence(struct receiver *receiver, const char *nonce)
-{
-    pthread_mutex_lock(&receiver->mutex);
-    memcpy(receiver->nonce, nonce, sizeof receiver->nonce);
-    pthread_mutex_unlock(&receiver->mutex);
+    return receiver->freshness;
 }
 
 static void post(struct receiver *receiver, struct app_mail *mail)
@@ -102,23 +84,38 @@ static void post_event(struct receiver *receiver, enum app_mail_kind kind, const
     post(receiver, mail);
 }
 
+void receiver_note_gap(struct receiver *receiver, int64_t gap_ms)
+{
+    if (gap_ms == 0) {
+        return;
+    }
+    LOG(LOG_WARN, "process_stood_still", LOG_N("ms", gap_ms),
+        LOG_S("hint",
+              "it was stopped, or the machine was suspended or overloaded; commands that came meanwhile count as "
+              "that old"));
+    struct app_mail *mail = mem_alloc(sizeof *mail);
+    mail->kind = APP_MAIL_GAP;
+    post(receiver, mail);
+}
+
+void receiver_beat(struct receiver *receiver)
+{
+    struct moment now = clock_now();
+    receiver_note_gap(receiver, freshness_beat(receiver->freshness, &now));
+}
+
 static bool is_fence(struct receiver *receiver, const struct message *message)
 {
     return strcmp(message->topic, receiver->options.fence_topic) == 0;
 }
 
-static void take_fence(struct receiver *receiver, const struct message *message)
+static void take_fence(struct receiver *receiver, const struct message *message, const struct moment *now)
 {
-    pthread_mutex_lock(&receiver->mutex);
-    bool ours = message->payload_len == strlen(receiver->nonce) &&
-                memcmp(message->payload, receiver->nonce, message->payload_len) == 0;
-    pthread_mutex_unlock(&receiver->mutex);
-    if (ours && message->payload_len > 0) {
-        struct moment now = clock_now();
-        leave_before(receiver);
-        atomic_store(&receiver->fenced, true);
-        redelivery_fence_came(&receiver->redelivery);
-        receiver_set_contact(receiver, &now);
+    int64_t gap_ms = 0;
+    bool ours = freshness_take_fence(receiver->freshness, message->payload, message->payload_len, now, &gap_ms);
+    receiver_note_gap(receiver, gap_ms);
+    if (ours) {
+        receiver_all_has_come(receiver);
         struct app_mail *mail = mem_alloc(sizeof *mail);
         mail->kind = APP_MAIL_FENCE;
         post(receiver, mail);
@@ -182,8 +179,7 @@ static struct command *map(const struct receiver *receiver, const struct rule *r
     char uuid[CRYPTO_UUID_LEN];
     crypto_uuid7(arrived->wall_ms, uuid);
     struct command *command = mapping_command(receiver->options.mapping, rule, message, arrived, uuid, refuse_with);
-    bool may_be_old = !atomic_load(&receiver->fenced) && !command->age_known;
-    if (may_be_old && receiver->absence_ms > command->lifetime_ms) {
+    if (!command->age_known && receiver->age_ms > command->lifetime_ms && receiver->age_ms > 0) {
         command->lifetime_ms = 0;
     }
     if (command->reply_topic_refused) {
@@ -327,9 +323,9 @@ static void keep_in_memory(struct receiver *receiver, const struct rule *rule, c
     refuse_in_memory(receiver, rule, message, arrived, &full);
 }
 
-static void take_command(struct receiver *receiver, const struct rule *rule, const struct message *message)
+static void take_command(struct receiver *receiver, const struct rule *rule, const struct message *message,
+                         const struct moment *arrived)
 {
-    struct moment arrived = clock_now();
     struct failure too_large = {0};
     const struct failure *refuse_with = NULL;
     if (message->payload_len > (size_t)receiver->options.max_payload) {
@@ -338,14 +334,11 @@ static void take_command(struct receiver *receiver, const struct rule *rule, con
         refuse_with = &too_large;
     }
     metrics_add(METRIC_COMMANDS_RECEIVED, 1);
-    if (atomic_load(&receiver->fenced)) {
-        receiver_set_contact(receiver, &arrived);
-    }
     if (message->qos == 0 || FAULT_DEFECT("ack_before_commit")) {
-        keep_in_memory(receiver, rule, message, &arrived, refuse_with);
+        keep_in_memory(receiver, rule, message, arrived, refuse_with);
     } else {
         FAULT_POINT("before_append_commit");
-        store(receiver, rule, message, &arrived, refuse_with);
+        store(receiver, rule, message, arrived, refuse_with);
         FAULT_POINT("before_puback");
     }
 }
@@ -359,13 +352,18 @@ static void log_no_rule(const struct receiver *receiver, const struct message *m
     }
 }
 
-static void take_message(struct receiver *receiver, const struct message *message)
+static void take_info(struct receiver *receiver, const struct message *message)
 {
-    if (message->qos > 0) {
-        outbox_count_packet(receiver->options.outbox, message->packet_id);
+    struct mqtt_event event = {.reason = !message->retained && receiver->age_ms == 0};
+    if (info_read(message->payload, message->payload_len, &event)) {
+        post_event(receiver, APP_MAIL_INFO, &event);
     }
-    if (is_fence(receiver, message)) {
-        take_fence(receiver, message);
+}
+
+static void take_message(struct receiver *receiver, const struct message *message, const struct moment *arrived)
+{
+    if (strcmp(message->topic, receiver->options.info_topic) == 0) {
+        take_info(receiver, message);
         return;
     }
     if (is_spare_copy(receiver, message)) {
@@ -383,48 +381,42 @@ static void take_message(struct receiver *receiver, const struct message *messag
         LOG(LOG_INFO, "retained_ignored", LOG_S("topic", message->topic), LOG_S("rule", rule_name(rule)));
         return;
     }
-    take_command(receiver, rule, message);
+    take_command(receiver, rule, message, arrived);
 }
 
 static bool on_message(void *context, const struct message *message, bool resumed)
 {
     struct receiver *receiver = context;
-    (void)resumed;
+    struct moment arrived = clock_now();
     receiver->not_stored = false;
-    take_message(receiver, message);
-    return !receiver->not_stored;
-}
-
-// How long the broker may have kept commands for us; without a record, or with a clock that was set back, it may be any
-// time.
-static int64_t absence_ms(struct receiver *receiver)
-{
-    struct moment contact;
-    struct moment now = clock_now();
-    if (!receiver_contact(receiver, &contact)) {
-        return INT64_MAX;
+    if (message->qos > 0) {
+        outbox_count_packet(receiver->options.outbox, message->packet_id);
     }
-    int64_t elapsed = clock_elapsed_ms(&contact, &now);
-    return elapsed >= 0 ? elapsed : INT64_MAX;
-}
-
-// The fence of an earlier connection may come again, and stands for nothing on this one.
-static void forget_fence(struct receiver *receiver)
-{
-    pthread_mutex_lock(&receiver->mutex);
-    receiver->nonce[0] = '\0';
-    pthread_mutex_unlock(&receiver->mutex);
+    if (is_fence(receiver, message)) {
+        take_fence(receiver, message, &arrived);
+        return true;
+    }
+    int64_t gap_ms = 0;
+    receiver->age_ms = freshness_message(receiver->freshness, &arrived, &gap_ms);
+    receiver_note_gap(receiver, gap_ms);
+    if (message->retained && !resumed) {
+        receiver->age_ms = 0; // it comes because we have just subscribed, and is as old as its rule accepts
+    }
+    take_message(receiver, message, &arrived);
+    struct moment done = clock_now();
+    receiver_note_gap(receiver, freshness_message_done(receiver->freshness, &arrived, &done));
+    return !receiver->not_stored;
 }
 
 // Before any message of the new connection.
 static void begin_session(struct receiver *receiver, const struct mqtt_event *event)
 {
-    forget_fence(receiver);
+    struct moment now = clock_now();
+    bool may_be_kept = event->session_present || receiver->options.redelivery_by_content;
     redelivery_connected(&receiver->redelivery, event->session_present);
     receiver->copies_have_ids = event->subscription_ids;
-    receiver->absence_ms = absence_ms(receiver);
-    atomic_store(&receiver->fenced, !event->session_present);
-    if (!event->session_present) {
+    freshness_connected(receiver->freshness, may_be_kept, &now);
+    if (!may_be_kept) {
         leave_before(receiver);
     }
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/freshness.h"
 #include "app/mail.h"
 #include "app/waiting.h"
 #include "core/mapping.h"
@@ -21,7 +22,8 @@ struct receiver_options {
     int64_t max_payload;
     struct waiting *waiting;
     const char *fence_topic;
-    bool redelivery_by_content; // else by DUP alone
+    const char *info_topic;
+    bool redelivery_by_content; // else by DUP alone; and Session Present 0 may lie
 };
 
 struct receiver *receiver_create(const struct receiver_options *options);
@@ -35,12 +37,12 @@ struct mqtt_handlers receiver_reply_handlers(struct receiver *receiver);
 // the fence `now` counts. Both are borrowed and must outlive the receiver. Core thread.
 void receiver_set_subscriptions(struct receiver *receiver, const struct subscription_set *before,
                                 const struct subscription_set *now);
-// When the broker was last heard through both connections, as the outbox remembers it. Core thread, before the first
-// connect.
-void receiver_set_contact(struct receiver *receiver, const struct moment *contact);
-// The same now; false if it is not known. Any thread.
-bool receiver_contact(struct receiver *receiver, struct moment *contact);
-// No fence can come (the broker does not let us read its topic): what arrives is taken for fresh.
-void receiver_forgo_fence(struct receiver *receiver);
-// The payload by which the fence is known; for each connection a new one. Core thread.
-void receiver_expect_fence(struct receiver *receiver, const char *nonce);
+// All that the broker kept has come: of the subscriptions only `now` counts, and what comes is no redelivery by its
+// content. Any thread.
+void receiver_all_has_come(struct receiver *receiver);
+// How old what arrives may be; the receiver's own, for its other users. Any thread.
+struct freshness *receiver_freshness(struct receiver *receiver);
+// A gap was found in the time of this process: says so, and tells the core. Nothing is done for 0. Any thread.
+void receiver_note_gap(struct receiver *receiver, int64_t gap_ms);
+// This process runs (freshness_beat). Any thread.
+void receiver_beat(struct receiver *receiver);

@@ -16,11 +16,11 @@
 #define WINDOW_MAX   100
 #define WINDOW_3_1_1 20 // what a stock Mosquitto takes
 
-void reply_queue_init(struct reply_queue *queue, struct connection *connection, const char *probe_topic,
+void reply_queue_init(struct reply_queue *queue, struct connection *connection, const char *fence_topic,
                       reply_queue_done *done, void *context)
 {
     *queue =
-        (struct reply_queue){.connection = connection, .probe_topic = probe_topic, .done = done, .context = context};
+        (struct reply_queue){.connection = connection, .fence_topic = fence_topic, .done = done, .context = context};
 }
 
 void reply_queue_clear(struct reply_queue *queue)
@@ -124,13 +124,10 @@ static void mark_passed(const struct outgoing *acknowledged)
     }
 }
 
-static void acknowledged_own(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms)
+static void acknowledged_own(struct reply_queue *queue, struct outgoing *outgoing)
 {
     struct own_topic *own = outgoing->owner;
     own_topic_acknowledged(own);
-    if (queue->stage == STAGE_PROBE && strcmp(own->topic, queue->probe_topic) == 0) {
-        reply_queue_set_stage(queue, STAGE_TRIAL, now_ms);
-    }
     if (outgoing != &queue->fence) {
         free(outgoing);
     }
@@ -170,7 +167,7 @@ static void settle(struct reply_queue *queue, struct outgoing *outgoing, const s
         queue->stuck = NULL;
     }
     if (outgoing->is_own) {
-        acknowledged_own(queue, outgoing, now_ms);
+        acknowledged_own(queue, outgoing);
     } else {
         acknowledged_reply(queue, outgoing, event, now_ms);
     }
@@ -178,6 +175,12 @@ static void settle(struct reply_queue *queue, struct outgoing *outgoing, const s
 
 void reply_queue_take(struct reply_queue *queue, const struct mqtt_event *event, int64_t now_ms)
 {
+    if (event->cookie == PROBE_COOKIE) {
+        if (queue->stage == STAGE_PROBE) {
+            reply_queue_set_stage(queue, STAGE_TRIAL, now_ms);
+        }
+        return;
+    }
     struct outgoing *outgoing =
         (struct outgoing *)(uintptr_t)event->cookie; // NOLINT(performance-no-int-to-ptr): made by publish_reply
     if (outgoing != NULL) {

@@ -23,13 +23,13 @@ typedef void reply_queue_done(void *context, struct outgoing *outgoing);
 enum reply_stage {
     STAGE_FLOW,  // replies are sent as they come, within the window
     STAGE_DRAIN, // one is to be sent alone: what is under way ends first
-    STAGE_PROBE, // a message of our own shows that the connection lives
+    STAGE_PROBE, // an UNSUBSCRIBE, which no access rule forbids, shows that the connection lives
     STAGE_TRIAL, // the one is under way, alone
 };
 
 struct reply_queue {
     struct connection *connection;
-    const char *probe_topic; // the fence's, which we may write in any case
+    const char *fence_topic;
     reply_queue_done *done;
     void *context;
     struct outgoing_list waiting;   // by sequence
@@ -55,7 +55,7 @@ struct reply_queue {
     size_t own_count;
 };
 
-void reply_queue_init(struct reply_queue *queue, struct connection *connection, const char *probe_topic,
+void reply_queue_init(struct reply_queue *queue, struct connection *connection, const char *fence_topic,
                       reply_queue_done *done, void *context);
 void reply_queue_clear(struct reply_queue *queue);
 void reply_queue_send(struct reply_queue *queue, struct outgoing *outgoing);

@@ -96,7 +96,7 @@ static struct own_topic *get_own(struct reply_queue *queue, const char *topic)
     if (own == NULL && queue->own_count < REPLY_QUEUE_OWN_MAX) {
         own = &queue->own[queue->own_count++];
         *own = (struct own_topic){.topic = mem_strdup(topic)};
-        own->longest_pause_ms = strcmp(topic, queue->probe_topic) == 0 ? FENCE_PAUSE_MAX_MS : 0;
+        own->longest_pause_ms = strcmp(topic, queue->fence_topic) == 0 ? FENCE_PAUSE_MAX_MS : 0;
     }
     return own;
 }
@@ -132,14 +132,14 @@ void reply_queue_fence_sent(struct reply_queue *queue, int64_t now_ms)
     if (reply_queue_has_under_way(queue, &queue->fence)) {
         outgoing_remove(&queue->under_way, &queue->fence);
     }
-    struct own_topic *own = get_own(queue, queue->probe_topic);
-    queue->fence = (struct outgoing){.topic = queue->probe_topic, .owner = own, .is_own = true};
+    struct own_topic *own = get_own(queue, queue->fence_topic);
+    queue->fence = (struct outgoing){.topic = queue->fence_topic, .owner = own, .is_own = true};
     reply_queue_put_under_way(queue, &queue->fence, now_ms);
 }
 
 int64_t reply_queue_fence_paused_until(const struct reply_queue *queue)
 {
-    const struct own_topic *own = find_own(queue, queue->probe_topic);
+    const struct own_topic *own = find_own(queue, queue->fence_topic);
     return own == NULL ? 0 : own->paused_until_ms;
 }
 
@@ -157,10 +157,10 @@ static bool is_one_to_try(const struct reply_queue *queue)
 
 static void begin_probe(struct reply_queue *queue, int64_t now_ms)
 {
-    const struct own_topic *own = get_own(queue, queue->probe_topic);
-    if (own != NULL && !own_topic_is_paused(own, now_ms)) {
+    struct diag diag;
+    AUTO_FREE char *filter = mem_printf("%s/probe", queue->fence_topic);
+    if (mqtt_unsubscribe(queue->connection->mqtt, filter, PROBE_COOKIE, &diag) == ERR_OK) {
         reply_queue_set_stage(queue, STAGE_PROBE, now_ms);
-        reply_queue_publish_own(queue, queue->probe_topic, "probe", false, now_ms);
     } else {
         // What the connection has carried before may show it; else an end shows nothing, but it may be delivered.
         reply_queue_set_stage(queue, STAGE_TRIAL, now_ms);

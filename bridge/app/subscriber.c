@@ -3,16 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crypto.h"
-#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define SHARE_HINT                                                                                                     \
     "this broker has no shared subscriptions: leave mqtt.share empty and run one bridge for these topics, or use a "   \
     "broker that has them"
-#define FENCE_LIMIT_MS          15000
-#define FENCE_REPEAT_MS         10000
 #define NOTE_BUSY_MS            1000 // with a commit that is due anyway
 #define NOTE_IDLE_MS            10000
 #define NOTE_IN_FORCE           "subscriptions_in_force"
@@ -51,7 +47,7 @@ static void remember_contact(struct subscriber *subscriber)
     struct moment contact = {0};
     AUTO_FREE char *text = outbox_read_note(subscriber->options.outbox, NOTE_CONTACT);
     if (text != NULL && parse_contact(text, &contact)) {
-        receiver_set_contact(subscriber->options.receiver, &contact);
+        freshness_set_contact(receiver_freshness(subscriber->options.receiver), &contact);
     }
 }
 
@@ -128,12 +124,23 @@ void subscriber_init(struct subscriber *subscriber, const struct subscriber_opti
     remember_unsettled(subscriber);
     remember_contact(subscriber);
     init_granted(subscriber);
+    struct fence_options fence = {
+        .commands = options->commands,
+        .replies = options->replies,
+        .freshness = receiver_freshness(options->receiver),
+        .outbox = options->outbox,
+        .topic = options->fence_topic,
+        .username = options->username,
+        .base_topic = options->base_topic,
+    };
+    fence_init(&subscriber->fence, &fence);
     receiver_set_subscriptions(options->receiver, &subscriber->before,
                                subscriber->is_unsettled ? &subscriber->left : &subscriber->plain);
 }
 
 void subscriber_clear(struct subscriber *subscriber)
 {
+    fence_clear(&subscriber->fence);
     subscription_set_free(&subscriber->plain);
     subscription_set_free(&subscriber->merged);
     subscription_set_free(&subscriber->before);
@@ -183,10 +190,10 @@ static void unsubscribe_stale(struct subscriber *subscriber)
     note_set(subscriber, NOTE_IN_FORCE, subscriber->wanted);
 }
 
-static void subscribe_one(struct subscriber *subscriber, const char *filter, uint32_t id, size_t index)
+static void subscribe_one(struct subscriber *subscriber, const char *filter, uint32_t id, uint64_t cookie)
 {
     struct diag diag;
-    if (mqtt_subscribe(subscriber->options.commands->mqtt, filter, 1, id, index + 1, &diag) == ERR_OK) {
+    if (mqtt_subscribe(subscriber->options.commands->mqtt, filter, 1, id, cookie, &diag) == ERR_OK) {
         subscriber->answers_due++;
         return;
     }
@@ -214,10 +221,10 @@ static void subscribe_all(struct subscriber *subscriber, bool with_ids)
         const struct subscription *item = &subscriber->wanted->items[i];
         AUTO_FREE char *full = shared(subscriber, item->filter);
         if (!granted_holds(&subscriber->granted, full)) {
-            subscribe_one(subscriber, full, with_ids ? item->id : 0, i);
+            subscribe_one(subscriber, full, with_ids ? item->id : 0, i + 1);
         }
     }
-    subscribe_one(subscriber, subscriber->options.fence_topic, 0, subscriber->wanted->count);
+    subscribe_one(subscriber, subscriber->options.fence_topic, 0, FENCE_SUBSCRIBE_COOKIE);
 }
 
 static void subscribe_to(struct subscriber *subscriber, const struct subscription_set *wanted)
@@ -242,21 +249,20 @@ static void settle(struct subscriber *subscriber)
     stop_settling(subscriber, &subscriber->left);
     note_set(subscriber, NOTE_IN_FORCE, &subscriber->left);
     subscribe_to(subscriber, &subscriber->plain);
-    subscriber->fence_due_ms = 0;
+    fence_begin_again(&subscriber->fence);
 }
 
 void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event *event)
 {
+    bool is_new = !event->session_present && !subscriber->options.sessions_may_be_denied;
     subscriber->in_force = false;
-    subscriber->fence_readable = false;
-    subscriber->fence_sent_ms = 0;
-    subscriber->fence_due_ms = 0;
+    fence_connected(&subscriber->fence);
     subscriber->cannot_share = subscriber->options.share[0] != '\0' && !event->shared_subscriptions;
     granted_connected(&subscriber->granted, event->url, event->session_present);
-    if (!event->session_present) {
+    if (is_new) {
         subscription_set_free(&subscriber->made);
     }
-    if (!event->session_present || !event->subscription_ids) {
+    if (is_new || !event->subscription_ids) {
         stop_settling(subscriber, &subscriber->plain);
     }
     if (event->subscription_ids) {
@@ -269,9 +275,9 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
     subscribe_all(subscriber, false);
 }
 
-static void note_qos(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter, bool is_fence)
+static void note_qos(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter)
 {
-    if (is_fence || event->reason >= subscriber->lowest_qos) {
+    if (event->reason >= subscriber->lowest_qos) {
         return;
     }
     subscriber->lowest_qos = event->reason;
@@ -281,9 +287,9 @@ static void note_qos(struct subscriber *subscriber, const struct mqtt_event *eve
               "be lost"));
 }
 
-static const char *refusal_hint(const struct subscriber *subscriber, const struct mqtt_event *event, bool is_fence)
+static const char *refusal_hint(const struct subscriber *subscriber, const struct mqtt_event *event)
 {
-    bool is_shared = subscriber->options.share[0] != '\0' && !is_fence;
+    bool is_shared = subscriber->options.share[0] != '\0';
     if (is_shared && event->reason == NO_SHARED_SUBSCRIPTIONS) {
         return SHARE_HINT;
     }
@@ -293,134 +299,76 @@ static const char *refusal_hint(const struct subscriber *subscriber, const struc
                : "the broker's access rules must let this client read the filter";
 }
 
-static void note_answer(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter,
-                        bool is_fence)
+// All that the broker copied by earlier subscriptions has come.
+static void come_into_force(struct subscriber *subscriber)
+{
+    if (subscriber->is_unsettled) {
+        settle(subscriber);
+    } else if (!subscriber->in_force) {
+        subscriber->in_force = true;
+        unsubscribe_stale(subscriber);
+    }
+}
+
+static void note_answer(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter)
 {
     if (event->kind == MQTT_SUBSCRIBED) {
-        note_qos(subscriber, event, filter, is_fence);
-        subscriber->fence_readable = subscriber->fence_readable || is_fence;
+        note_qos(subscriber, event, filter);
         LOG(LOG_DEBUG, "mqtt_subscribed", LOG_S("filter", filter));
         return;
     }
     subscriber->refused++;
     LOG(LOG_ERROR, "mqtt_subscribe_refused", LOG_S("filter", filter), LOG_S("error", event->text),
-        LOG_N("reason", event->reason), LOG_S("hint", refusal_hint(subscriber, event, is_fence)));
-    if (is_fence) {
-        receiver_forgo_fence(subscriber->options.receiver);
-    }
+        LOG_N("reason", event->reason), LOG_S("hint", refusal_hint(subscriber, event)));
 }
 
 static void note_granted(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter)
 {
     AUTO_FREE char *full = shared(subscriber, filter);
     granted_set(&subscriber->granted, full, event->kind == MQTT_SUBSCRIBED);
+}
+
+void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event, int64_t now_ms)
+{
+    size_t index = (size_t)event->cookie - 1;
+    if (subscriber->answers_due > 0) {
+        subscriber->answers_due--;
+    }
+    if (event->cookie == FENCE_SUBSCRIBE_COOKIE) {
+        fence_subscribed(&subscriber->fence, event, now_ms);
+    } else if (index < subscriber->wanted->count) {
+        note_answer(subscriber, event, subscriber->wanted->items[index].filter);
+        note_granted(subscriber, event, subscriber->wanted->items[index].filter);
+    }
     if (subscriber->answers_due == 0) {
         granted_note(&subscriber->granted);
     }
 }
 
-void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event)
+bool subscriber_round_answered(struct subscriber *subscriber, const struct moment *now)
 {
-    size_t index = (size_t)event->cookie - 1;
-    bool is_fence = index >= subscriber->wanted->count;
-    if (subscriber->answers_due > 0) {
-        subscriber->answers_due--;
+    int64_t gap_ms = 0;
+    bool passed = fence_round_answered(&subscriber->fence, now, &gap_ms);
+    receiver_note_gap(subscriber->options.receiver, gap_ms);
+    if (passed) {
+        receiver_all_has_come(subscriber->options.receiver);
+        come_into_force(subscriber);
     }
-    const char *filter = is_fence ? subscriber->options.fence_topic : subscriber->wanted->items[index].filter;
-    note_answer(subscriber, event, filter, is_fence);
-    note_granted(subscriber, event, filter);
-    bool no_fence_can_come = subscriber->answers_due == 0 && !subscriber->fence_readable;
-    if (subscriber->is_unsettled && no_fence_can_come) {
-        settle(subscriber);
-    }
-}
-
-static void send_fence(struct subscriber *subscriber, int64_t now_ms)
-{
-    char nonce[CRYPTO_NONCE_LEN];
-    struct diag diag;
-    crypto_nonce(nonce);
-    FAULT_POINT("before_fence");
-    receiver_expect_fence(subscriber->options.receiver, nonce);
-    struct mqtt_publication publication = {
-        .topic = subscriber->options.fence_topic, .payload = nonce, .payload_len = strlen(nonce), .qos = 1};
-    if (mqtt_publish(subscriber->options.replies->mqtt, &publication, SUBSCRIBER_FENCE_COOKIE, &diag) == ERR_OK) {
-        subscriber->fence_acked = false;
-        subscriber->fence_sent_ms = now_ms;
-        subscriber->fence_due_ms = now_ms + FENCE_REPEAT_MS;
-    }
-}
-
-void subscriber_fence_published(struct subscriber *subscriber, const struct mqtt_event *event)
-{
-    subscriber->fence_acked = event->kind == MQTT_PUBLISHED;
-    if (event->kind == MQTT_PUBLISH_REFUSED) {
-        LOG(LOG_ERROR, "mqtt_fence_refused", LOG_S("topic", subscriber->options.fence_topic),
-            LOG_S("error", event->text),
-            LOG_S("hint", "the broker's access rules must let this client write the topic"));
-        if (subscriber->is_unsettled) {
-            settle(subscriber);
-        }
-    }
+    return passed;
 }
 
 bool subscriber_take_fence(struct subscriber *subscriber, int64_t now_ms)
 {
-    bool first = !subscriber->in_force;
-    subscriber->fence_sent_ms = 0;
-    if (subscriber->is_unsettled) {
-        settle(subscriber);
-        return false;
-    }
-    subscriber->fence_due_ms = now_ms + FENCE_REPEAT_MS;
-    subscriber->in_force = true;
-    if (first) {
-        unsubscribe_stale(subscriber);
-    }
-    return first && subscriber->refused == 0;
-}
-
-// What was published on one connection has not come back on the other. If the broker acknowledged it, it is the
-// commands connection that carries nothing; else it may be either.
-static void renew(struct subscriber *subscriber)
-{
-    LOG(LOG_ERROR, "mqtt_fence_lost", LOG_S("topic", subscriber->options.fence_topic),
-        LOG_N("acknowledged", subscriber->fence_acked),
-        LOG_S("hint",
-              "a connection carries nothing, or the client may not write and read this topic; connecting anew"));
-    // Perhaps no fence ever comes, and the new filters are not to wait for it.
-    stop_settling(subscriber, &subscriber->left);
-    connection_renew(subscriber->options.commands);
-    if (!subscriber->fence_acked) {
-        connection_renew(subscriber->options.replies);
-    }
-    subscriber->fence_sent_ms = 0;
-}
-
-static int64_t run_fence(struct subscriber *subscriber, int64_t now_ms, int64_t held_until_ms)
-{
-    bool both_up =
-        subscriber->options.commands->state == CONNECTION_UP && subscriber->options.replies->state == CONNECTION_UP;
-    if (!both_up || subscriber->answers_due > 0 || !subscriber->fence_readable) {
-        subscriber->fence_sent_ms = 0;
-        return INT64_MAX;
-    }
-    if (subscriber->fence_sent_ms != 0 && now_ms - subscriber->fence_sent_ms >= FENCE_LIMIT_MS) {
-        renew(subscriber);
-        return 0;
-    }
-    int64_t due_ms = subscriber->fence_due_ms > held_until_ms ? subscriber->fence_due_ms : held_until_ms;
-    if (subscriber->fence_sent_ms == 0 && now_ms >= due_ms) {
-        send_fence(subscriber, now_ms);
-    }
-    return subscriber->fence_sent_ms != 0 ? subscriber->fence_sent_ms + FENCE_LIMIT_MS - now_ms : due_ms - now_ms;
+    fence_returned(&subscriber->fence, now_ms);
+    come_into_force(subscriber);
+    return subscriber->in_force && subscriber->refused == 0;
 }
 
 // Not at every contact, as each note costs a commit; but soon when there is one anyway.
 static void run_contact(struct subscriber *subscriber, const struct moment *now)
 {
     struct moment contact;
-    if (!receiver_contact(subscriber->options.receiver, &contact) ||
+    if (!freshness_contact(receiver_freshness(subscriber->options.receiver), &contact) ||
         contact.boot_ms == subscriber->noted_contact.boot_ms) {
         return;
     }
@@ -433,10 +381,9 @@ static void run_contact(struct subscriber *subscriber, const struct moment *now)
 int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent)
 {
     run_contact(subscriber, now);
-    bool was_under_way = subscriber->fence_sent_ms != 0;
-    int64_t wait_ms = run_fence(subscriber, now->boot_ms, held_until_ms);
-    *sent = !was_under_way && subscriber->fence_sent_ms != 0;
-    return wait_ms;
+    bool ready = subscriber->options.commands->state == CONNECTION_UP && subscriber->answers_due == 0;
+    *sent = false;
+    return ready ? fence_run(&subscriber->fence, now, held_until_ms, sent) : INT64_MAX;
 }
 
 // SUBACKs come in the order of the SUBSCRIBEs, the fence's last.
@@ -452,7 +399,7 @@ const char *subscriber_unanswered(const struct subscriber *subscriber)
 
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now)
 {
-    if (subscriber->in_force) {
+    if (subscriber->in_force && !freshness_in_doubt(receiver_freshness(subscriber->options.receiver))) {
         note_contact(subscriber, now);
     }
 }

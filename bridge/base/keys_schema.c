@@ -11,8 +11,8 @@
 #define TEXT "{\"type\":[\"string\",\"number\",\"boolean\"]}"
 #define RATE "{\"type\":\"string\",\"pattern\":\"^(?=.*[1-9])[0-9]+([.][0-9]+)?/[smh]$\",\"maxLength\":20}"
 // What str_parse_duration_ms and str_parse_size take. A number alone is bytes; of a duration only 0 needs no unit.
-#define DURATION_ABOVE_0 "{\"type\":\"string\",\"pattern\":\"^0*[1-9][0-9]*(ms|s|m|h)$\"}"
-#define DURATION         "{\"anyOf\":[{\"type\":\"string\",\"pattern\":\"^([0-9]+(ms|s|m|h)|0+)$\"},{\"const\":0}]}"
+#define DURATION_ABOVE_0 "{\"type\":\"string\",\"pattern\":\"^0*[1-9][0-9]*(ms|s|m|h|d)$\"}"
+#define DURATION         "{\"anyOf\":[{\"type\":\"string\",\"pattern\":\"^([0-9]+(ms|s|m|h|d)|0+)$\"},{\"const\":0}]}"
 #define SIZE_TEXT        "{\"type\":\"string\",\"pattern\":\"^[0-9]+(KiB|MiB|GiB)?$\"}"
 #define TEXT_LIST        "{\"anyOf\":[" TEXT ",{\"type\":\"array\",\"items\":" TEXT "}]}"
 #define TEXT_NOT_EMPTY   "{\"type\":[\"string\",\"number\",\"boolean\"],\"minLength\":1}"

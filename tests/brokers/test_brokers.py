@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from harness.home import Home
+from harness.home import Home, rule
 from harness.network import TcpProxy
 from harness.outbox import rows, unproved
 from simulator.client import wait_until
@@ -150,6 +150,20 @@ def test_a_retained_command_is_not_run_when_the_bridge_comes_back(home: Home, li
     home.settle()
     assert home.platform.executed(LAMP) == 1
     home.client.publish(TOPIC, b"", retain=True)
+
+
+def test_an_accepted_retained_command_acts_once(empty_home: Home, line: TcpProxy):
+    accepting = rule("accepting", "kept/{device}/any", "Any", args="${payload}", retained="accept")
+    home = empty_home.start(rules=[accepting])
+    home.client.publish(f"kept/{LAMP}/any", {"$id": "kept"}, retain=True)
+    home.client.wait_reply("kept")
+    line.cut()
+    home.wait_offline()
+    home.wait_online()
+    home.restart_bridge()
+    home.settle()
+    assert home.platform.executed(LAMP) == 1
+    home.client.publish(f"kept/{LAMP}/any", b"", retain=True)
 
 
 @pytest.mark.only_with("ActiveMq", "Aedes")

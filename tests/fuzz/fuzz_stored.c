@@ -42,6 +42,18 @@ static void check_outcome(const char *text)
     call_outcome_clear(&again);
 }
 
+static void check_retry_note(const char *text)
+{
+    struct retry_note note = {0};
+    struct retry_note again = {0};
+    if (retry_note_decode(text, &note) == ERR_OK) {
+        AUTO_FREE char *stored = retry_note_encode(&note);
+        MUST(note.attempts >= 0);
+        MUST(retry_note_decode(stored, &again) == ERR_OK);
+        must_be_same(mem_strdup(stored), retry_note_encode(&again));
+    }
+}
+
 static void check_record(const char *text)
 {
     struct reply_record record = {0};
@@ -92,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO_FREE char *text = mem_dup(data, size);
     check_command(text);
     check_outcome(text);
+    check_retry_note(text);
     check_record(text);
     check_subscriptions(text);
     check_reply(text);

@@ -22,6 +22,7 @@ RULES = [
     rule("three", "three/{device}/any", "Any", args=N, batch={"window": "1s", "max": 3}),
     rule("three-slow", "three-slow/{device}/any", "Any", args=N, batch={"window": "10s", "max": 3}),
     rule("hundred", "hundred/{device}/any", "Any", args={"text": "${payload.text}"}, batch={"window": "1s", "max": 100}),
+    rule("burst", "burst/{device}/any", "Any", args={"text": "${payload.text}"}, batch={"window": "10s", "max": 100}),
     rule("sync", "fold/{device}/echo", "Echo", args=N, batch=BATCH),
     rule("single", "single/{device}/any", "Any", args=N),
 ]
@@ -231,7 +232,7 @@ def test_each_keeps_its_own_deadline_over_a_retry(folding: Home):
 
 
 def test_a_burst_of_300_equal_commands_is_three_calls(folding: Home):
-    send(folding, lamps(1, 300), "hundred/{}/any", text="on")
+    send(folding, lamps(1, 300), "burst/{}/any", text="on")
     assert statuses(folding, lamps(1, 300)) == ["accepted"] * 300
     assert [len(call["device_names"]) for call in folding.platform.calls()] == [100, 100, 100]
 

@@ -7,7 +7,7 @@ import pytest
 from harness import ports
 from harness.broker import Broker
 from harness.client import Client
-from harness.home import Home, rule
+from harness.home import LAMP_RULES, Home, rule
 from harness.network import TcpProxy, WebsocketGateway
 from simulator.certificates import CertificateSet
 from simulator.client import wait_until
@@ -229,6 +229,46 @@ def test_two_bridges_with_a_name_each_live_on_one_broker(empty_home: Home):
     assert home.client.command("home/hall-lamp-1/any", {})["rule"] == "any"
     assert home.client.command("other/hall-lamp-1/any", {})["rule"] == "other"
     assert first.is_running and second.is_running
+
+
+def test_what_runs_is_told_on_bridge_info(empty_home: Home):
+    home = empty_home.start()
+    first = home.client.wait_message(lambda message: message.topic == "thingbridge/bridge/info")[0].json
+    assert first["rules"] == len(LAMP_RULES) + 1 and first["client_id"] == home.bridge.client_id
+    assert set(first) == {"version", "started", "rules", "configuration", "instance", "client_id"}
+    home.stop_bridge()
+    home.start()
+    second = home.client.wait_message(lambda message: message.topic == "thingbridge/bridge/info", count=2)[-1].json
+    assert (second["instance"], second["configuration"]) == (first["instance"], first["configuration"])
+    assert second["started"] != first["started"]
+    home.settle()
+    assert "event=base_topic_shared" not in home.bridge.log, "it knows itself"
+    home.stop_bridge()
+    home.bridge.configure(limits={"payload": "1KiB"})
+    home.start()
+    third = home.client.wait_message(lambda message: message.topic == "thingbridge/bridge/info", count=3)[-1].json
+    assert third["configuration"] != first["configuration"]
+    late = home.connect("thingbridge/bridge/info")
+    assert late.wait_message(lambda message: message.retained)[0].json == third
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_second_bridge_with_the_same_base_topic_is_noticed_by_both(empty_home: Home, version: str):
+    home = empty_home.start({"mqtt": {"version": version}})
+    first = home.bridge
+    second = home.make_bridge({"mqtt": {"client_id": "second", "version": version}}, [], name="second")
+    second.launch()
+    for bridge, other in ((first, "second"), (second, first.client_id)):
+        bridge.wait_log(f"event=base_topic_shared base_topic=thingbridge client_id={other}")
+
+
+def test_a_bridge_that_is_gone_is_no_second_one(empty_home: Home):
+    home = empty_home.start()
+    home.stop_bridge()
+    home.make_bridge({"mqtt": {"client_id": "successor"}}, name="successor").launch()
+    home.bridge.wait_log("event=online")
+    home.settle()
+    assert "event=base_topic_shared" not in home.bridge.log
 
 
 def test_bridges_of_one_group_divide_the_commands(empty_home: Home):

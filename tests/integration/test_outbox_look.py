@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import fcntl
 import json
+import sqlite3
 import subprocess
 
 from harness.bridge import binary, clean_environment, memory_kib
@@ -82,6 +83,10 @@ def test_tries_and_the_last_error_are_told_during_an_outage(empty_home: Home):
         assert reply["status"] == "accepted" and reply["attempts"] > before
         assert home.client.wait_reply("behind", 60)["attempts"] == 1
         home.stop_bridge()
+        database = sqlite3.connect(home.bridge.outbox_file)
+        assert database.execute("SELECT count(*) FROM call").fetchone() == (0,)
+        assert database.execute("SELECT count(*) FROM note WHERE name LIKE 'platform_down/%'").fetchone() == (0,)
+        database.close()
 
 
 def test_a_command_under_way_counts_its_attempt(home: Home):

@@ -11,6 +11,7 @@ import pytest
 
 from harness.home import Home
 from harness.mqtt_packets import Publish
+from harness.network import TcpProxy
 from harness.scripted_peer import Peer
 from simulator.client import wait_until
 
@@ -288,6 +289,25 @@ def test_a_stream_of_equal_commands_that_is_cut_by_kills_runs_each_once(empty_ho
     wait_until(lambda: len({reply["id"] for reply in replies(home)}) == 240, 60, "the replies")
     maybe = sum(reply["status"] == "unknown" for reply in replies(home))
     assert 240 - maybe <= sum(runs(home).values()) <= 240, "none ran twice, and only what is told as unknown may not have"
+
+
+@VERSIONS
+def test_an_equal_command_that_was_lost_on_its_way_runs(empty_home: Home, version: str):
+    """The link is lost between two ON: the first has been acknowledged, the second comes with DUP."""
+    home = empty_home
+    home.broker.start()
+    with TcpProxy(home.broker.port) as proxy:
+        home.start(settings(version, url=f"mqtt://127.0.0.1:{proxy.port}"))
+        home.client.publish(TOPIC, {"n": 1})
+        wait_runs(home, 1)
+        proxy.hold("down")
+        home.client.publish(TOPIC, {"n": 1})
+        proxy.cut()
+        proxy.release()
+        wait_runs(home, 2)
+        home.settle()
+        assert runs(home) == {1: 2}
+        home.stop_bridge()
 
 
 # redelivery: content

@@ -67,7 +67,7 @@ static void the_smallest_configuration_has_the_defaults_of_the_design(void **sta
     const struct config *config = &fixture.config;
     assert_string_equal(config->mqtt.urls.items[0], "mqtt://localhost:1883");
     assert_int_equal(config->mqtt.version, CONFIG_MQTT_5);
-    assert_int_equal(config->mqtt.session_expiry_ms, 60000);
+    assert_int_equal(config->mqtt.session_expiry_ms, 86400000);
     assert_int_equal(strncmp(config->mqtt.client_id, "thingbridge-", 12), 0);
     assert_int_equal(config->platform_count, 1);
     assert_string_equal(config->platforms[0].name, "default");

@@ -74,14 +74,14 @@ static void a_table_s_shape_is_added_to_it(void **state)
 static void a_duration_tells_its_range_in_words(void **state)
 {
     (void)state;
-    expect_key("wait", "{\"type\":\"string\",\"pattern\":\"^0*[1-9][0-9]*(ms|s|m|h)$\","
+    expect_key("wait", "{\"type\":\"string\",\"pattern\":\"^0*[1-9][0-9]*(ms|s|m|h|d)$\","
                        "\"description\":\"how long; from 1s to 1h\",\"default\":\"60s\"}");
 }
 
 static void only_a_duration_that_may_be_zero_can_stand_without_unit(void **state)
 {
     (void)state;
-    expect_key("keep", "{\"anyOf\":[{\"type\":\"string\",\"pattern\":\"^([0-9]+(ms|s|m|h)|0+)$\"},{\"const\":0}],"
+    expect_key("keep", "{\"anyOf\":[{\"type\":\"string\",\"pattern\":\"^([0-9]+(ms|s|m|h|d)|0+)$\"},{\"const\":0}],"
                        "\"description\":\"how long; from 0ms to 1s\"}");
 }
 
