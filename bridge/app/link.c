@@ -211,9 +211,11 @@ static void commands_lost(struct link *link, const struct mqtt_event *event, con
     if (unanswered != NULL && trial_blames_message(event)) {
         link->commands_losses++;
         if (unanswered == link->state_topic) {
-            own_topic_lost(&link->commands_state, link->commands_losses, now_ms);
+            own_topic_note_loss(&link->commands_state, link->commands_losses, now_ms);
         } else if (unanswered == link->info_filter.topic) {
-            own_topic_lost(&link->info_filter, link->commands_losses, now_ms);
+            own_topic_note_loss(&link->info_filter, link->commands_losses, now_ms);
+        } else {
+            subscriber_lost(&link->subscriber, link->commands_losses, now_ms);
         }
     }
     link->state_under_way = false;

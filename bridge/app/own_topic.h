@@ -15,7 +15,10 @@ struct own_topic {
     int64_t paused_until_ms;
 };
 
-// A connection ended with a message on it as the first unacknowledged; losses of a connection are numbered.
-void own_topic_lost(struct own_topic *own, uint64_t loss, int64_t now_ms);
+// A connection ended with a message on it as the first unacknowledged; losses of a connection are numbered. Returns for
+// how long it is paused now, or 0.
+int64_t own_topic_lost(struct own_topic *own, uint64_t loss, int64_t now_ms);
+// The same, with a line in the log.
+void own_topic_note_loss(struct own_topic *own, uint64_t loss, int64_t now_ms);
 void own_topic_acknowledged(struct own_topic *own);
 bool own_topic_is_paused(const struct own_topic *own, int64_t now_ms);

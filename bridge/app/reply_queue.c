@@ -234,7 +234,7 @@ static void blame(struct reply_queue *queue, struct outgoing *first, const struc
 {
     queue->losses++;
     if (first->is_own) {
-        own_topic_lost(first->owner, queue->losses, now_ms);
+        own_topic_note_loss(first->owner, queue->losses, now_ms);
         return;
     }
     reply_queue_leave_under_way(queue, first);

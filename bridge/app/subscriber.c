@@ -1,4 +1,4 @@
-#include "app/subscriber.h"
+#include "app/subscriber_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +140,7 @@ void subscriber_init(struct subscriber *subscriber, const struct subscriber_opti
 
 void subscriber_clear(struct subscriber *subscriber)
 {
+    asked_clear(&subscriber->asked);
     fence_clear(&subscriber->fence);
     subscription_set_free(&subscriber->plain);
     subscription_set_free(&subscriber->merged);
@@ -193,8 +194,12 @@ static void unsubscribe_stale(struct subscriber *subscriber)
 static void subscribe_one(struct subscriber *subscriber, const char *filter, uint32_t id, uint64_t cookie)
 {
     struct diag diag;
+    if (subscriber_leave_out(subscriber, filter)) {
+        return;
+    }
     if (mqtt_subscribe(subscriber->options.commands->mqtt, filter, 1, id, cookie, &diag) == ERR_OK) {
         subscriber->answers_due++;
+        asked_add(&subscriber->asked, filter);
         return;
     }
     subscriber->refused++;
@@ -209,22 +214,42 @@ static void tell_cannot_share(struct subscriber *subscriber)
     LOG(LOG_ERROR, "mqtt_share_unsupported", LOG_S("share", subscriber->options.share), LOG_S("hint", SHARE_HINT));
 }
 
+static void subscribe_next(struct subscriber *subscriber)
+{
+    size_t index = subscriber->next++;
+    if (index == subscriber->wanted->count) {
+        subscribe_one(subscriber, subscriber->options.fence_topic, 0, FENCE_SUBSCRIBE_COOKIE);
+        return;
+    }
+    const struct subscription *item = &subscriber->wanted->items[index];
+    AUTO_FREE char *full = shared(subscriber, item->filter);
+    if (!subscriber->cannot_share && !granted_holds(&subscriber->granted, full)) {
+        subscribe_one(subscriber, full, subscriber->with_ids ? item->id : 0, index + 1);
+    }
+}
+
+// After a loss that left a SUBACK due one at a time, so that the next loss shows which filter it was.
+static void subscribe_more(struct subscriber *subscriber)
+{
+    while (subscriber->next <= subscriber->wanted->count &&
+           (!subscriber->asked.is_careful || asked_first(&subscriber->asked) == NULL)) {
+        subscribe_next(subscriber);
+    }
+}
+
 static void subscribe_all(struct subscriber *subscriber, bool with_ids)
 {
     subscriber->answers_due = 0;
     subscriber->refused = 0;
     subscriber->lowest_qos = 1;
+    subscriber->resume_ms = 0;
+    subscriber->next = 0;
+    subscriber->with_ids = with_ids;
+    asked_begin(&subscriber->asked);
     if (subscriber->cannot_share) {
         tell_cannot_share(subscriber);
     }
-    for (size_t i = 0; i < subscriber->wanted->count && !subscriber->cannot_share; i++) {
-        const struct subscription *item = &subscriber->wanted->items[i];
-        AUTO_FREE char *full = shared(subscriber, item->filter);
-        if (!granted_holds(&subscriber->granted, full)) {
-            subscribe_one(subscriber, full, with_ids ? item->id : 0, i + 1);
-        }
-    }
-    subscribe_one(subscriber, subscriber->options.fence_topic, 0, FENCE_SUBSCRIBE_COOKIE);
+    subscribe_more(subscriber);
 }
 
 static void subscribe_to(struct subscriber *subscriber, const struct subscription_set *wanted)
@@ -328,6 +353,15 @@ static void note_granted(struct subscriber *subscriber, const struct mqtt_event 
     granted_set(&subscriber->granted, full, event->kind == MQTT_SUBSCRIBED);
 }
 
+// An answer of our own, as that of a filter that is left out, says nothing about the broker.
+static void note_asked(struct subscriber *subscriber, const char *full_filter)
+{
+    if (asked_paused_until_ms(&subscriber->asked, full_filter) <= clock_now().boot_ms) {
+        asked_answered(&subscriber->asked, full_filter);
+    }
+    subscribe_more(subscriber);
+}
+
 void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event, int64_t now_ms)
 {
     size_t index = (size_t)event->cookie - 1;
@@ -335,12 +369,16 @@ void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event 
         subscriber->answers_due--;
     }
     if (event->cookie == FENCE_SUBSCRIBE_COOKIE) {
+        note_asked(subscriber, subscriber->options.fence_topic);
         fence_subscribed(&subscriber->fence, event, now_ms);
     } else if (index < subscriber->wanted->count) {
+        AUTO_FREE char *full = shared(subscriber, subscriber->wanted->items[index].filter);
+        note_asked(subscriber, full);
         note_answer(subscriber, event, subscriber->wanted->items[index].filter);
         note_granted(subscriber, event, subscriber->wanted->items[index].filter);
     }
     if (subscriber->answers_due == 0) {
+        subscriber->asked.is_careful = false;
         granted_note(&subscriber->granted);
     }
 }
@@ -381,20 +419,13 @@ static void run_contact(struct subscriber *subscriber, const struct moment *now)
 int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent)
 {
     run_contact(subscriber, now);
+    subscriber_run_left_out(subscriber, now->boot_ms);
     bool ready = subscriber->options.commands->state == CONNECTION_UP && subscriber->answers_due == 0;
     *sent = false;
-    return ready ? fence_run(&subscriber->fence, now, held_until_ms, sent) : INT64_MAX;
-}
-
-// SUBACKs come in the order of the SUBSCRIBEs, the fence's last.
-const char *subscriber_unanswered(const struct subscriber *subscriber)
-{
-    size_t index = subscriber->wanted->count + 1 - subscriber->answers_due;
-    if (subscriber->answers_due == 0) {
-        return NULL;
-    }
-    return index < subscriber->wanted->count ? subscriber->wanted->items[index].filter
-                                             : subscriber->options.fence_topic;
+    int64_t wait_ms = ready ? fence_run(&subscriber->fence, now, held_until_ms, sent) : INT64_MAX;
+    int64_t resume_ms = subscriber->resume_ms > 0 ? subscriber->resume_ms - now->boot_ms : INT64_MAX;
+    resume_ms = resume_ms > 0 ? resume_ms : 0;
+    return resume_ms < wait_ms ? resume_ms : wait_ms;
 }
 
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/asked.h"
 #include "app/connection.h"
 #include "app/fence.h"
 #include "app/granted.h"
@@ -50,8 +51,13 @@ struct subscriber {
     bool cannot_share;              // the broker has no shared subscriptions
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
-    int lowest_qos; // that a command's subscription was granted
-    bool in_force;  // all that earlier subscriptions brought has come on this connection
+    struct asked asked;
+    size_t next; // the first that was not asked for yet; after the wanted ones comes the fence's
+    bool with_ids;
+    int64_t resume_ms;      // when a filter that is left out on this connection may be asked for again; 0: none is
+    bool fence_is_left_out; // and its answer, a refusal of our own, is still to be taken
+    int lowest_qos;         // that a command's subscription was granted
+    bool in_force;          // all that earlier subscriptions brought has come on this connection
     struct fence fence;
     struct moment noted_contact;
 };
@@ -70,6 +76,8 @@ bool subscriber_take_fence(struct subscriber *subscriber, int64_t now_ms);
 // Sends the fence (not before `held_until_ms`) and watches for it; returns the milliseconds until it must be called
 // again. *sent: the fence was handed to the broker.
 int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent);
+// The connection was lost, and a SUBACK was due.
+void subscriber_lost(struct subscriber *subscriber, uint64_t loss, int64_t now_ms);
 // The first filter whose SUBACK has not come; NULL if all have.
 const char *subscriber_unanswered(const struct subscriber *subscriber);
 // Notes the moment of a clean stop.

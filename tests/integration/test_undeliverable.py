@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
 from harness.broker import Broker
 from harness.client import publish_properties
 from harness.home import LAMP_RULES, Home, rule
-from harness.mqtt_packets import Kind
+from harness.mqtt_packets import Kind, Subscribe
 from simulator.client import wait_until
 
 SLASHES = "reply/" + "/" * 300
@@ -198,4 +198,37 @@ def test_a_fence_that_the_broker_forbids_silences_nobody(scripted_home: Home):
     home.make_bridge().launch()
     home.bridge.wait_log("event=own_topic_paused topic=thingbridge/bridge/fence", 60)
     flows(home)
+    assert "mqtt_client_id_in_use" not in home.bridge.log
+
+
+def asks_for(topic_filter: str) -> Callable[[Any], bool]:
+    return lambda packet: isinstance(packet, Subscribe) and packet.wishes[0].filter == topic_filter
+
+
+def test_a_filter_that_the_broker_forbids_leaves_the_others_subscribed(scripted_home: Home):
+    home = scripted_home
+    commands = home.broker.peer("bridge")
+    commands.ends_at(asks_for("home/+/set"), times=2)
+    home.broker.start()
+    home.make_bridge().launch()
+    home.bridge.wait_log("event=mqtt_filter_paused filter=home/+/set", 60)
+    commands.wait_subscribed("home/+/any")
+    # Nobody knows how old a command is that comes before the fence.
+    wait_until(lambda: home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted", 30)
+    assert home.state_topic not in {m.topic for m in home.client.messages() if m.payload == b"online"}
+    home.wait_online(60)  # it is allowed now, and asked for again
+    assert "home/+/set" in commands.filters
+    assert "mqtt_client_id_in_use" not in home.bridge.log
+
+
+def test_a_fence_that_may_not_be_read_leaves_the_others_subscribed(scripted_home: Home):
+    home = scripted_home
+    commands = home.broker.peer("bridge")
+    commands.ends_at(lambda packet: isinstance(packet, Subscribe) and "fence" in packet.wishes[0].filter, times=None)
+    home.broker.start()
+    home.make_bridge().launch()
+    home.bridge.wait_log("event=mqtt_filter_paused filter=thingbridge/bridge/fence", 60)
+    commands.wait_subscribed("home/+/any")
+    # Without a fence nobody knows how old the first commands are.
+    assert home.client.command("home/hall-lamp-1/any", {})["status"] in ("accepted", "expired")
     assert "mqtt_client_id_in_use" not in home.bridge.log
