@@ -295,7 +295,7 @@ static void read_platforms(struct config *config, const struct yaml_node *root, 
         read_platform("default", config->platform_node, config, problems);
     } else if (many == NULL) {
         bool misspelt = keys_misspelt(config_keys, root, "platform") || keys_misspelt(config_keys, root, "platforms") ||
-                        keys_has_any(config_platform_keys, root);
+                        keys_has_foreign(config_platform_keys, config_keys, root);
         require(misspelt, root,
                 "`platform` (with platform.endpoint, platform.access_key_id and platform.access_key_secret)", problems);
     } else if (many->kind != YAML_MAP || many->count == 0) {

@@ -85,6 +85,16 @@ bool keys_has_any(const struct key *keys, const struct yaml_node *node)
     return found;
 }
 
+bool keys_has_foreign(const struct key *keys, const struct key *own, const struct yaml_node *node)
+{
+    bool found = false;
+    for (size_t i = 0; node->kind == YAML_MAP && i < node->count; i++) {
+        const char *name = node->keys[i]->text;
+        found |= find_key(keys, name) != NULL && find_key(own, name) == NULL;
+    }
+    return found;
+}
+
 static bool read_map(const struct key *keys, const struct yaml_node *map, const char *path, void *out,
                      struct problems *problems);
 

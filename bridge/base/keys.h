@@ -64,6 +64,8 @@ enum err keys_read(const struct key *keys, const struct yaml_node *map, void *ou
 bool keys_misspelt(const struct key *keys, const struct yaml_node *map, const char *name);
 // Does the node, if it is a map, have any of these keys?
 bool keys_has_any(const struct key *keys, const struct yaml_node *node);
+// Has the map a key of `keys` that is none of its own?
+bool keys_has_foreign(const struct key *keys, const struct key *own, const struct yaml_node *node);
 // The key whose names on all levels, joined by any number of '_', are `joined`: these names joined by "__", as an
 // environment variable has them. NULL if there is none; the caller frees it.
 char *keys_find_joined(const struct key *root, const char *joined);
