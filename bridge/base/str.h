@@ -51,7 +51,8 @@ size_t str_distance(const char *a, const char *b);
 // The nearest of `choices` (NULL-terminated) if it is near enough to be meant, else NULL.
 const char *str_nearest(const char *text, const char *const *choices);
 
-// "250ms", "12s", "5m", "1h", "2d"; the unit is required unless the number is 0. Result in milliseconds, at most 10 years.
+// "250ms", "12s", "5m", "1h", "2d"; the unit is required unless the number is 0. Result in milliseconds, at most 10
+// years.
 enum err str_parse_duration_ms(const char *text, int64_t *ms) MUST_CHECK;
 // "512", "64KiB", "64MiB", "1GiB": bytes.
 enum err str_parse_size(const char *text, int64_t *bytes) MUST_CHECK;

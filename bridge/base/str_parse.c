@@ -61,7 +61,8 @@ static enum err parse_with_unit(const char *text, const struct unit *units, int6
 
 enum err str_parse_duration_ms(const char *text, int64_t *ms)
 {
-    static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+    static const struct unit units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                                        {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
     return parse_with_unit(text, units, MAX_DURATION_MS, ms);
 }
 

@@ -123,6 +123,31 @@ static void a_refusal_survives_being_stored(void **state)
     assert_int_equal(again->call_count, 0);
 }
 
+static void that_it_was_delivered_again_survives_being_stored(void **state)
+{
+    (void)state;
+    const int64_t firsts[] = {0, 17, COMMAND_UNKNOWN};
+    for (size_t i = 0; i < COUNT_OF(firsts); i++) {
+        AUTO_COMMAND struct command *command = full_command();
+        command->redelivery_of = firsts[i];
+        AUTO_COMMAND struct command *again = store_and_read(command);
+        assert_int_equal(again->redelivery_of, firsts[i]);
+    }
+}
+
+// It must not turn into a command that runs.
+static void one_that_was_delivered_again_and_cannot_be_read_is_refused(void **state)
+{
+    (void)state;
+    AUTO_COMMAND struct command *command = full_command();
+    AUTO_FREE char *text = command_encode(command);
+    AUTO_FREE char *damaged = mem_printf("{\"redelivery_of\":\"x\",%s", text + 1);
+    struct command *again = NULL;
+    struct diag diag;
+    assert_int_equal(command_decode(damaged, &again, &diag), ERR_SYNTAX);
+    assert_non_null(strstr(diag.text, "redelivery_of"));
+}
+
 static void empty_correlation_data_is_not_the_same_as_none(void **state)
 {
     (void)state;
@@ -286,6 +311,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_survives_being_stored),
         cmocka_unit_test(a_refusal_survives_being_stored),
+        cmocka_unit_test(that_it_was_delivered_again_survives_being_stored),
+        cmocka_unit_test(one_that_was_delivered_again_and_cannot_be_read_is_refused),
         cmocka_unit_test(empty_correlation_data_is_not_the_same_as_none),
         cmocka_unit_test(members_of_a_later_version_are_ignored),
         cmocka_unit_test(a_damaged_text_is_refused_with_the_member_s_name),
