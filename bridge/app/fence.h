@@ -9,7 +9,7 @@
 // acknowledged all that came before it; so the next round's UNSUBSCRIBE reaches the broker behind these PUBACKs, and
 // its answer comes behind whatever the broker sent on having them. A broker that had still something for us would have
 // sent it. This counts rounds and no time, so a loaded machine changes nothing. As a broker may take packets up in
-// another order than they came, three rounds are wanted, and while the fence may still come, rounds over a whole
+// another order than they came, three rounds are wanted, and while the fence may still come, rounds over half a
 // second.
 //
 // If there never is a pause, what comes counts as old as the absence for as long: never late, and it is logged.

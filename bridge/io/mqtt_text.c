@@ -143,10 +143,11 @@ void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, c
             "came in pieces, which the MQTT library cannot read",
             url->host, url->port);
     } else {
+        const char *version = link->mqtt->version == 5 ? ", or set mqtt.version to 3.1.1 (RabbitMQ before 3.13)" : "";
         snprintf(out, size,
-                 "%s port %d ended the connection in place of an answer: check that mqtt.url fits the port (mqtt://, "
-                 "mqtts://, ws:// or wss://) and mqtt.version the broker, whose log may say more",
-                 url->host, url->port);
+                 "%s port %d ended the connection in place of an answer: check that mqtt.url fits the port (mqtt, "
+                 "mqtts, ws, wss)%s; the broker's log may say more",
+                 url->host, url->port, version);
     }
     last_alert[0] = '\0';
     name_failed = false;

@@ -201,3 +201,9 @@ def test_a_broker_that_needs_another_redelivery_setting_is_named_in_the_log(empt
 def test_a_broker_without_shared_subscriptions_is_named_in_the_log(empty_home: Home):
     empty_home.make_bridge({"mqtt": {"share": "group"}}).launch()
     empty_home.bridge.wait_log("this broker has no shared subscriptions")
+
+
+@pytest.mark.only_with("RabbitMq", "ActiveMq", "Aedes")
+def test_a_broker_without_mqtt_5_is_named_in_the_log(empty_home: Home):
+    empty_home.make_bridge({"mqtt": {"version": 5}}).launch()
+    empty_home.bridge.wait_log("set mqtt.version to 3.1.1")

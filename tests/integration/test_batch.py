@@ -118,7 +118,7 @@ def test_one_alone_may_end_ok(folding: Home):
 
 
 def test_250_commands_are_calls_of_at_most_100(ample: Home):
-    send(ample, lamps(1, 250), "hundred/{}/any", text="on")
+    send(ample, lamps(1, 250), "burst/{}/any", text="on")
     assert statuses(ample, lamps(1, 250)) == ["accepted"] * 250
     sizes = sorted(len(call["device_names"]) for call in ample.platform.calls())
     assert sizes == [50, 100, 100]

@@ -9,6 +9,7 @@ import pytest
 
 from harness.home import Home, rule
 from harness.network import TcpProxy
+from harness.outbox import rows
 from simulator.client import wait_until
 
 KEEP = {"mqtt": {"session_expiry": "1h"}}
@@ -58,6 +59,7 @@ def test_a_connection_that_hangs_before_the_request_is_a_failure_to_connect(
 def test_a_full_outbox_rejects_at_once(empty_home: Home, platform_proxy: TcpProxy):
     home = empty_home.start({**through(platform_proxy), "outbox": {"max_commands": 5, "max_share": 1}})
     assert home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted"
+    wait_until(lambda: rows(home) == [], what="an empty outbox")
     platform_proxy.hold("down")
     for number in range(10):
         home.client.publish(f"home/lamp-{number + 1:04}/any", {"$id": f"c{number}"})
@@ -69,6 +71,7 @@ def test_a_full_outbox_rejects_at_once(empty_home: Home, platform_proxy: TcpProx
     platform_proxy.release()
     for number in range(5):
         assert home.client.wait_reply(f"c{number}")["status"] == "accepted"
+    wait_until(lambda: rows(home) == [], what="an empty outbox")
     assert home.client.command("home/hall-lamp-1/any", {})["status"] == "accepted"
 
 

@@ -123,7 +123,7 @@ def test_a_flooding_rule_does_not_starve_another(empty_home: Home, proxy: TcpPro
     proxy.refuse()
     flood(home, 200)
     flood(home, 10, "calm", 500)
-    home.client.wait_acknowledged()  # all wait now
+    home.wait_commit()  # all wait now
     proxy.accept()
     wait_all(home, 10, "calm", 500)
     order = [call["device_names"][0] for call in home.platform.calls()]

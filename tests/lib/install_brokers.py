@@ -111,9 +111,12 @@ def turn_links_inward(folder: Path) -> None:
                 path.symlink_to(os.path.relpath(inside, path.parent))
 
 
+def aedes_wish() -> str:
+    return hashlib.sha256((_AEDES_SOURCE / "package-lock.json").read_bytes()).hexdigest()
+
+
 def install_aedes() -> None:
-    lock = _AEDES_SOURCE / "package-lock.json"
-    wish = hashlib.sha256(lock.read_bytes()).hexdigest()
+    wish = aedes_wish()
     if is_done(AEDES, wish):
         return
     if shutil.which("npm") is None or shutil.which("node") is None:
