@@ -14,6 +14,7 @@
 #define LOST_MS            5000
 #define FENCE_PAUSE_MAX_MS 60000 // without it the bridge is not online
 #define STUCK_MS           30000 // acknowledgments come in order (MQTT section 4.6): one passed by for so long is refused
+#define UNPROVED_MAX_MS    10000 // beyond the least life of a connection, as fences follow each other
 
 // ---- sending
 
@@ -145,9 +146,12 @@ int64_t reply_queue_fence_paused_until(const struct reply_queue *queue)
 
 // ---- stages
 
+// Where the broker has acknowledged nothing yet, the end of the connection would show nothing, and the next fence is
+// soon due.
 static int64_t trial_at_ms(const struct reply_queue *queue)
 {
-    return queue->trial_due_ms > queue->trial_life_ms ? queue->trial_due_ms : queue->trial_life_ms;
+    int64_t life_ms = queue->trial_life_ms + (queue->acknowledged == 0 ? UNPROVED_MAX_MS : 0);
+    return queue->trial_due_ms > life_ms ? queue->trial_due_ms : life_ms;
 }
 
 static bool is_one_to_try(const struct reply_queue *queue)
