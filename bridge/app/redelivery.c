@@ -2,6 +2,9 @@
 
 #include "base/log.h"
 
+// A broker may read from disk what it delivers again, and let the fence overtake it (aedes does).
+#define BEHIND_MS 1000
+
 void redelivery_init(struct redelivery *redelivery, struct outbox *outbox, bool by_content)
 {
     *redelivery = (struct redelivery){.outbox = outbox, .by_content = by_content, .before_fence = true};
@@ -16,12 +19,15 @@ void redelivery_connected(struct redelivery *redelivery, bool session_present)
 
 void redelivery_fence_came(struct redelivery *redelivery)
 {
-    atomic_store(&redelivery->before_fence, false);
+    if (atomic_exchange(&redelivery->before_fence, false)) {
+        atomic_store(&redelivery->behind_ms, clock_now().boot_ms + BEHIND_MS);
+    }
 }
 
 bool redelivery_is_by_content(const struct redelivery *redelivery)
 {
-    return redelivery->by_content && atomic_load(&redelivery->before_fence);
+    return redelivery->by_content &&
+           (atomic_load(&redelivery->before_fence) || clock_now().boot_ms < atomic_load(&redelivery->behind_ms));
 }
 
 static void say_once(bool *said, enum log_level level, const char *event, const char *hint)

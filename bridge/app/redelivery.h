@@ -4,7 +4,9 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "base/clock.h"
 #include "base/message.h"
 #include "io/outbox.h"
 
@@ -13,6 +15,7 @@ struct redelivery {
     bool by_content; // mqtt.redelivery: content
     bool session_present;
     _Atomic bool before_fence; // of this connection, on a new session as well
+    _Atomic int64_t behind_ms; // CLOCK_BOOTTIME until when what was overtaken by the fence is looked for
     bool said_renumbered;
     bool said_denied;
     bool said_without_dup;
