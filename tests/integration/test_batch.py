@@ -21,7 +21,6 @@ RULES = [
     rule("also", "also/{device}/any", "Any", args=N, batch=BATCH),
     rule("three", "three/{device}/any", "Any", args=N, batch={"window": "1s", "max": 3}),
     rule("three-slow", "three-slow/{device}/any", "Any", args=N, batch={"window": "10s", "max": 3}),
-    rule("hundred", "hundred/{device}/any", "Any", args={"text": "${payload.text}"}, batch={"window": "1s", "max": 100}),
     rule("burst", "burst/{device}/any", "Any", args={"text": "${payload.text}"}, batch={"window": "10s", "max": 100}),
     rule("sync", "fold/{device}/echo", "Echo", args=N, batch=BATCH),
     rule("single", "single/{device}/any", "Any", args=N),
@@ -238,7 +237,7 @@ def test_a_burst_of_300_equal_commands_is_three_calls(folding: Home):
 
 
 def test_a_folded_call_with_a_long_query_goes_as_a_body(folding: Home):
-    send(folding, lamps(1, 100), "hundred/{}/any", text="x" * 5000)
+    send(folding, lamps(1, 100), "burst/{}/any", text="x" * 5000)
     assert statuses(folding, lamps(1, 100)) == ["accepted"] * 100
     assert [call["method"] for call in folding.platform.calls()] == ["POST"]
 

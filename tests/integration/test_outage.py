@@ -9,6 +9,7 @@ import pytest
 
 from harness.home import Home, check_rate, rule
 from harness.network import TcpProxy
+from harness.outbox import rows
 from simulator.client import wait_until
 
 PLATFORM_TOPIC = "thingbridge/bridge/platform"
@@ -132,6 +133,7 @@ def test_one_probe_at_a_time_goes_to_a_platform_in_trouble(empty_home: Home):
     home.platform.fault("status_503")
     send(home, 100)
     wait_platform(home, "offline")
+    wait_until(lambda: all(each["state"] != "sent" for each in rows(home)), what="answers to what was under way")
     asked = len(home.platform.calls())
     home.platform.wait_calls(asked + 4)
     probes = [call["time"] for call in home.platform.calls()[asked + 1 :]]
