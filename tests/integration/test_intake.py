@@ -294,14 +294,17 @@ def test_what_nobody_can_be_told_of_is_counted(empty_home: Home, proxies: Any):
     platform, replies = proxies
     platform.hold("down")
     replies.hold("down")
-    for number in range(6000):
-        home.client.publish_soon(f"home/lamp-{number % 500 + 1:04}/any", {"$id": f"flood-{number}", "$expire": "10m"}, 0)
-    home.bridge.wait_log("event=command_dropped", 60)
+
+    def is_dropped_after_more() -> bool:  # the broker, too, drops what does not fit between it and the bridge
+        for number in range(1, 501):
+            home.client.publish_soon(f"home/lamp-{number:04}/any", {"$expire": "10m"}, 0)
+        return "event=command_dropped" in home.bridge.log
+
+    wait_until(is_dropped_after_more, what="a command that nobody is told of")
     replies.release()
     platform.release()
     home.stop_bridge()
     counters = json.loads(re.search(r'event=counters .*counters="(.*)"', home.bridge.log)[1].replace('\\"', '"'))
-    assert counters["commands_received"] >= 6000 - 100
     assert counters["dropped"] + counters["refused_full"] + 5 >= counters["commands_received"] - 5
     assert counters["dropped"] > 0
 
