@@ -209,7 +209,7 @@ class Steps:
         return Step("bench", work, is_quick=False)
 
     def all(self) -> list[Step]:
-        at_a_time = ["-n", str(2 * self._options.jobs)]
+        at_a_time = ["-n", str(3 * self._options.jobs)]  # tests wait most of their time
         return [
             self.build("dev"),
             self.format(),
