@@ -86,7 +86,8 @@ class Broker(Program):
         for attempt in range(5):
             if attempt > 0 and not self._fixed_port:
                 self.port = ports.free_port()
-            self.spawn([find_mosquitto(), "-c", str(self._write_config())])
+            # Else it writes its log in blocks, and tests read what is not there yet.
+            self.spawn(["stdbuf", "--output=L", find_mosquitto(), "-c", str(self._write_config())])
             wait_until(lambda: ports.is_open(self.port) or not self.is_running, START_TIMEOUT_S, "the broker's start")
             if self.is_running:
                 self._fixed_port = self.port
