@@ -10,8 +10,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "base/yaml.h"
-#include "core/mapping.h"
+#include "base/yaml/yaml.h"
+#include "core/mapping/mapping.h"
 
 #define FEW          10
 #define MANY         10000

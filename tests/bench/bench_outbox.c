@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "io/outbox.h"
+#include "io/outbox/outbox.h"
 
 #define COMMANDS 20000
 

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/json.h"
+#include "base/json/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/code.h"
+#include "core/platform/code.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

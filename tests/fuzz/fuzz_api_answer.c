@@ -2,9 +2,9 @@
 // told in a reply and stored.
 #include "fuzz.h"
 
-#include "core/api.h"
-#include "core/api_internal.h"
-#include "core/reply.h"
+#include "core/command/reply.h"
+#include "core/platform/api.h"
+#include "core/platform/api_internal.h"
 
 #define STRING_TO_SIGN "GET&%2F&AccessKeyId%3DxMr9wgwXQLhv5AUa%26Action%3DInvokeThingService"
 

@@ -5,8 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "app/config.h"
-#include "base/yaml.h"
+#include "app/config/config.h"
+#include "base/yaml/yaml.h"
 
 #define SECRET "hunter2hunter2"
 #define PLACES 50 // that are looked up: each time from the first line

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "core/decimal.h"
+#include "core/template/decimal.h"
 
 #define MAX_SHIFT 18 // so that 10^MAX_SHIFT * 2^63 fits into 128 bits
 // Further out exponents are no longer told apart, as no number of the platform's is there.

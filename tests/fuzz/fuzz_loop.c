@@ -1,6 +1,6 @@
 // Rules and replies made of a few levels, chosen byte by byte: if they load, no reply of theirs to any short topic is
 // taken for a command. (What fuzz_mapping holds too, but seldom meets by chance.)
-#include "base/yaml.h"
+#include "base/yaml/yaml.h"
 #include "rules.h"
 
 #define MAX_RULES  4

@@ -3,11 +3,11 @@
 // replies.
 #include "fuzz.h"
 
-#include "base/yaml.h"
-#include "core/explain.h"
-#include "core/mapping_test.h"
-#include "core/rehearse.h"
-#include "core/sign.h"
+#include "base/yaml/yaml.h"
+#include "core/mapping/tools/explain.h"
+#include "core/mapping/tools/mapping_test.h"
+#include "core/mapping/tools/rehearse.h"
+#include "core/platform/sign.h"
 #include "rules.h"
 
 #define UUID      "0192d3c1-0000-7000-8000-000000000001"

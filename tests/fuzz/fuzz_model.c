@@ -2,11 +2,11 @@
 // must load and pass its own tests.
 #include "fuzz.h"
 
-#include "base/yaml.h"
-#include "core/generate.h"
-#include "core/mapping.h"
-#include "core/mapping_test.h"
-#include "core/model.h"
+#include "base/yaml/yaml.h"
+#include "core/mapping/mapping.h"
+#include "core/mapping/tools/generate.h"
+#include "core/mapping/tools/mapping_test.h"
+#include "core/model/model.h"
 
 // What the generated file names as its model.
 static struct str model_file;

@@ -2,9 +2,9 @@
 // replies and subscriptions.
 #include "fuzz.h"
 
-#include "core/command.h"
-#include "core/reply.h"
-#include "core/topic.h"
+#include "core/command/command.h"
+#include "core/command/reply.h"
+#include "core/topic/topic.h"
 
 static void check_command(const char *text)
 {

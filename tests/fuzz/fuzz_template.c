@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "base/message.h"
-#include "core/template.h"
+#include "core/template/template.h"
 
 #define PATTERN "home/{room}/{path#}"
 #define TOPIC   "home/hall/lamp/1"

@@ -2,7 +2,7 @@
 #include "fuzz.h"
 
 #include "base/clock.h"
-#include "core/retry.h"
+#include "core/platform/retry.h"
 
 #define TEN_YEARS_MS (10LL * 365 * 24 * 60 * 60 * 1000)
 #define YEAR_9999_MS 253402300800000LL

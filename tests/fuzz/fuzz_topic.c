@@ -2,8 +2,8 @@
 // that is written straight from the MQTT specification, section 4.7.
 #include "fuzz.h"
 
-#include "core/filter_tree.h"
-#include "core/topic.h"
+#include "core/topic/filter_tree.h"
+#include "core/topic/topic.h"
 
 #define MAX_LINES 8
 #define MAX_GLOB  100 // bytes

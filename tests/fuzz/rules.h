@@ -4,8 +4,8 @@
 #include "fuzz.h"
 
 #include "base/clock.h"
-#include "core/mapping_internal.h"
-#include "core/template_internal.h"
+#include "core/mapping/mapping_internal.h"
+#include "core/template/template_internal.h"
 
 // The rule that is found by the index, compared with trying all of them.
 static inline const struct rule *must_match(const struct mapping *mapping, const char *topic)

@@ -99,7 +99,7 @@ class Steps:
 
     def format(self) -> Step:
         def work(log: Path) -> Count:
-            files = sources("bridge/*/*.[ch]", "tests/*/*.[ch]", "tests/unit/*/*.[ch]")
+            files = sources("bridge/**/*.[ch]", "tests/**/*.[ch]")
             return verdict(run_logged(log, "clang-format", "--dry-run", "-Werror", *files) == 0)
 
         return Step("clang-format", work)
@@ -120,7 +120,7 @@ class Steps:
 
         def work(log: Path) -> Count:
             with ThreadPoolExecutor(self._options.jobs) as pool:
-                results = list(pool.map(check, sources("bridge/*/*.c")))
+                results = list(pool.map(check, sources("bridge/**/*.c")))
             append(log, "".join(text for code, text in results if code != 0))
             # Once more without the explanations, as only the end of the log is shown.
             append(log, "\n".join(sorted({line for _, text in results for line in text.splitlines() if ": error: " in line})))

@@ -20,17 +20,17 @@ MAY_USE = {
 }
 # The module that alone includes a library's headers: the file, or the files whose names begin so.
 OWNER = {
-    r"MQTT.*\.h": "io/mqtt",
-    r"curl/.*": "io/http",
-    r"sqlite3\.h": "io/outbox",
-    r"microhttpd\.h": "io/admin",
-    r"json(-c/.*|_.*\.h|\.h)": "base/json",
-    r"yaml\.h": "base/yaml",
+    r"MQTT.*\.h": "io/mqtt/mqtt",
+    r"curl/.*": "io/http/http",
+    r"sqlite3\.h": "io/outbox/outbox",
+    r"microhttpd\.h": "io/admin/admin",
+    r"json(-c/.*|_.*\.h|\.h)": "base/json/json",
+    r"yaml\.h": "base/yaml/yaml",
     r"openssl/.*": "base/crypto",
 }
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
-FILES = sorted(path.relative_to(BRIDGE).as_posix() for path in BRIDGE.glob("*/*.[ch]"))
+FILES = sorted(path.relative_to(BRIDGE).as_posix() for path in BRIDGE.glob("**/*.[ch]"))
 
 
 def includes(file: str, bracket: str) -> list[str]:

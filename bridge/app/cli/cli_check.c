@@ -1,0 +1,80 @@
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "app/cli/cli.h"
+#include "app/cli/cli_options.h"
+#include "app/cli/problem_report.h"
+#include "app/config/config.h"
+
+static const char help_text[] =
+    "  thingbridge check\n"
+    "  thingbridge check -c thingbridge.yaml\n"
+    "  thingbridge check mappings/demo.yaml\n"
+    "\n"
+    "Reads the configuration and the mappings it names, or only the mapping files given, and prints\n"
+    "all that is wrong. Exit code 0: no errors; 78: errors.\n"
+    "  -c, --config FILE   configuration (default " CONFIG_DEFAULT_PATH ")\n"
+    "      --json          problems as JSON\n";
+
+struct check {
+    struct config config;
+    struct mapping_files files;
+    struct mapping *mapping;
+    struct problems problems;
+};
+
+static void check_rules(struct check *check, const struct text_list *given)
+{
+    // What they return is counted in the problems too.
+    enum err err = given->count > 0 ? config_load_mappings(given, &check->files, &check->problems)
+                                    : config_load_own_mappings(&check->config, &check->files, &check->problems);
+    (void)err;
+    if (config_build_mapping(&check->config, &check->files, &check->mapping, &check->problems) != ERR_OK) {
+        check->mapping = NULL;
+    }
+}
+
+static void report(const struct check *check, bool json)
+{
+    if (json) {
+        problem_report_json(stdout, &check->problems);
+        return;
+    }
+    problem_report(stdout, &check->problems, check->config.document, &check->files);
+    if (check->problems.errors == 0) {
+        printf("ok: %zu rule%s in %zu file%s\n", check->mapping == NULL ? 0 : mapping_rule_count(check->mapping),
+               check->mapping != NULL && mapping_rule_count(check->mapping) == 1 ? "" : "s", check->files.count,
+               check->files.count == 1 ? "" : "s");
+    } else {
+        problem_report_count(stderr, &check->problems);
+    }
+}
+
+int cli_check(int argc, char **argv)
+{
+    struct cli_options options;
+    int code = cli_read_options(argc, argv, help_text, &options);
+    if (code >= 0) {
+        return code;
+    }
+    struct check check = {0};
+    bool with_config = options.config != NULL || options.given.count == 0;
+    if (!with_config) {
+        config_defaults(&check.config);
+    }
+    bool readable = !with_config || config_load(options.config, &check.config, &check.problems) == ERR_OK ||
+                    config_is_read(&check.config);
+    if (with_config && readable) {
+        config_check_files(&check.config, &check.problems);
+    }
+    if (readable) {
+        check_rules(&check, &options.given);
+    }
+    report(&check, options.json);
+    code = check.problems.errors > 0 ? EX_CONFIG : EX_OK;
+    mapping_destroy(check.mapping);
+    mapping_files_clear(&check.files);
+    problems_clear(&check.problems);
+    config_clear(&check.config);
+    return code;
+}

@@ -1,0 +1,215 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "app/cli/cli.h"
+#include "app/cli/cli_outbox_internal.h"
+#include "app/cli/problem_report.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+static const char help_text[] =
+    "  thingbridge outbox list\n"
+    "  thingbridge outbox list --state queued --json\n"
+    "  thingbridge outbox show req-42\n"
+    "  thingbridge outbox drop 17\n"
+    "\n"
+    "Looks into the queue of commands and mends it, whether the service runs or not.\n"
+    "  list       the commands that are not done, oldest first; payloads are not shown\n"
+    "  show ID    all that is stored of one command, with its payload, its calls and its reply\n"
+    "  retry ID   tries a waiting command now\n"
+    "  drop ID    ends a command: its sender is told `rejected` (dropped_by_operator), or `unknown` if an\n"
+    "             attempt may have run. A reply that waits while there is no broker is thrown away\n"
+    "ID is the outbox's NUMBER or the command's own id.\n"
+    "  -c, --config FILE   configuration (default " CONFIG_DEFAULT_PATH ")\n"
+    "      --state STATE   list: only queued (waits), sent (a request left), replied (the reply is not yet\n"
+    "                      acknowledged), done (kept to answer duplicates), or several with commas between\n"
+    "      --number        show, retry, drop: ID is the outbox's NUMBER, whatever ids commands have\n"
+    "      --json          list: one object per line (JSON Lines); show, retry, drop: one object\n"
+    "Exit code 65: there is no such command, or it cannot be done to it; 74: the file is not there or\n"
+    "cannot be read; 75: the service did not answer.\n";
+
+int outbox_fail(const char *verb, enum err err, const struct diag *diag)
+{
+    fprintf(stderr, "thingbridge outbox %s: %s\n", verb, diag->text);
+    switch (err) {
+    case ERR_NEWER:
+    case ERR_REFUSED:
+        return EX_CONFIG;
+    case ERR_FULL:
+        return EX_TEMPFAIL;
+    case ERR_UNAVAILABLE:
+        return EX_UNAVAILABLE;
+    case ERR_MISSING:
+    case ERR_IO:
+    case ERR_DAMAGED:
+        return EX_IOERR;
+    case ERR_OK:
+    case ERR_SYNTAX:
+    case ERR_LIMIT:
+    case ERR_INTERNAL:
+        break;
+    }
+    return EX_SOFTWARE;
+}
+
+// ---- the command line
+
+static int perform(const struct outbox_cli *cli, const struct config *config)
+{
+    struct outbox_reader *reader = NULL;
+    struct diag diag;
+    int64_t number = 0;
+    enum err err = outbox_open_reader(config->outbox.path, &reader, &diag);
+    if (err != ERR_OK) {
+        return outbox_fail(cli->verb, err, &diag);
+    }
+    bool lists = strcmp(cli->verb, "list") == 0;
+    bool shows = strcmp(cli->verb, "show") == 0;
+    int code = lists ? outbox_list_commands(reader, cli) : outbox_find_command(reader, cli, &number);
+    if (code == EX_OK && shows) {
+        code = outbox_show_command(reader, number, cli->json);
+    }
+    outbox_close_reader(reader);
+    if (code == EX_OK && !lists && !shows) {
+        enum outbox_verb verb = strcmp(cli->verb, "retry") == 0 ? OUTBOX_RETRY : OUTBOX_DROP;
+        code = outbox_mend(config, verb, number, cli->json);
+    }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "thingbridge outbox %s: the output cannot be written\n", cli->verb);
+        return EX_IOERR;
+    }
+    return code;
+}
+
+static int perform_configured(const struct outbox_cli *cli)
+{
+    struct config config = {0};
+    struct problems problems = {0};
+    int code = EX_CONFIG;
+    if (config_load(cli->config_path, &config, &problems) == ERR_OK) {
+        code = perform(cli, &config);
+    } else {
+        problem_report(stderr, &problems, config.document, NULL);
+    }
+    problems_clear(&problems);
+    config_clear(&config);
+    return code;
+}
+
+static bool parse_state(const char *word, unsigned *states)
+{
+    static const char *const words[] = {"queued", "sent", "replied", "done", NULL};
+    for (enum outbox_state state = OUTBOX_QUEUED; state <= OUTBOX_DONE; state++) {
+        if (strcmp(word, words[state]) == 0) {
+            *states |= OUTBOX_STATE_BIT(state);
+            return true;
+        }
+    }
+    const char *near = str_nearest(word, words);
+    fprintf(stderr, "thingbridge outbox list: there is no state `%s`; %s%s%s\n", word,
+            near != NULL ? "did you mean `" : "use queued, sent, replied or done", near != NULL ? near : "",
+            near != NULL ? "`?" : "");
+    return false;
+}
+
+static bool parse_states(const char *text, unsigned *states)
+{
+    AUTO_FREE char *words = mem_strdup(text);
+    char *rest = NULL;
+    bool valid = *text != '\0' || parse_state("", states);
+    for (char *word = strtok_r(words, ",", &rest); valid && word != NULL; word = strtok_r(NULL, ",", &rest)) {
+        valid = parse_state(word, states);
+    }
+    return valid;
+}
+
+static bool read_options(int argc, char **argv, struct outbox_cli *cli)
+{
+    static const struct option known[] = {
+        {"config", required_argument, NULL, 'c'}, {"state", required_argument, NULL, 's'},
+        {"number", no_argument, NULL, 'n'},       {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},         {0}};
+    for (int option; (option = getopt_long(argc, argv, "c:h", known, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            cli->config_path = optarg;
+            break;
+        case 's':
+            if (!parse_states(optarg, &cli->states)) {
+                return false;
+            }
+            break;
+        case 'n':
+            cli->by_number = true;
+            break;
+        case 'j':
+            cli->json = true;
+            break;
+        case 'h':
+            cli->help = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_verb(const char *verb)
+{
+    static const char *const verbs[] = {"list", "show", "retry", "drop", NULL};
+    for (size_t i = 0; verbs[i] != NULL; i++) {
+        if (strcmp(verb, verbs[i]) == 0) {
+            return true;
+        }
+    }
+    const char *near = str_nearest(verb, verbs);
+    fprintf(stderr, "thingbridge outbox: `%s` is not known; %s%s%s\n", verb,
+            near != NULL ? "did you mean `" : "use list, show, retry or drop", near != NULL ? near : "",
+            near != NULL ? "`?" : "");
+    return false;
+}
+
+static bool read_words(int count, char **words, struct outbox_cli *cli)
+{
+    if (count == 0) {
+        fputs(help_text, stderr);
+        return false;
+    }
+    cli->verb = words[0];
+    if (!check_verb(cli->verb)) {
+        return false;
+    }
+    bool lists = strcmp(cli->verb, "list") == 0;
+    if (count != (lists ? 1 : 2)) {
+        fprintf(stderr, "thingbridge outbox %s: %s\n", cli->verb,
+                lists ? "takes no ID; `show ID` shows one command"
+                      : "takes one ID, as `thingbridge outbox list` shows");
+        return false;
+    }
+    if (lists ? cli->by_number : cli->states != 0) {
+        fprintf(stderr, "thingbridge outbox %s: %s is not for this\n", cli->verb, lists ? "--number" : "--state");
+        return false;
+    }
+    cli->id = lists ? NULL : words[1];
+    return true;
+}
+
+int cli_outbox(int argc, char **argv)
+{
+    struct outbox_cli cli = {0};
+    if (!read_options(argc, argv, &cli)) {
+        return EX_USAGE;
+    }
+    if (cli.help) {
+        fputs(help_text, stdout);
+        return EX_OK;
+    }
+    if (!read_words(argc - optind, argv + optind, &cli)) {
+        return EX_USAGE;
+    }
+    return perform_configured(&cli);
+}

@@ -1,0 +1,240 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "app/cli/cli.h"
+#include "app/cli/problem_report.h"
+#include "app/cli/terminal.h"
+#include "app/config/config.h"
+#include "app/config/secret.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/json/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/platform/sign.h"
+
+static const char help_text[] =
+    "  thingbridge sign --secret-file secret Action=InvokeThingService AccessKeyId=testid ProductKey=a1BwAGV \\\n"
+    "      DeviceName=lamp Identifier=Set 'Args={\"level\":1}'\n"
+    "  thingbridge sign -c thingbridge.yaml Action=GetDeviceStatus ProductKey=a1BwAGV DeviceName=lamp\n"
+    "  thingbridge sign --exact --json --secret-file secret NAME=VALUE...\n"
+    "\n"
+    "Prints the canonical query, the string to sign and the signature, to compare with the string that a\n"
+    "SignatureDoesNotMatch answer shows. What is missing of SignatureMethod, SignatureNonce and Timestamp is added, "
+    "with -c\n"
+    "also AccessKeyId and the configured parameters.\n"
+    "      --method M        GET (default) or POST\n"
+    "      --algorithm A     HMAC-SHA1 (default) or HMAC-SHA256\n"
+    "      --secret-file F   file that holds the AccessKeySecret\n"
+    "  -c, --config FILE     takes secret, method, algorithm and common parameters from the (first) platform\n"
+    "      --exact           adds no parameters\n"
+    "      --json            prints {canonical_query, string_to_sign, signature}\n"
+    "Exit code 64: a parameter or an option is wrong; 77: the secret cannot be read; 78: errors in the "
+    "configuration.\n";
+
+struct sign_request_options {
+    const char *method;
+    const char *algorithm;
+    const char *secret_file;
+    const char *config_path;
+    bool exact;
+    bool json;
+};
+
+static bool has_parameter(const struct parameters *parameters, const char *name)
+{
+    for (size_t i = 0; i < parameters->count; i++) {
+        if (strcmp(parameters->items[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_missing(struct parameters *parameters, const char *name, const char *value)
+{
+    if (!has_parameter(parameters, name)) {
+        parameters_add(parameters, name, value);
+    }
+}
+
+static void add_common(struct parameters *parameters, const char *algorithm,
+                       const struct config_platform *platform_or_null)
+{
+    char nonce[CRYPTO_NONCE_LEN];
+    char timestamp[CLOCK_ISO_LEN];
+    struct moment now = clock_now();
+    crypto_nonce(nonce);
+    clock_iso_s(now.wall_ms, timestamp);
+    add_missing(parameters, "SignatureMethod", algorithm);
+    add_missing(parameters, "SignatureNonce", nonce);
+    add_missing(parameters, "Timestamp", timestamp);
+    if (platform_or_null != NULL) {
+        add_missing(parameters, "AccessKeyId", platform_or_null->access_key_id);
+        for (size_t i = 0; i < platform_or_null->parameters.count; i++) {
+            add_missing(parameters, platform_or_null->parameters.items[i].name,
+                        platform_or_null->parameters.items[i].value);
+        }
+    }
+}
+
+static void show(const struct signature_stages *stages, bool json)
+{
+    if (!json) {
+        printf("canonical query: %s\nstring to sign:  %s\nsignature:       %s\n", stages->canonical_query.data,
+               stages->string_to_sign.data, stages->signature.data);
+        return;
+    }
+    AUTO_JSON struct json_object *map = json_new_map();
+    json_put_text(map, "canonical_query", stages->canonical_query.data);
+    json_put_text(map, "string_to_sign", stages->string_to_sign.data);
+    json_put_text(map, "signature", stages->signature.data);
+    AUTO_FREE char *text = json_print(map);
+    terminal_print_json(stdout, text);
+}
+
+static int read_arguments(int count, char **arguments, struct parameters *parameters)
+{
+    for (int i = 0; i < count; i++) {
+        const char *equals = strchr(arguments[i], '=');
+        if (equals == NULL || equals == arguments[i]) {
+            fprintf(stderr, "thingbridge sign: `%s` is not NAME=VALUE\n", arguments[i]);
+            return EX_USAGE;
+        }
+        AUTO_FREE char *name = mem_dup(arguments[i], (size_t)(equals - arguments[i]));
+        if (has_parameter(parameters, name)) {
+            fprintf(stderr, "thingbridge sign: %s is given twice\n", name);
+            return EX_USAGE;
+        }
+        if (strcmp(name, "Signature") == 0) {
+            fputs("thingbridge sign: Signature is no part of what is signed; leave it out\n", stderr);
+            return EX_USAGE;
+        }
+        if (!str_utf8_valid(equals + 1, strlen(equals + 1))) {
+            fprintf(stderr, "thingbridge sign: the value of %s is not valid UTF-8\n", name);
+            return EX_DATAERR;
+        }
+        parameters_add(parameters, name, equals + 1);
+    }
+    return EX_OK;
+}
+
+static int sign_with(const struct sign_request_options *options, const struct secret_source *source,
+                     const struct config_platform *platform_or_null, struct parameters *parameters)
+{
+    char *secret = NULL;
+    const char *warning = NULL;
+    struct diag diag;
+    const char *algorithm = options->algorithm;
+    if (algorithm == NULL) {
+        algorithm = platform_or_null != NULL ? config_algorithm_name(platform_or_null) : "HMAC-SHA1";
+    }
+    const char *method = options->method;
+    if (method == NULL) {
+        method = platform_or_null != NULL ? config_method_name(platform_or_null) : "GET";
+    }
+    if (secret_read(source, &secret, &warning, &diag) != ERR_OK) {
+        fprintf(stderr, "thingbridge sign: %s\n", diag.text);
+        return EX_NOPERM;
+    }
+    struct crypto_mac_key *key = sign_key_create(algorithm, secret);
+    secret_free(secret);
+    if (key == NULL) {
+        fprintf(stderr, "thingbridge sign: there is no algorithm `%s`; use HMAC-SHA1 or HMAC-SHA256\n", algorithm);
+        return EX_USAGE;
+    }
+    if (!options->exact) {
+        add_common(parameters, algorithm, platform_or_null);
+    }
+    struct signature_stages stages = {0};
+    sign_parameters(parameters, method, key, &stages);
+    show(&stages, options->json);
+    signature_stages_free(&stages);
+    crypto_mac_destroy(key);
+    return EX_OK;
+}
+
+static int sign_configured(const struct sign_request_options *options, struct parameters *parameters)
+{
+    struct config config = {0};
+    struct problems problems = {0};
+    int code = EX_CONFIG;
+    if (config_load(options->config_path, &config, &problems) == ERR_OK) {
+        code = sign_with(options, &config.platforms[0].access_key_secret, &config.platforms[0], parameters);
+    } else {
+        problem_report(stderr, &problems, config.document, NULL);
+    }
+    problems_clear(&problems);
+    config_clear(&config);
+    return code;
+}
+
+// An exit code, or -1 to go on.
+static int read_options(int argc, char **argv, struct sign_request_options *options)
+{
+    static const struct option known[] = {{"method", required_argument, NULL, 'm'},
+                                          {"algorithm", required_argument, NULL, 'a'},
+                                          {"secret-file", required_argument, NULL, 's'},
+                                          {"config", required_argument, NULL, 'c'},
+                                          {"exact", no_argument, NULL, 'e'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    for (int option; (option = getopt_long(argc, argv, "c:h", known, NULL)) != -1;) {
+        switch (option) {
+        case 'm':
+            options->method = optarg;
+            break;
+        case 'a':
+            options->algorithm = optarg;
+            break;
+        case 's':
+            options->secret_file = optarg;
+            break;
+        case 'c':
+            options->config_path = optarg;
+            break;
+        case 'e':
+            options->exact = true;
+            break;
+        case 'j':
+            options->json = true;
+            break;
+        case 'h':
+            fputs(help_text, stdout);
+            return EX_OK;
+        default:
+            return EX_USAGE;
+        }
+    }
+    if (options->method != NULL && strcmp(options->method, "GET") != 0 && strcmp(options->method, "POST") != 0) {
+        fprintf(stderr, "thingbridge sign: there is no method `%s` here; use GET or POST\n", options->method);
+        return EX_USAGE;
+    }
+    return -1;
+}
+
+int cli_sign(int argc, char **argv)
+{
+    struct sign_request_options options = {0};
+    int code = read_options(argc, argv, &options);
+    if (code >= 0) {
+        return code;
+    }
+    struct parameters parameters = {0};
+    code = read_arguments(argc - optind, argv + optind, &parameters);
+    if (code == EX_OK && parameters.count == 0) {
+        fputs(help_text, stderr);
+        code = EX_USAGE;
+    } else if (code == EX_OK && options.secret_file != NULL) {
+        struct secret_source source = {.file = (char *)options.secret_file};
+        code = sign_with(&options, &source, NULL, &parameters);
+    } else if (code == EX_OK) {
+        code = sign_configured(&options, &parameters);
+    }
+    parameters_clear(&parameters);
+    return code;
+}

@@ -1,0 +1,75 @@
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "app/cli/cli.h"
+#include "app/cli/terminal.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} commands[] = {
+    {"run", cli_run, "the service"},
+    {"check", cli_check, "reads configuration and mappings, and prints all that is wrong with them"},
+    {"test", cli_test, "runs the tests that stand in mapping files"},
+    {"explain", cli_explain, "tells what becomes of a message: its rule, its templates, its requests, its reply"},
+    {"invoke", cli_invoke, "invokes a service with one signed call, without a broker"},
+    {"generate", cli_generate, "writes a mapping from a product's thing model"},
+    {"schema", cli_schema, "writes the JSON Schema of mapping files or of the configuration, for editors"},
+    {"sign", cli_sign, "shows the stages of a signature"},
+    {"outbox", cli_outbox, "looks into the queue of commands and mends it: list, show, retry, drop"},
+};
+
+static void usage(FILE *out)
+{
+    fputs("thingbridge connects an MQTT broker to the device services of an IoT platform.\n\n", out);
+    fputs("  thingbridge run -c /etc/thingbridge/thingbridge.yaml\n", out);
+    fputs("  thingbridge check -c thingbridge.yaml\n", out);
+    fputs("  thingbridge explain --mapping lamps.yaml home/hall/lamp-1/set '{\"level\": 128}'\n\n", out);
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    }
+    fputs("\n`thingbridge COMMAND -h` says more; --version prints the version.\n", out);
+}
+
+static int unknown(const char *name)
+{
+    const char *names[COUNT_OF(commands) + 1] = {NULL};
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        names[i] = commands[i].name;
+    }
+    const char *near = str_nearest(name, names);
+    fprintf(stderr, "thingbridge: there is no command `%s`", name);
+    if (near != NULL) {
+        fprintf(stderr, "; did you mean `%s`?", near);
+    }
+    fputs("\n\n", stderr);
+    usage(stderr);
+    return EX_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return EX_USAGE;
+    }
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
+        usage(stdout);
+        return EX_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("thingbridge " THINGBRIDGE_VERSION);
+        return EX_OK;
+    }
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            int code = commands[i].run(argc - 1, argv + 1);
+            return terminal_flush(argv[1]) ? code : EX_IOERR;
+        }
+    }
+    return unknown(argv[1]);
+}

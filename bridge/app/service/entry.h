@@ -1,0 +1,68 @@
+// A command that the pipeline holds, with its calls and its replies. Memory only; the outbox has what must survive.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/broker/link.h"
+#include "app/broker/mail.h"
+#include "core/command/command.h"
+#include "core/command/reply.h"
+#include "io/outbox/outbox.h"
+
+struct entry_call {
+    enum outbox_state state; // QUEUED: has not left; SENT: is under way or may have run; DONE: has its outcome
+    bool may_have_run;       // an earlier attempt left, and what came of it is not known
+    int tries;               // of this process, for the backoff
+    bool time_corrected;     // tried again with the platform's time
+    bool secret_read_again;  // tried again with another secret
+    bool refusal_doubted;    // tried again as its refusal came right after throttling
+    bool connecting;         // its last attempt was given up at the deadline, before it was sent
+    struct failure last;     // of the last attempt, if it was not the end
+    struct call_outcome outcome;
+};
+
+struct entry {
+    struct entry *next;
+    struct entry *previous;
+    struct entry *next_ready; // in one of the pipeline's lists for after the commit
+    struct entry *next_twin;  // in the list of duplicates that wait for this command's reply
+    struct entry *twins;
+
+    int64_t row_id; // 0: QoS 0
+    int64_t weight; // as of the arrival
+    enum outbox_state state;
+    struct moment arrived;
+    struct command *command;
+    struct recent_command *recent; // of a QoS 0 command under way with an id, or NULL
+    bool keep_done;                // DONE rows are kept for duplicates and redeliveries; else the row goes
+    bool scheduled;                // the scheduler knows it
+    bool overdue;                  // its deadline had passed before it was scheduled
+    int attempts;
+    int abandoned;  // requests under way that were dropped with the command; they still hold its lanes
+    bool forgotten; // its row has ended; it is freed with the last abandoned request
+    size_t calls_done;
+    struct entry_call *calls;
+    size_t *scheduled_calls;  // the scheduler's number of a call -> ours: calls that had ended are not entered
+    struct entry *next_watch; // in the list of those whose sender wants to hear of a wait
+    struct entry *previous_watch;
+    bool watched;
+
+    struct reply_record record;
+    struct outgoing *outgoing; // progress first, then each delivery
+    size_t outgoing_count;
+    size_t replies_due;
+};
+
+// Takes the arrival's command.
+struct entry *entry_create(struct arrival *arrival);
+void entry_free(struct entry *entry);
+// Does its id answer duplicates? Whoever was refused for a time is to send the same again, and must not meet the
+// refusal.
+bool entry_is_remembered(const struct entry *entry);
+// CLOCK_BOOTTIME of its deadline. After a reboot with a clock that stands before the arrival the deadline has passed.
+int64_t entry_deadline_ms(const struct entry *entry, const struct moment *now);
+struct reply_facts entry_facts(const struct entry *entry, const struct moment *now);
+// Makes entry->outgoing from entry->record.
+void entry_prepare_outgoing(struct entry *entry);

@@ -1,0 +1,55 @@
+#include "app/service/outcome.h"
+
+#include "core/platform/retry.h"
+
+// How long the platform asks to wait; an HTTP-date is meant in the platform's time.
+static int64_t asked_wait_ms(const struct http_answer *answer, const struct moment *now)
+{
+    struct retry_headers headers = {answer->retry_after, answer->rate_limit_user, answer->rate_limit_user_api};
+    int64_t server_ms = now->wall_ms;
+    (void)clock_parse_http_date(answer->date, &server_ms);
+    return retry_after_ms(&headers, server_ms);
+}
+
+enum api_class outcome_of_answer(const struct config_platform *platform, const struct http_answer *answer,
+                                 const char *string_to_sign, const struct moment *now, struct call_outcome *out)
+{
+    struct api_input input = {.http_status = answer->status,
+                              .body = answer->body,
+                              .body_len = answer->body_len,
+                              .string_to_sign = string_to_sign,
+                              .content_type = answer->content_type,
+                              .location = answer->location};
+    struct api_answer parsed = {0};
+    api_classify(&input, platform->errors, platform->error_count, &parsed);
+    if (parsed.class == API_THROTTLED || parsed.class == API_BUSY) {
+        parsed.failure.retry_after_ms = (long)asked_wait_ms(answer, now);
+    }
+    *out = (struct call_outcome){
+        .status = api_status(&parsed),
+        .message_id = parsed.message_id,
+        .request_id = parsed.request_id,
+        .result = parsed.result,
+        .has_result = parsed.has_result,
+        .failure = parsed.failure,
+    };
+    return parsed.class;
+}
+
+void outcome_of_silence(const struct http_answer *answer, struct call_outcome *out)
+{
+    static const char *const codes[] = {
+        [HTTP_FINE] = "connect_failed",      [HTTP_RESOLVE] = "resolve_failed",  [HTTP_CONNECT] = "connect_failed",
+        [HTTP_TLS] = "tls_failed",           [HTTP_TIMEOUT] = "connect_failed",  [HTTP_RESET] = "connect_failed",
+        [HTTP_TOO_LARGE] = "connect_failed", [HTTP_ENCODING] = "connect_failed", [HTTP_OTHER] = "connect_failed",
+    };
+    if (answer->outcome == HTTP_NO_ANSWER) {
+        bool is_unread = answer->trouble == HTTP_TOO_LARGE || answer->trouble == HTTP_ENCODING;
+        const char *code = is_unread ? "answer_unreadable" : "no_answer";
+        *out = (struct call_outcome){.status = STATUS_UNKNOWN};
+        failure_set(&out->failure, code, "the request was sent, and then: %s", answer->error);
+        return;
+    }
+    *out = (struct call_outcome){.status = STATUS_FAILED};
+    failure_set(&out->failure, codes[answer->trouble], "nothing was sent: %s", answer->error);
+}

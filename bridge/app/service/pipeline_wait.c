@@ -1,0 +1,165 @@
+// What a command waits for, in words for its sender: while it waits, and when its deadline has passed.
+#include "app/service/pipeline_internal.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+
+#define BRIEF_MS 1000 // less is hardly meant
+
+static uint64_t schedule_id(const struct entry *entry)
+{
+    return (uint64_t)(uintptr_t)entry;
+}
+
+static const struct failure *last_failure(const struct entry *entry)
+{
+    for (size_t i = 0; i < entry->command->call_count; i++) {
+        if (entry->calls[i].last.code != NULL) {
+            return &entry->calls[i].last;
+        }
+    }
+    return NULL;
+}
+
+// What holds up the command that is before: it may be said of that one only what its own sender is told as well.
+static const char *state_of_first(const struct pipeline *pipeline, const struct entry *first)
+{
+    switch (schedule_waits_for(pipeline->schedule, schedule_id(first))) {
+    case SCHEDULE_NO_WAIT:
+        return "is under way";
+    case SCHEDULE_FOR_PLATFORM:
+        return "waits for a platform that cannot be reached";
+    case SCHEDULE_FOR_RETRY:
+        return "waits for its next try";
+    case SCHEDULE_FOR_LANE:
+    case SCHEDULE_FOR_GROUP:
+    case SCHEDULE_FOR_RATE:
+    case SCHEDULE_FOR_PAUSE:
+    case SCHEDULE_FOR_QUOTA:
+    case SCHEDULE_FOR_ROOM:
+    case SCHEDULE_FOR_TURN:
+        break;
+    }
+    return "waits itself";
+}
+
+static void describe_first(const struct pipeline *pipeline, const struct entry *entry, char *out, size_t size)
+{
+    uint64_t before = 0;
+    char id[STR_SHOWN_LEN];
+    char rule[STR_SHOWN_LEN];
+    const char *lane = entry->command->order == ORDER_RULE ? "rule" : "device";
+    if (!schedule_before(pipeline->schedule, schedule_id(entry), &before)) {
+        snprintf(out, size, "a command before it for the same %s", lane);
+        return;
+    }
+    const struct entry *first = pipeline_scheduled_entry(before);
+    str_show(first->command->id, id);
+    str_show(first->command->rule, rule);
+    snprintf(out, size, "command %s of the rule %s, which is before it for the same %s and %s", id, rule, lane,
+             state_of_first(pipeline, first));
+}
+
+static const char *cause_words(enum schedule_outcome cause)
+{
+    return cause == SCHEDULE_NOT_CONNECTED ? "no connection is made"
+           : cause == SCHEDULE_NO_ANSWER   ? "it does not answer"
+                                           : "it answers with errors of its own";
+}
+
+static void describe_platform(const struct pipeline *pipeline, const struct entry *entry, char *out, size_t size)
+{
+    const struct platform *platform = platform_find(pipeline->options.platforms, entry->command->platform);
+    const struct failure *last = last_failure(entry);
+    struct schedule_account_state state = schedule_account_state(pipeline->schedule, platform->schedule_account);
+    snprintf(out, size, "the platform, which cannot be used now (%s%s%s)", cause_words(state.cause),
+             last != NULL ? ": " : "", last != NULL ? last->code->code : "");
+}
+
+static void describe_quota(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
+                           char *out, size_t size)
+{
+    const struct platform *platform = platform_find(pipeline->options.platforms, entry->command->platform);
+    const char *action = entry->command->calls[0].action;
+    double rate = schedule_action_rate(pipeline->schedule, platform->schedule_account, action, now->boot_ms);
+    if (rate > 0) {
+        snprintf(out, size, "the quota of %s (about %.3g/s now), which other commands use up", action, rate);
+    } else {
+        snprintf(out, size, "the quota of %s, which other commands use up", action);
+    }
+}
+
+void pipeline_describe_wait(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
+                            char *out, size_t size)
+{
+    switch (schedule_waits_for(pipeline->schedule, schedule_id(entry))) {
+    case SCHEDULE_FOR_LANE:
+        describe_first(pipeline, entry, out, size);
+        return;
+    case SCHEDULE_FOR_PLATFORM:
+        describe_platform(pipeline, entry, out, size);
+        return;
+    case SCHEDULE_FOR_RETRY:
+        snprintf(out, size, "its next try");
+        return;
+    case SCHEDULE_FOR_GROUP:
+        snprintf(out, size, "commands to be folded with (batch.window)");
+        return;
+    case SCHEDULE_FOR_RATE:
+        snprintf(out, size, "the rate of its rule, which other commands use up");
+        return;
+    case SCHEDULE_FOR_PAUSE:
+        snprintf(out, size, "the platform, which asked to wait (throttled)");
+        return;
+    case SCHEDULE_FOR_QUOTA:
+        describe_quota(pipeline, entry, now, out, size);
+        return;
+    case SCHEDULE_FOR_ROOM:
+        snprintf(out, size, "a place among the requests that the platform gets at once");
+        return;
+    case SCHEDULE_FOR_TURN:
+    case SCHEDULE_NO_WAIT:
+        break;
+    }
+    snprintf(out, size, "its turn");
+}
+
+// It had no time left when it was looked at for the first time.
+static void describe_overdue(const struct command *command, char *out, size_t size)
+{
+    if (command->lifetime_ms < 0) {
+        snprintf(out, size, "by the time at which it was sent, its deadline had passed %lld ms before it came",
+                 -(long long)command->lifetime_ms);
+    } else if (command->lifetime_ms == 0) {
+        snprintf(out, size,
+                 "the broker may have kept it for longer than it may live, and nothing tells when it was"
+                 " sent");
+    } else {
+        snprintf(out, size, "its deadline passed while the bridge was not running or stood still");
+    }
+}
+
+void pipeline_describe_late(const struct pipeline *pipeline, const struct entry *entry, size_t call,
+                            const struct moment *now, struct failure *failure)
+{
+    const struct command *command = entry->command;
+    char why[320];
+    char wait[280];
+    char brief[120] = "";
+    if (entry->overdue) {
+        describe_overdue(command, why, sizeof why);
+    } else if (entry->calls[call].connecting) {
+        snprintf(why, sizeof why, "its deadline passed while a connection to the platform was being made");
+    } else {
+        pipeline_describe_wait(pipeline, entry, now, wait, sizeof wait);
+        snprintf(why, sizeof why, "its deadline passed while it waited for %s", wait);
+    }
+    if (command->lifetime_ms > 0 && command->lifetime_ms < BRIEF_MS && !command->age_known) {
+        snprintf(brief, sizeof brief,
+                 "; it had %lld ms: a number as $expire is in milliseconds, ten seconds are \"10s\"",
+                 (long long)command->lifetime_ms);
+    }
+    failure_set(failure, "deadline_passed", "%s; %s%s", why,
+                entry->calls[call].may_have_run ? "an earlier attempt may have run" : "nothing was sent", brief);
+}

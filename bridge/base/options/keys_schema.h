@@ -1,0 +1,34 @@
+// The JSON Schema (draft-07) of files that are read by tables of keys, for editors. What a row says becomes the schema
+// of its key; what the module that owns a table reads further (KEY_NODE) or demands besides is told by shapes.
+#pragma once
+
+#include "base/options/keys.h"
+
+struct json_object;
+
+// A shape is the text of a schema. It may refer to "#/definitions/NAME": `text` (any scalar but null), `rate`, the
+// tables of the schema and what its owner adds.
+struct schema_shape {
+    const struct key *table;
+    const char *key;  // its schema in place of what the row's type gives; NULL: added to the table's own schema
+    const char *json; // a map
+};
+
+// A table that becomes the definition `name`.
+struct schema_table {
+    const char *name;
+    const struct key *keys;
+};
+
+struct schema {
+    const char *title;
+    const struct key *root;
+    const struct schema_table *tables; // ends with a row without a name
+    const struct schema_shape *shapes; // ends with a row without a table
+};
+
+// The whole schema; caller frees. Its owner may add to `definitions`.
+struct json_object *keys_schema_create(const struct schema *schema);
+void keys_schema_define(struct json_object *schema, const char *name, struct json_object *definition); // takes it
+// A schema from its text, which is part of the program.
+struct json_object *keys_schema_parse(const char *json);

@@ -1,0 +1,423 @@
+// Reads the value of one key, by its type.
+#include "base/options/keys_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/json/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+static bool is_null(const struct yaml_node *node)
+{
+    return node->kind == YAML_SCALAR && yaml_type(node) == YAML_NULL;
+}
+
+// What a value must be, with an example.
+static const char *wanted(enum key_type type)
+{
+    static const char *const texts[] = {
+        [KEY_TEXT] = "text",
+        [KEY_BOOL] = "true or false",
+        [KEY_INT] = "a whole number such as 64",
+        [KEY_DURATION] = "a duration with its unit, such as 250ms, 12s, 5m or 1h",
+        [KEY_SIZE] = "a size such as 512 (bytes), 64KiB, 16MiB or 1GiB",
+        [KEY_RATE] = "a rate above 0 such as 500/s or 20/m",
+        [KEY_FRACTION] = "a number above 0 and at most 1, such as 0.5",
+        [KEY_CHOICE] = "one of the known words",
+        [KEY_TEXT_LIST] = "text, or a list of texts such as [\"a\", \"b\"]",
+        [KEY_SECRET] = "{file: /path/to/file}, {env: NAME} or {credential: NAME}",
+        [KEY_NODE] = "a value",
+        [KEY_GROUP] = "a map of keys",
+    };
+    return texts[type];
+}
+
+// A map with one key and no value is what YAML makes of {name}.
+static bool looks_like_template(const struct yaml_node *node)
+{
+    return node->kind == YAML_MAP && node->count == 1 && is_null(node->items[0]);
+}
+
+static bool wrong_null(const struct reading *reading)
+{
+    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
+                 "`%s` must be %s, and has no value here: YAML reads an empty value, or `#` and what follows it, as "
+                 "nothing. Put text in quotes, or leave the key out",
+                 reading->path, wanted(reading->key->type));
+    return false;
+}
+
+static void append_example(struct buf *text, const struct key *key)
+{
+    if (key->type == KEY_GROUP) {
+        buf_printf(text, " such as {%s: ...}", key->members[0].name);
+    } else if (key->type == KEY_TEXT && key->fallback != NULL && *key->fallback != '\0') {
+        buf_printf(text, " such as %s", key->fallback);
+    }
+    for (size_t i = 0; key->type == KEY_CHOICE && key->choices[i] != NULL; i++) {
+        buf_printf(text, "%s%s", i == 0 ? ": " : ", ", key->choices[i]);
+    }
+}
+
+bool values_wrong(const struct reading *reading)
+{
+    if (is_null(reading->node)) {
+        return wrong_null(reading);
+    }
+    AUTO_BUF struct buf text = {0};
+    buf_printf(&text, "`%s` must be %s", reading->path, wanted(reading->key->type));
+    append_example(&text, reading->key);
+    buf_printf(&text, ", not %s", yaml_kind_name(reading->node));
+    if (looks_like_template(reading->node)) {
+        buf_text(&text, "; if { } belong to the text, put it in quotes");
+    }
+    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "%s", text.data);
+    return false;
+}
+
+// The value has the right kind, and is not of the right form.
+static bool malformed(const struct reading *reading, const char *hint)
+{
+    char shown[STR_SHOWN_LEN];
+    str_show(reading->node->text, shown);
+    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` must be %s, not `%s`%s", reading->path,
+                 wanted(reading->key->type), shown, hint);
+    return false;
+}
+
+static bool read_text(const struct reading *reading)
+{
+    if (reading->node->kind != YAML_SCALAR) {
+        return values_wrong(reading);
+    }
+    if (is_null(reading->node)) {
+        return reading->key->empty_ok || wrong_null(reading);
+    }
+    if (reading->node->text[0] == '\0' && reading->key->min > 0) {
+        yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
+                     "`%s` is empty: give it a text, or leave the key out", reading->path);
+        return false;
+    }
+    char **field = reading->field;
+    free(*field);
+    *field = mem_strdup(reading->node->text);
+    return true;
+}
+
+static bool read_bool(const struct reading *reading)
+{
+    static const char *const lookalikes[] = {"yes", "no", "on", "off", "true", "false", "y", "n", NULL};
+    if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
+        return values_wrong(reading);
+    }
+    if (yaml_type(reading->node) != YAML_BOOL) {
+        bool lookalike = false;
+        for (size_t i = 0; lookalikes[i] != NULL; i++) {
+            lookalike |= strcasecmp(reading->node->text, lookalikes[i]) == 0;
+        }
+        return malformed(reading, lookalike ? ", which is text: write true or false without quotes" : "");
+    }
+    *(bool *)reading->field = reading->node->text[0] == 't' || reading->node->text[0] == 'T';
+    return true;
+}
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+// In the largest unit that shows it exactly. `units` from large to small, the last with factor 1.
+static void with_unit(int64_t value, const struct unit *units, char out[VALUES_NUMBER_LEN])
+{
+    while (units->factor > 1 && (value == 0 || value % units->factor != 0)) {
+        units++;
+    }
+    snprintf(out, VALUES_NUMBER_LEN, "%" PRId64 "%s", value / units->factor, units->name);
+}
+
+void values_number(enum key_type type, int64_t value, char out[VALUES_NUMBER_LEN])
+{
+    static const struct unit durations[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    static const struct unit sizes[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}};
+    static const struct unit plain[] = {{"", 1}};
+    with_unit(value, type == KEY_DURATION ? durations : type == KEY_SIZE ? sizes : plain, out);
+}
+
+static bool out_of_range(const struct reading *reading)
+{
+    const struct key *key = reading->key;
+    char min[VALUES_NUMBER_LEN];
+    char max[VALUES_NUMBER_LEN];
+    char shown[STR_SHOWN_LEN];
+    str_show(reading->node->text, shown);
+    values_number(key->type, key->min, min);
+    values_number(key->type, key->max, max);
+    if (key->min == 0 && key->max == 0) {
+        yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` is too large: `%s`", reading->path, shown);
+    } else if (key->min == key->max) {
+        yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` must be %s, not `%s`", reading->path, min,
+                     shown);
+    } else {
+        yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` must be from %s to %s, not `%s`",
+                     reading->path, min, max, shown);
+    }
+    return false;
+}
+
+// `err` is what the parser of `value` said.
+static bool store_number(const struct reading *reading, enum err err, int64_t value)
+{
+    const struct key *key = reading->key;
+    bool bounded = key->min != 0 || key->max != 0;
+    if (err == ERR_LIMIT || (err == ERR_OK && bounded && (value < key->min || value > key->max))) {
+        return out_of_range(reading);
+    }
+    if (err != ERR_OK) {
+        return malformed(reading, "");
+    }
+    *(int64_t *)reading->field = value;
+    return true;
+}
+
+static bool read_int(const struct reading *reading)
+{
+    const struct yaml_node *node = reading->node;
+    if (node->kind != YAML_SCALAR || is_null(node)) {
+        return values_wrong(reading);
+    }
+    if (yaml_type(node) != YAML_INT) {
+        bool is_quoted = node->quoted && str_parse_int(node->text, &(int64_t){0}) == ERR_OK;
+        return malformed(reading, is_quoted ? " in quotes, which is text: remove the quotes" : "");
+    }
+    AUTO_JSON struct json_object *number = yaml_to_json(node);
+    int64_t value = json_int(number);
+    bool fits = json_kind(number) == JSON_INT && value < INT64_MAX;
+    return store_number(reading, fits ? ERR_OK : ERR_LIMIT, value);
+}
+
+static bool read_duration(const struct reading *reading)
+{
+    if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
+        return values_wrong(reading);
+    }
+    int64_t value = 0;
+    enum err err = str_parse_duration_ms(reading->node->text, &value);
+    if (err == ERR_SYNTAX && yaml_type(reading->node) == YAML_INT) {
+        return malformed(reading, ", which has no unit");
+    }
+    return store_number(reading, err, value);
+}
+
+static bool read_size(const struct reading *reading)
+{
+    if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
+        return values_wrong(reading);
+    }
+    int64_t value = 0;
+    enum err err = str_parse_size(reading->node->text, &value);
+    return store_number(reading, err, value);
+}
+
+static bool read_rate(const struct reading *reading)
+{
+    if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
+        return values_wrong(reading);
+    }
+    double per_second = 0;
+    if (str_parse_rate(reading->node->text, &per_second) != ERR_OK) {
+        return malformed(reading, "");
+    }
+    *(double *)reading->field = per_second;
+    return true;
+}
+
+static bool read_fraction(const struct reading *reading)
+{
+    const struct yaml_node *node = reading->node;
+    if (node->kind != YAML_SCALAR || is_null(node)) {
+        return values_wrong(reading);
+    }
+    enum yaml_type type = yaml_type(node);
+    double value = strtod(node->text, NULL);
+    if ((type != YAML_INT && type != YAML_FLOAT) || !(value > 0 && value <= 1)) {
+        return malformed(reading, "");
+    }
+    *(double *)reading->field = value;
+    return true;
+}
+
+static bool read_choice(const struct reading *reading)
+{
+    if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
+        return values_wrong(reading);
+    }
+    const struct key *key = reading->key;
+    for (int i = 0; key->choices[i] != NULL; i++) {
+        if (strcmp(key->choices[i], reading->node->text) == 0) {
+            *(int *)reading->field = i;
+            return true;
+        }
+    }
+    char shown[STR_SHOWN_LEN];
+    str_show(reading->node->text, shown);
+    AUTO_BUF struct buf text = {0};
+    buf_printf(&text, "`%s` must be %s", reading->path, wanted(key->type));
+    append_example(&text, key);
+    buf_printf(&text, "; not `%s`", shown);
+    const char *nearest = str_nearest(reading->node->text, key->choices);
+    if (nearest != NULL) {
+        buf_printf(&text, "; did you mean `%s`?", nearest);
+    }
+    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "%s", text.data);
+    return false;
+}
+
+static bool read_text_list(const struct reading *reading)
+{
+    const struct yaml_node *node = reading->node;
+    struct text_list list = {0};
+    struct reading item = *reading;
+    if (node->kind == YAML_MAP || is_null(node)) {
+        return values_wrong(reading);
+    }
+    list.items = mem_alloc(sizeof *list.items);
+    for (size_t i = 0; node->kind == YAML_LIST && i < node->count; i++) {
+        item.node = node->items[i];
+        if (item.node->kind != YAML_SCALAR || is_null(item.node)) {
+            text_list_free(&list);
+            return values_wrong(&item);
+        }
+        text_list_add(&list, item.node->text);
+    }
+    if (node->kind == YAML_SCALAR) {
+        text_list_add(&list, node->text);
+    }
+    struct text_list *field = reading->field;
+    text_list_free(field);
+    *field = list;
+    return true;
+}
+
+const char *const values_secret_keys[] = {"file", "env", "credential", NULL};
+
+// Never names what was written: it may be the secret itself.
+static bool wrong_secret(const struct reading *reading)
+{
+    if (reading->node->line == 0 && reading->node->kind == YAML_SCALAR) {
+        yaml_problem(
+            reading->problems, SEVERITY_ERROR, reading->node,
+            "`%s`: this variable cannot hold the secret itself; add __FILE, __ENV or __CREDENTIAL to its name, "
+            "and say there where it is read from",
+            reading->path);
+        return false;
+    }
+    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
+                 "`%s`: a secret is never written in line; say where it is read from: %s", reading->path,
+                 wanted(KEY_SECRET));
+    return false;
+}
+
+static bool wrong_secret_key(const struct reading *reading, const char *name)
+{
+    const char *nearest = str_nearest(name, values_secret_keys);
+    if (nearest == NULL) {
+        return wrong_secret(reading);
+    }
+    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s`: unknown key; did you mean `%s`?",
+                 reading->path, nearest);
+    return false;
+}
+
+// The one place that the map names; what the environment names wins over what the file does. The count of the map if
+// it names none, or several.
+static size_t find_place(const struct yaml_node *map)
+{
+    size_t of_environment = map->count;
+    size_t count = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        bool is_own = map->keys[i]->line == 0;
+        of_environment = is_own ? i : of_environment;
+        count += is_own;
+    }
+    return count == 1 ? of_environment : map->count == 1 ? 0 : map->count;
+}
+
+static bool several_places(const struct reading *reading)
+{
+    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
+                 "`%s`: a secret is never written in line; say by one key where it is read from: %s", reading->path,
+                 wanted(KEY_SECRET));
+    return false;
+}
+
+static bool read_secret(const struct reading *reading)
+{
+    const struct yaml_node *node = reading->node;
+    if (is_null(node) && reading->key->empty_ok) {
+        return true;
+    }
+    if (node->kind != YAML_MAP || node->count == 0) {
+        return wrong_secret(reading);
+    }
+    size_t place = find_place(node);
+    if (place == node->count) {
+        return several_places(reading);
+    }
+    const char *name = node->keys[place]->text;
+    const struct yaml_node *value = node->items[place];
+    bool known = false;
+    for (size_t i = 0; values_secret_keys[i] != NULL; i++) {
+        known |= strcmp(values_secret_keys[i], name) == 0;
+    }
+    if (!known) {
+        return wrong_secret_key(reading, name);
+    }
+    if (value->kind != YAML_SCALAR || is_null(value) || value->text[0] == '\0') {
+        return wrong_secret(reading);
+    }
+    values_free(reading->key, reading->field);
+    struct secret_source *field = reading->field;
+    char **member = *name == 'f' ? &field->file : *name == 'e' ? &field->env : &field->credential;
+    *member = mem_strdup(value->text);
+    return true;
+}
+
+bool values_read(const struct reading *reading)
+{
+    static bool (*const readers[])(const struct reading *) = {
+        [KEY_TEXT] = read_text,         [KEY_BOOL] = read_bool,           [KEY_INT] = read_int,
+        [KEY_DURATION] = read_duration, [KEY_SIZE] = read_size,           [KEY_RATE] = read_rate,
+        [KEY_CHOICE] = read_choice,     [KEY_TEXT_LIST] = read_text_list, [KEY_SECRET] = read_secret,
+        [KEY_FRACTION] = read_fraction,
+    };
+    if (reading->key->type == KEY_NODE) {
+        *(const struct yaml_node **)reading->field = reading->node;
+        return true;
+    }
+    return readers[reading->key->type](reading);
+}
+
+static void free_secret(struct secret_source *source)
+{
+    free(source->file);
+    free(source->env);
+    free(source->credential);
+    *source = (struct secret_source){0};
+}
+
+void values_free(const struct key *key, void *field)
+{
+    if (key->type == KEY_TEXT) {
+        free(*(char **)field);
+        *(char **)field = NULL;
+    } else if (key->type == KEY_TEXT_LIST) {
+        text_list_free(field);
+    } else if (key->type == KEY_SECRET) {
+        free_secret(field);
+    }
+}

@@ -1,0 +1,226 @@
+#include "core/command/reply.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/command/reply_internal.h"
+
+// A stored reply wraps a result of the greatest depth that answers may have.
+const struct json_limits reply_limits = {.max_depth = 64};
+
+void call_outcome_clear(struct call_outcome *outcome)
+{
+    free(outcome->message_id);
+    free(outcome->request_id);
+    json_free(outcome->result);
+    *outcome = (struct call_outcome){0};
+}
+
+// ---- parts of a reply, in the order of the design's example
+
+static void put_status(struct json_object *reply, const struct command *command, enum status status, bool final)
+{
+    json_put(reply, "v", json_new_int(1));
+    if (command->id != NULL) {
+        json_put(reply, "id", command->id_is_integer ? json_new_number(command->id) : json_new_text(command->id));
+    }
+    json_put_text(reply, "status", status_name(status));
+    json_put(reply, "final", json_new_bool(final));
+    json_put_text(reply, "rule", command->rule);
+    json_put_text(reply, "topic", command->topic);
+}
+
+static struct json_object *text_list(char *const *items, size_t count)
+{
+    struct json_object *list = json_new_list();
+    for (size_t i = 0; i < count; i++) {
+        json_add(list, json_new_text(items[i]));
+    }
+    return list;
+}
+
+// Left out if nothing of it is known, as in a rejection.
+static void put_target(struct json_object *reply, const struct command *command)
+{
+    struct json_object *target = json_new_map();
+    json_put_text(target, "product_key", command->product_key);
+    if (command->device_count == 1) {
+        json_put_text(target, "device_name", command->device_names[0]);
+    } else if (command->device_count > 1) {
+        json_put(target, "device_names", text_list(command->device_names, command->device_count));
+    }
+    json_put_text(target, "iot_id", command->iot_id);
+    json_put_text(target, "identifier", command->identifier);
+    if (json_count(target) > 0) {
+        json_put(reply, "target", target);
+    } else {
+        json_free(target);
+    }
+}
+
+static void put_whole_text(struct json_object *map, const char *name, const char *text)
+{
+    size_t len = text_whole_len(text, strlen(text)); // a text cut to its array may end within a character
+    if (len > 0) {
+        json_put(map, name, json_new_text_len(text, len));
+    }
+}
+
+static void put_error(struct json_object *map, const struct failure *failure)
+{
+    const struct error_code *code = failure->code;
+    if (code == NULL) {
+        return;
+    }
+    struct json_object *error = json_new_map();
+    json_put_text(error, "code", code->code);
+    json_put_text(error, "title", code->title);
+    put_whole_text(error, "detail", failure->detail);
+    put_whole_text(error, "platform_code", failure->platform_code);
+    json_put(error, "retryable", json_new_bool(code->retryable));
+    if (failure->retry_after_ms >= 0) {
+        json_put(error, "retry_after_ms", json_new_int(failure->retry_after_ms));
+    }
+    json_put_text(error, "source", error_source_name(code->source));
+    json_put_text(error, "hint", failure_hint(failure));
+    json_put(map, "error", error);
+}
+
+static void put_outcome(struct json_object *reply, const struct call_outcome *outcome)
+{
+    json_put_text(reply, "message_id", outcome->message_id);
+    json_put_text(reply, "request_id", outcome->request_id);
+    if (outcome->has_result) {
+        json_put(reply, "result", json_ref(outcome->result));
+    }
+    put_error(reply, &outcome->failure);
+}
+
+static void put_facts(struct json_object *reply, const struct command *command, const struct reply_facts *facts)
+{
+    char time[CLOCK_ISO_LEN];
+    clock_iso_ms(facts->wall_ms, time);
+    json_put_text(reply, "time", time);
+    json_put(reply, "duration_ms", json_new_int(facts->duration_ms));
+    json_put(reply, "attempts", json_new_int(facts->attempts));
+    if (command->reply_topic_refused) {
+        json_put(reply, "reply_topic_refused", json_new_bool(true));
+    }
+}
+
+static char *print_and_free(struct json_object *reply)
+{
+    char *text = json_print(reply);
+    json_free(reply);
+    return text;
+}
+
+// ---- commands of several calls
+
+enum status reply_status(const struct call_outcome *outcomes, size_t count)
+{
+    assert(count > 0);
+    for (size_t i = 1; i < count; i++) {
+        if (outcomes[i].status != outcomes[0].status) {
+            return STATUS_PARTIAL;
+        }
+    }
+    return outcomes[0].status;
+}
+
+static struct json_object *call_item(const struct call *call, const struct call_outcome *outcome)
+{
+    struct json_object *item = json_new_map();
+    json_put_text(item, "status", status_name(outcome->status));
+    json_put(item, "device_names", text_list(call->device_names, call->device_count));
+    json_put_text(item, "request_id", outcome->request_id);
+    put_error(item, &outcome->failure);
+    return item;
+}
+
+// Devices whose call surely did nothing; those of an `unknown` call are no safe candidates for sending again.
+static bool is_failed(enum status status)
+{
+    return status == STATUS_FAILED || status == STATUS_REJECTED || status == STATUS_EXPIRED ||
+           status == STATUS_SUPERSEDED;
+}
+
+static void put_calls(struct json_object *reply, const struct command *command, const struct call_outcome *outcomes,
+                      size_t count)
+{
+    assert(count == command->call_count);
+    struct json_object *calls = json_new_list();
+    struct json_object *failed = json_new_list();
+    for (size_t i = 0; i < count; i++) {
+        const struct call *call = &command->calls[i];
+        json_add(calls, call_item(call, &outcomes[i]));
+        for (size_t j = 0; is_failed(outcomes[i].status) && j < call->device_count; j++) {
+            json_add(failed, json_new_text(call->device_names[j]));
+        }
+    }
+    json_put(reply, "calls", calls);
+    json_put(reply, "failed_devices", failed);
+}
+
+// ---- whole replies
+
+char *reply_final(const struct command *command, const struct call_outcome *outcomes, size_t count,
+                  const struct reply_facts *facts)
+{
+    enum status status = reply_status(outcomes, count);
+    struct json_object *reply = json_new_map();
+    put_status(reply, command, status, true);
+    put_target(reply, command);
+    if (status == STATUS_PARTIAL) {
+        put_calls(reply, command, outcomes, count);
+    } else {
+        put_outcome(reply, &outcomes[0]);
+    }
+    if (status == STATUS_REJECTED && outcomes[0].failure.code == NULL) {
+        put_error(reply, &command->refusal);
+    }
+    put_facts(reply, command, facts);
+    return print_and_free(reply);
+}
+
+char *reply_progress(const struct command *command, enum status status, const struct call_outcome *outcome_or_null,
+                     const struct reply_facts *facts)
+{
+    struct json_object *reply = json_new_map();
+    put_status(reply, command, status, false);
+    put_target(reply, command);
+    if (outcome_or_null != NULL) {
+        json_put_text(reply, "message_id", outcome_or_null->message_id);
+        json_put_text(reply, "request_id", outcome_or_null->request_id);
+    }
+    if (outcome_or_null != NULL && status != STATUS_ACCEPTED) {
+        put_error(reply, &outcome_or_null->failure);
+    }
+    put_facts(reply, command, facts);
+    return print_and_free(reply);
+}
+
+// Added to the text, so that all other bytes stay those of the first reply.
+char *reply_duplicate(const char *reply)
+{
+    size_t len = strlen(reply);
+    if (len < 2 || reply[len - 1] != '}') {
+        return mem_strdup(reply);
+    }
+    return mem_printf("%.*s%s\"duplicate\":true}", (int)(len - 1), reply, reply[len - 2] == '{' ? "" : ",");
+}
+
+char *reply_cut(const char *reply)
+{
+    struct json_object *map = NULL;
+    struct diag ignored;
+    if (json_parse(reply, strlen(reply), &reply_limits, &map, &ignored) != ERR_OK) {
+        return mem_strdup(reply);
+    }
+    json_remove(map, "result");
+    json_put(map, "result_cut", json_new_bool(true));
+    return print_and_free(map);
+}

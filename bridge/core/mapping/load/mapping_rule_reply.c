@@ -1,0 +1,147 @@
+// Loads `reply`, which a file's defaults can fill in key by key, and `batch`.
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/mapping/mapping_internal.h"
+#include "core/template/template_internal.h"
+
+#define DEFAULT_REPLY "${topic}/reply"
+
+static bool is_word(const struct yaml_node *node, const char *word)
+{
+    return node->kind == YAML_SCALAR && strcmp(node->text, word) == 0;
+}
+
+// True if `reply` is the word none; a map is read into *out.
+static bool read_reply(const struct yaml_node *node, struct reply_keys *out, struct problems *problems)
+{
+    if (node == NULL) {
+        return false;
+    }
+    if (is_word(node, "none")) {
+        return true;
+    }
+    if (node->kind != YAML_MAP) {
+        yaml_problem(problems, SEVERITY_ERROR, node,
+                     "`reply` must be none or a map such as {ack: ..., result: ...}, not %s", yaml_kind_name(node));
+        return false;
+    }
+    // What keys_read finds is in `problems`, and that is all that matters.
+    enum err err = keys_read(mapping_reply_keys, node, out, problems);
+    (void)err;
+    return false;
+}
+
+static bool text_is_no_topic(const char *text)
+{
+    size_t len = strlen(text);
+    return strpbrk(text, "+#") != NULL || str_has_control(text, len) || str_has_noncharacter(text, len);
+}
+
+// What stands in the template itself; the values can only add to it.
+static void check_size(const struct loader *loader, const struct yaml_node *node, const struct template *tmpl)
+{
+    size_t len = 0;
+    size_t levels = 1;
+    for (size_t i = 0; i < tmpl->count; i++) {
+        const char *text = tmpl->parts[i].text != NULL ? tmpl->parts[i].text : "";
+        len += strlen(text);
+        levels += topic_count_levels(text, strlen(text)) - 1;
+    }
+    if (len > TOPIC_MAX_LEN || levels > TOPIC_MAX_LEVELS) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node, "a topic has at most %d bytes and %d levels",
+                     TOPIC_MAX_LEN, TOPIC_MAX_LEVELS);
+    }
+}
+
+static void check_reply_text(const struct loader *loader, const struct yaml_node *node, const struct template *tmpl)
+{
+    for (size_t i = 0; i < tmpl->count; i++) {
+        const char *text = tmpl->parts[i].text;
+        if (text != NULL && text_is_no_topic(text)) {
+            yaml_problem(loader->problems, SEVERITY_ERROR, node,
+                         "a reply topic has no wildcards (+ #), no control characters and no noncharacters");
+            return;
+        }
+    }
+    check_size(loader, node, tmpl);
+    if (tmpl->count == 0) {
+        yaml_problem(loader->problems, SEVERITY_ERROR, node, "the reply topic is empty; `none` publishes nothing");
+    }
+}
+
+static void load_reply_topic(const struct loader *loader, const struct yaml_node *node,
+                             const struct template_scope *scope, struct template **out)
+{
+    struct diag diag;
+    if (node == NULL) {
+        if (template_compile_text(DEFAULT_REPLY, scope, out, &diag) != ERR_OK) {
+            *out = NULL;
+        }
+        return;
+    }
+    if (is_word(node, "none")) {
+        return;
+    }
+    rule_load_template(loader, node, scope, out);
+    if (*out != NULL) {
+        check_reply_text(loader, node, *out);
+    }
+}
+
+void rule_load_reply(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
+                     struct rule *rule)
+{
+    struct reply_keys keys = {0};
+    struct problems told_before = {0};
+    const struct yaml_node *own = yaml_get(source->rule, "reply");
+    const struct yaml_node *shared = source->defaults != NULL ? yaml_get(source->defaults, "reply") : NULL;
+    bool none = read_reply(shared, &keys, &told_before);
+    problems_clear(&told_before);
+    if (own != NULL) {
+        none = read_reply(own, &keys, loader->problems);
+    }
+    rule->progress = keys.progress;
+    if (!none) {
+        load_reply_topic(loader, keys.ack, scope, &rule->ack);
+        load_reply_topic(loader, keys.result, scope, &rule->result);
+    }
+    bool asks_for_progress = rule->progress && own != NULL && yaml_get(own, "progress") != NULL;
+    if (asks_for_progress && keys.ack != NULL && is_word(keys.ack, "none")) {
+        yaml_problem(loader->problems, SEVERITY_WARNING, own,
+                     "progress is told on the ack topic, and there is none: give one, as ack: \"${topic}/ack\"");
+    }
+}
+
+static void read_batch(const struct yaml_node *node, struct batch_keys *out, struct problems *problems)
+{
+    if (node == NULL || is_word(node, "off")) {
+        return;
+    }
+    if (node->kind != YAML_MAP) {
+        yaml_problem(problems, SEVERITY_ERROR, node,
+                     "`batch` must be off or a map such as {window: 50ms, max: 100}, not %s", yaml_kind_name(node));
+        return;
+    }
+    struct batch_keys keys = {0};
+    keys_defaults(mapping_batch_keys, &keys);
+    if (keys_read(mapping_batch_keys, node, &keys, problems) == ERR_OK) {
+        *out = keys;
+    }
+}
+
+void rule_load_batch(const struct loader *loader, const struct rule_source *source, struct rule *rule)
+{
+    struct problems told_before = {0};
+    bool own = yaml_get(source->rule, "batch") != NULL;
+    read_batch(rule->keys.batch, &rule->batch, own ? loader->problems : &told_before);
+    problems_clear(&told_before);
+}
+
+void rule_check_default_parts(const struct rule_keys *defaults, struct problems *problems)
+{
+    struct reply_keys reply = {0};
+    struct batch_keys batch = {0};
+    read_reply(defaults->reply, &reply, problems);
+    read_batch(defaults->batch, &batch, problems);
+}

@@ -1,0 +1,414 @@
+// Loads what a rule calls: `invoke` or `call`.
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/json/json.h"
+#include "base/json/show.h"
+#include "base/mem.h"
+#include "core/mapping/mapping_internal.h"
+#include "core/template/template_internal.h"
+
+// What the loaders of this file share.
+struct target {
+    const struct loader *loader;
+    const struct template_scope *scope;
+    struct rule *rule;
+    const struct yaml_node *node;     // `invoke` or `call`
+    const struct yaml_node *above;    // the rule that holds it
+    bool checked[TOPIC_MAX_CAPTURES]; // captures that `where` holds to something
+};
+
+static const char one_device[] = "this is one device; a list stands under `devices`";
+
+static enum err refuse(const struct target *target, const struct yaml_node *node, const char *text)
+{
+    yaml_problem(target->loader->problems, SEVERITY_ERROR, node, "%s", text);
+    return ERR_SYNTAX;
+}
+
+// Whoever may publish on the topic chooses what the value names; a model knows which names there are.
+static void warn_unchecked(const struct target *target, const struct yaml_node *node, const char *source,
+                           const char *what)
+{
+    bool names_known = target->rule->target != TARGET_CALL && target->rule->keys.model.count > 0;
+    const struct topic_pattern *pattern = target->scope->pattern;
+    // A `where` with errors may be meant to say it.
+    bool where_known = pattern != NULL && !target->rule->where_wrong;
+    if (source == NULL || names_known || !where_known) {
+        return;
+    }
+    bool is_capture = false;
+    for (size_t i = 0; i < pattern->name_count; i++) {
+        is_capture |= strcmp(pattern->names[i], source) == 0;
+    }
+    if (is_capture) {
+        yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
+                     "whoever may publish here chooses the %s by ${%s}; say which are meant: where: {%s: [...]}", what,
+                     source, source);
+    } else {
+        yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
+                     "whoever may publish here chooses the %s by ${%s}; use a group or a capture with `where`, or hold "
+                     "it to known values with | map(...)",
+                     what, show_plain(source).text);
+    }
+}
+
+// True if it gives lists alone, or a list among the values that it can give.
+static bool gives_list(const struct template_forecast *forecast)
+{
+    bool found = !forecast->is_complete && forecast->kinds == JSON_KIND_BIT(JSON_LIST);
+    for (size_t i = 0; i < forecast->count; i++) {
+        found |= json_kind(forecast->values[i]) == JSON_LIST;
+    }
+    return found;
+}
+
+static bool is_number_or_bool(const struct json_object *value)
+{
+    enum json_kind kind = json_kind(value);
+    return kind == JSON_INT || kind == JSON_REAL || kind == JSON_BOOL;
+}
+
+// What is no text is no device's name: told for what it gives, or if it can give no text at all.
+static enum err check_is_text(const struct target *target, const struct yaml_node *node,
+                              const struct template_forecast *forecast)
+{
+    static const unsigned takes = JSON_KIND_BIT(JSON_TEXT) | JSON_KIND_BIT(JSON_LIST);
+    for (size_t i = 0; i < forecast->count; i++) {
+        if (is_number_or_bool(forecast->values[i])) {
+            yaml_problem(target->loader->problems, SEVERITY_ERROR, node,
+                         "a device's name is text, not %s: add | string", show_value(forecast->values[i]).text);
+            return ERR_SYNTAX;
+        }
+    }
+    if (!forecast->is_complete && (forecast->kinds & takes) == 0) {
+        return refuse(target, node, "a device's name is text, and this gives none: add | string");
+    }
+    return ERR_OK;
+}
+
+// "downstairs" or "group.downstairs" where the group's devices were meant.
+static void warn_of_group(const struct target *target, const struct yaml_node *node, const struct template *tmpl)
+{
+    const char *text = template_text(tmpl);
+    const char *name = strncmp(text, "group.", 6) == 0 ? text + 6 : text;
+    if (json_member_text(target->loader->group_names, name) != NULL) {
+        yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
+                     "%s is taken for a device's name here; the devices of the group are \"${group.%s}\"%s", text, name,
+                     target->rule->target == TARGET_DEVICE ? ", under `devices`" : "");
+    }
+}
+
+// The names that it can give, whatever message comes. Those of a group were checked with it.
+static enum err check_names(const struct target *target, const struct yaml_node *node, enum name_kind kind,
+                            const struct template *tmpl)
+{
+    const struct text_list *captures[TOPIC_MAX_CAPTURES];
+    struct template_forecast forecast;
+    rule_fixed_captures(target->rule, captures);
+    template_forecast(tmpl, captures, &forecast);
+    enum target_kind takes = target->rule->target;
+    bool is_one_device = kind != NAME_IDENTIFIER && (takes == TARGET_DEVICE || takes == TARGET_IOT_ID);
+    enum err err = ERR_OK;
+    if (is_one_device && gives_list(&forecast)) {
+        err = refuse(target, node, one_device);
+    } else if (kind == NAME_DEVICE && takes != TARGET_CALL) {
+        err = check_is_text(target, node, &forecast);
+    }
+    if (kind == NAME_DEVICE) {
+        warn_of_group(target, node, tmpl);
+    }
+    for (size_t i = 0; i < forecast.count && err == ERR_OK; i++) {
+        AUTO_FREE char *text = json_scalar_text(forecast.values[i]);
+        struct diag diag;
+        err = text != NULL ? name_check(kind, text, &diag) : ERR_OK;
+        if (err != ERR_OK) {
+            (void)refuse(target, node, diag.text);
+        }
+    }
+    template_forecast_clear(&forecast);
+    return err;
+}
+
+// A name in the platform's sense.
+static enum err load_name(const struct target *target, const struct yaml_node *node, enum name_kind kind,
+                          struct template **out)
+{
+    enum err err = template_compile(node, target->scope, out, target->loader->problems);
+    if (err != ERR_OK) {
+        *out = NULL;
+        return err;
+    }
+    warn_unchecked(target, node, template_unchecked(*out, target->checked),
+                   kind == NAME_IDENTIFIER ? "service" : "device");
+    return check_names(target, node, kind, *out);
+}
+
+static enum err load_devices(const struct target *target, const struct yaml_node *node)
+{
+    struct rule *rule = target->rule;
+    bool is_list = node->kind == YAML_LIST;
+    size_t count = is_list ? node->count : 1;
+    if (count == 0) {
+        return refuse(target, node, "the list of devices is empty");
+    }
+    rule->devices = mem_alloc(count * sizeof(struct template *));
+    enum err result = ERR_OK;
+    for (size_t i = 0; i < count; i++) {
+        enum name_kind kind = rule->target == TARGET_IOT_ID ? NAME_IOT_ID : NAME_DEVICE;
+        enum err err = load_name(target, is_list ? node->items[i] : node, kind, &rule->devices[rule->device_count]);
+        rule->device_count += rule->devices[rule->device_count] != NULL;
+        result = err != ERR_OK ? err : result;
+    }
+    return result;
+}
+
+// A key of `invoke` that is missing there is misspelt, or stands one level up.
+static bool was_told(const struct target *target, const char *key)
+{
+    return keys_misspelt(mapping_invoke_keys, target->node, key) || yaml_get(target->above, key) != NULL;
+}
+
+static enum err load_device_key(const struct target *target, const struct invoke_keys *keys)
+{
+    struct rule *rule = target->rule;
+    int given = (keys->device != NULL) + (keys->devices != NULL) + (keys->iot_id != NULL);
+    if (given == 0 && (was_told(target, "device") || was_told(target, "devices") || was_told(target, "iot_id"))) {
+        return ERR_SYNTAX;
+    }
+    if (given != 1) {
+        return refuse(target, target->node,
+                      given == 0 ? "`invoke` has no device: give one of `device`, `devices` and `iot_id`"
+                                 : "`invoke` has one of `device`, `devices` and `iot_id`, not several");
+    }
+    const struct yaml_node *node = keys->device != NULL    ? keys->device
+                                   : keys->devices != NULL ? keys->devices
+                                                           : keys->iot_id;
+    rule->target = keys->device != NULL ? TARGET_DEVICE : keys->devices != NULL ? TARGET_DEVICES : TARGET_IOT_ID;
+    if (rule->target != TARGET_DEVICES && node->kind == YAML_LIST) {
+        return refuse(target, node, one_device);
+    }
+    return load_devices(target, node);
+}
+
+// False if the text can never be an object; what does not compile is told elsewhere.
+static bool gives_object(const struct target *target, const struct yaml_node *node)
+{
+    const struct text_list *captures[TOPIC_MAX_CAPTURES];
+    struct template *tmpl = NULL;
+    struct template_forecast forecast;
+    struct diag told_elsewhere;
+    if (template_compile_text(node->text, target->scope, &tmpl, &told_elsewhere) != ERR_OK) {
+        return true;
+    }
+    rule_fixed_captures(target->rule, captures);
+    template_forecast(tmpl, captures, &forecast);
+    bool gives = !forecast.is_complete && (forecast.kinds & JSON_KIND_BIT(JSON_MAP)) != 0;
+    for (size_t i = 0; i < forecast.count; i++) {
+        gives |= json_kind(forecast.values[i]) == JSON_MAP;
+    }
+    template_forecast_clear(&forecast);
+    template_free(tmpl);
+    return gives;
+}
+
+static enum err load_args(const struct target *target, const struct yaml_node *node)
+{
+    if (node == NULL) {
+        return ERR_OK;
+    }
+    bool is_text = node->kind == YAML_SCALAR && (node->quoted || yaml_type(node) == YAML_TEXT);
+    if (node->kind != YAML_MAP && !(is_text && strstr(node->text, "${") != NULL)) {
+        return refuse(target, node, "`args` must be a map, or one ${...} that gives an object");
+    }
+    if (is_text && !gives_object(target, node)) {
+        return refuse(target, node, "`args` must be a map, or one ${...} that gives an object: this is never one");
+    }
+    return template_tree_compile(node, target->scope, &target->rule->args, target->loader->problems);
+}
+
+static enum err load_identifier(const struct target *target, const struct yaml_node *node)
+{
+    if (node != NULL) {
+        return load_name(target, node, NAME_IDENTIFIER, &target->rule->identifier);
+    }
+    if (was_told(target, "identifier")) {
+        return ERR_SYNTAX;
+    }
+    return refuse(target, target->node, "`invoke` has no `identifier`: the service to invoke");
+}
+
+static enum err load_invoke(const struct target *target)
+{
+    struct invoke_keys keys = {0};
+    enum err err = keys_read(mapping_invoke_keys, target->node, &keys, target->loader->problems);
+    if (target->node->kind != YAML_MAP) {
+        return err;
+    }
+    enum err identifier_err = load_identifier(target, keys.identifier);
+    enum err device_err = load_device_key(target, &keys);
+    enum err args_err = load_args(target, keys.args);
+    keys_free(mapping_invoke_keys, &keys);
+    err = err != ERR_OK ? err : identifier_err;
+    return err != ERR_OK ? err : device_err != ERR_OK ? device_err : args_err;
+}
+
+// What every request carries is not for rules to set.
+static bool is_common_parameter(const char *name)
+{
+    static const char *const names[] = {"Action",         "AccessKeyId", "Signature",     "SignatureMethod",
+                                        "SignatureNonce", "Timestamp",   "SecurityToken", "SignatureVersion"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (strcasecmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A list under Name becomes Name.1, Name.2 ...: so no other parameter may begin with "Name.". Gives all that stands
+// before a '.' in the names, each as a member.
+static struct json_object *names_before_dots(const struct yaml_node *map)
+{
+    struct json_object *prefixes = json_new_map();
+    for (size_t i = 0; i < map->count; i++) {
+        struct diag ignored;
+        const char *name = map->keys[i]->text;
+        bool valid = name_check(NAME_PARAMETER, name, &ignored) == ERR_OK;
+        for (const char *dot = strchr(name, '.'); valid && dot != NULL; dot = strchr(dot + 1, '.')) {
+            AUTO_FREE char *prefix = mem_dup(name, (size_t)(dot - name));
+            json_put(prefixes, prefix, NULL);
+        }
+    }
+    return prefixes;
+}
+
+static enum err check_parameter_name(const struct target *target, const struct yaml_node *key,
+                                     const struct json_object *before_dots)
+{
+    struct diag diag;
+    struct json_object *ignored;
+    if (name_check(NAME_PARAMETER, key->text, &diag) != ERR_OK) {
+        return refuse(target, key, diag.text);
+    }
+    if (is_common_parameter(key->text)) {
+        return refuse(target, key, "this parameter is part of every request and cannot be set by a rule");
+    }
+    if (json_member(before_dots, key->text, &ignored)) {
+        return refuse(target, key, "a parameter X and a parameter X.1 in one call could mean the same");
+    }
+    return ERR_OK;
+}
+
+static void warn_unchecked_tree(const struct target *target, const struct yaml_node *node, const char *parameter,
+                                const struct template_tree *tree)
+{
+    enum name_kind kind;
+    if (name_kind_of_parameter(parameter, &kind)) {
+        warn_unchecked(target, node, template_tree_unchecked(tree, target->checked),
+                       kind == NAME_IDENTIFIER ? "service" : "device");
+    }
+}
+
+// The names that a parameter's value can give, be it one or a list.
+static enum err check_parameter_names(const struct target *target, const struct yaml_node *node, enum name_kind kind)
+{
+    enum err err = ERR_OK;
+    if (node->kind == YAML_LIST) {
+        for (size_t i = 0; i < node->count && err == ERR_OK; i++) {
+            err = check_parameter_names(target, node->items[i], kind);
+        }
+        return err;
+    }
+    struct template *tmpl = NULL;
+    struct diag told_elsewhere;
+    if (node->kind != YAML_SCALAR ||
+        template_compile_text(node->text, target->scope, &tmpl, &told_elsewhere) != ERR_OK) {
+        return ERR_OK;
+    }
+    err = check_names(target, node, kind, tmpl);
+    template_free(tmpl);
+    return err;
+}
+
+// What would reject each command is told now.
+static enum err check_parameter_value(const struct target *target, const char *name, const struct yaml_node *node)
+{
+    enum name_kind kind;
+    bool is_empty = node->kind == YAML_SCALAR ? node->text[0] == '\0' || yaml_type(node) == YAML_NULL
+                                              : node->kind == YAML_LIST && node->count == 0;
+    if (is_empty) {
+        return refuse(target, node, "the platform is never sent an empty parameter: give it a value, or leave it out");
+    }
+    return name_kind_of_parameter(name, &kind) ? check_parameter_names(target, node, kind) : ERR_OK;
+}
+
+static enum err compile_parameter(const struct target *target, const char *name, const struct yaml_node *node,
+                                  struct template_tree **out)
+{
+    enum name_kind ignored;
+    return name_kind_of_parameter(name, &ignored)
+               ? template_tree_compile_names(node, target->scope, out, target->loader->problems)
+               : template_tree_compile(node, target->scope, out, target->loader->problems);
+}
+
+static enum err load_parameters(const struct target *target, const struct yaml_node *map)
+{
+    struct rule *rule = target->rule;
+    if (map == NULL) {
+        return ERR_OK;
+    }
+    if (!expect_map(map, "parameters", target->loader->problems)) {
+        return ERR_SYNTAX;
+    }
+    AUTO_JSON struct json_object *before_dots = names_before_dots(map);
+    rule->parameters = mem_alloc((map->count + 1) * sizeof *rule->parameters);
+    enum err result = ERR_OK;
+    for (size_t i = 0; i < map->count; i++) {
+        struct template_tree *tree = NULL;
+        enum err err = check_parameter_name(target, map->keys[i], before_dots);
+        err = err != ERR_OK ? err : check_parameter_value(target, map->keys[i]->text, map->items[i]);
+        err = err != ERR_OK ? err : compile_parameter(target, map->keys[i]->text, map->items[i], &tree);
+        if (err != ERR_OK) {
+            result = err;
+            continue;
+        }
+        warn_unchecked_tree(target, map->items[i], map->keys[i]->text, tree);
+        rule->parameters[rule->parameter_count++] = (struct rule_parameter){mem_strdup(map->keys[i]->text), tree};
+    }
+    return result;
+}
+
+static enum err load_call(const struct target *target)
+{
+    struct call_keys keys = {0};
+    struct diag diag;
+    target->rule->target = TARGET_CALL;
+    enum err err = keys_read(mapping_call_keys, target->node, &keys, target->loader->problems);
+    target->rule->action = keys.action;
+    if (keys.action == NULL && err == ERR_OK) {
+        err = refuse(target, target->node, "`call` has no `action`, as action: SetDeviceProperty");
+    }
+    if (keys.action != NULL && name_check(NAME_ACTION, keys.action, &diag) != ERR_OK) {
+        err = refuse(target, yaml_get(target->node, "action"), diag.text);
+    }
+    enum err parameters_err = load_parameters(target, keys.parameters);
+    return err != ERR_OK ? err : parameters_err;
+}
+
+void rule_load_target(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
+                      struct rule *rule)
+{
+    bool is_invoke = rule->keys.invoke != NULL;
+    struct target target = {.loader = loader,
+                            .scope = scope,
+                            .rule = rule,
+                            .node = is_invoke ? rule->keys.invoke : rule->keys.call,
+                            .above = source->rule};
+    for (size_t i = 0; i < rule->where_count; i++) {
+        target.checked[rule->where[i].capture] = true;
+    }
+    enum err err = is_invoke ? load_invoke(&target) : load_call(&target);
+    (void)err; // told in the problems
+}

@@ -1,0 +1,69 @@
+// The tests inside mapping files: what loading and running them share. Private to core.
+#pragma once
+
+#include "base/options/keys.h"
+#include "base/yaml/yaml.h"
+#include "core/mapping/mapping.h"
+
+// Filled through mapping_test_keys. Nodes are borrowed from the document.
+struct test_keys {
+    char *name;
+    char *topic;
+    char *response_topic; // or NULL
+    char *now;
+    const struct yaml_node *payload;
+    const struct yaml_node *properties;
+    const struct yaml_node *answer;
+    const struct yaml_node *expect;
+};
+
+// Filled through mapping_answer_keys.
+struct answer_keys {
+    int64_t status;
+    const struct yaml_node *body;
+};
+
+// Filled through mapping_expect_keys.
+struct expect_keys {
+    char *rule;
+    char *action;
+    int64_t calls; // 0: not told
+    char *rejected;
+    bool expired;
+    bool no_rule;
+    char *ack_topic;
+    char *result_topic;
+    char *response_topic;
+    const struct yaml_node *reply;
+};
+
+// Filled through mapping_expect_reply_keys.
+struct expect_reply_keys {
+    char *status;
+    char *code;
+    char *platform_code;
+    char *message_id;
+    char *request_id;
+    const struct yaml_node *id;
+    const struct yaml_node *result;
+    const struct yaml_node *target;
+    const struct yaml_node *failed_devices;
+};
+
+// One test as it was read.
+struct test {
+    struct test_keys keys;
+    struct answer_keys *answers; // to the requests in their order; the last also to all that follow
+    size_t answer_count;
+    struct expect_keys expect;
+    struct expect_reply_keys reply;
+    size_t parameter_count; // members of `expect` that are parameters of the request
+};
+// What is wrong is in the problems. Cleared in any case.
+void test_read(const struct yaml_node *node, struct test *out, struct problems *problems);
+void test_clear(struct test *test);
+// A member of `expect` that names a parameter of the request: they begin with a capital letter, our own words do not.
+bool test_is_parameter(const char *name);
+
+// Checks the `tests` of a file.
+void mapping_check_tests(const struct yaml_node *tests, struct problems *problems);

@@ -1,0 +1,249 @@
+// Reads and checks the tests of a mapping file, so that a wrong word in a test is told at its place.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json/show.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "core/mapping/load/mapping_test_internal.h"
+#include "core/platform/code.h"
+#include "core/template/template_internal.h"
+#include "core/topic/topic.h"
+
+#define MAX_TESTS 10000
+
+bool test_is_parameter(const char *name)
+{
+    return name[0] >= 'A' && name[0] <= 'Z';
+}
+
+static void problem(struct problems *problems, const struct yaml_node *node, const char *text)
+{
+    yaml_problem(problems, SEVERITY_ERROR, node, "%s", text);
+}
+
+static const struct yaml_node *place_of(const struct yaml_node *map, const char *key)
+{
+    const struct yaml_node *node = yaml_get(map, key);
+    return node != NULL ? node : map;
+}
+
+// ---- the message
+
+static void check_properties(const struct yaml_node *node, struct problems *problems)
+{
+    if (node->kind != YAML_MAP) {
+        yaml_problem(problems, SEVERITY_ERROR, node, "`properties` must be a map, not %s", yaml_kind_name(node));
+        return;
+    }
+    for (size_t i = 0; i < node->count; i++) {
+        if (node->items[i]->kind != YAML_SCALAR) {
+            yaml_problem(problems, SEVERITY_ERROR, node->items[i], "a user property is text, not %s",
+                         yaml_kind_name(node->items[i]));
+        }
+    }
+}
+
+// A map or list is sent as JSON, where a number can become another than was meant. Text is what senders send, `on` too.
+static void warn_values(const struct yaml_node *node, struct problems *problems)
+{
+    if (node->kind == YAML_SCALAR && yaml_type(node) != YAML_TEXT) {
+        template_warn_constant(node, problems);
+    }
+    for (size_t i = 0; i < node->count; i++) {
+        warn_values(node->items[i], problems);
+    }
+}
+
+static void check_message(const struct yaml_node *node, const struct test_keys *keys, struct problems *problems)
+{
+    int64_t ignored;
+    if (yaml_get(node, "topic") == NULL) {
+        problem(problems, node, "the test has no `topic`");
+    } else if (keys->topic != NULL && !topic_name_valid(keys->topic, strlen(keys->topic))) {
+        problem(problems, place_of(node, "topic"), "this is no topic on which a message can come (no + and #)");
+    }
+    if (keys->now != NULL && !clock_parse_iso(keys->now, &ignored)) {
+        problem(problems, place_of(node, "now"), "`now` is a time as 2026-11-21T19:07:31Z");
+    }
+    if (keys->response_topic != NULL && !topic_name_valid(keys->response_topic, strlen(keys->response_topic))) {
+        problem(problems, place_of(node, "response_topic"), "this is no topic to reply to (no + and #)");
+    }
+    if (keys->properties != NULL) {
+        check_properties(keys->properties, problems);
+    }
+    if (keys->payload != NULL && keys->payload->kind != YAML_SCALAR) {
+        warn_values(keys->payload, problems);
+    }
+}
+
+static void read_answer(struct test *test, const struct yaml_node *node, struct problems *problems)
+{
+    struct answer_keys *answer = &test->answers[test->answer_count++];
+    keys_defaults(mapping_answer_keys, answer);
+    enum err err = keys_read(mapping_answer_keys, node, answer, problems);
+    (void)err; // told in the problems
+}
+
+// One, or a list with one for each request.
+static void read_answers(struct test *test, struct problems *problems)
+{
+    const struct yaml_node *node = test->keys.answer;
+    if (node == NULL) {
+        return;
+    }
+    if (node->kind != YAML_LIST) {
+        test->answers = mem_alloc(sizeof *test->answers);
+        read_answer(test, node, problems);
+        return;
+    }
+    if (node->count == 0) {
+        problem(problems, node, "the list of answers is empty");
+    }
+    test->answers = mem_alloc((node->count + 1) * sizeof *test->answers);
+    for (size_t i = 0; i < node->count; i++) {
+        read_answer(test, node->items[i], problems);
+    }
+}
+
+// ---- what is expected
+
+static void check_code(const struct yaml_node *node, const char *code, struct problems *problems)
+{
+    const char *names[128] = {NULL};
+    if (code == NULL || error_code_find(code) != NULL) {
+        return;
+    }
+    for (size_t i = 0; i + 1 < COUNT_OF(names) && error_code_at(i) != NULL; i++) {
+        names[i] = error_code_at(i)->code;
+    }
+    const char *nearest = str_nearest(code, names);
+    yaml_problem(problems, SEVERITY_ERROR, node, "there is no error code %s%s%s%s", show_text(code).text,
+                 nearest != NULL ? "; did you mean `" : "; ERRORS.md lists them", nearest != NULL ? nearest : "",
+                 nearest != NULL ? "`?" : "");
+}
+
+static void check_status(const struct yaml_node *node, const char *name, struct problems *problems)
+{
+    enum status status;
+    if (name != NULL && !status_parse(name, &status)) {
+        yaml_problem(problems, SEVERITY_ERROR, node,
+                     "there is no status %s; a final reply has ok, accepted, failed, "
+                     "rejected, expired, partial or unknown",
+                     show_text(name).text);
+    }
+}
+
+// Nothing is sent for these, so they have a reply without an answer.
+static bool replies_alone(const struct expect_reply_keys *reply)
+{
+    return reply->status != NULL && (strcmp(reply->status, "rejected") == 0 || strcmp(reply->status, "expired") == 0);
+}
+
+static void read_reply(struct test *test, struct problems *problems)
+{
+    const struct yaml_node *node = test->expect.reply;
+    if (node == NULL) {
+        return;
+    }
+    if (keys_read(mapping_expect_reply_keys, node, &test->reply, problems) != ERR_OK) {
+        return;
+    }
+    check_status(place_of(node, "status"), test->reply.status, problems);
+    check_code(place_of(node, "code"), test->reply.code, problems);
+    if (test->keys.answer == NULL && !replies_alone(&test->reply) && test->expect.rejected == NULL &&
+        !test->expect.expired) {
+        problem(problems, node, "a `reply` needs the platform's `answer`, beside `payload`: {status: 200, body: ...}");
+    }
+}
+
+// A command is sent, or it is refused in one way.
+static void check_sense(const struct yaml_node *node, const struct test *test, struct problems *problems)
+{
+    const struct expect_keys *expect = &test->expect;
+    bool sends = expect->action != NULL || expect->calls > 0 || test->parameter_count > 0;
+    bool replies = expect->reply != NULL || expect->ack_topic != NULL || expect->result_topic != NULL ||
+                   expect->response_topic != NULL;
+    int ways = sends + (expect->rejected != NULL) + expect->expired + expect->no_rule;
+    if (ways > 1) {
+        problem(problems, node,
+                "a message is either sent (action, parameters, calls), or rejected, or expired, or "
+                "taken by no rule (no_rule): expect one of these");
+    } else if (expect->no_rule && (replies || expect->rule != NULL)) {
+        problem(problems, node, "a message that no rule takes (no_rule) has neither a rule nor a reply");
+    }
+}
+
+// Reads the words of `expect` that are ours; the parameters are left to the run.
+static void read_expect(struct test *test, struct problems *problems)
+{
+    const struct yaml_node *node = test->keys.expect;
+    if (node->kind != YAML_MAP || node->count == 0) {
+        problem(problems, node, "`expect` is a map, as {action: InvokeThingService, DeviceName: lamp-1}");
+        return;
+    }
+    AUTO_FREE struct yaml_node **keys = mem_alloc(node->count * sizeof(struct yaml_node *));
+    AUTO_FREE struct yaml_node **items = mem_alloc(node->count * sizeof(struct yaml_node *));
+    struct yaml_node ours = *node;
+    ours.keys = keys;
+    ours.items = items;
+    ours.count = 0;
+    for (size_t i = 0; i < node->count; i++) {
+        if (test_is_parameter(node->keys[i]->text)) {
+            test->parameter_count++;
+            continue;
+        }
+        keys[ours.count] = node->keys[i];
+        items[ours.count++] = node->items[i];
+    }
+    if (keys_read(mapping_expect_keys, &ours, &test->expect, problems) == ERR_OK) {
+        check_code(place_of(node, "rejected"), test->expect.rejected, problems);
+        read_reply(test, problems);
+        check_sense(node, test, problems);
+    }
+}
+
+void test_read(const struct yaml_node *node, struct test *out, struct problems *problems)
+{
+    *out = (struct test){0};
+    keys_defaults(mapping_test_keys, &out->keys);
+    if (keys_read(mapping_test_keys, node, &out->keys, problems) != ERR_OK) {
+        return;
+    }
+    check_message(node, &out->keys, problems);
+    read_answers(out, problems);
+    if (out->keys.expect == NULL) {
+        problem(problems, node, "the test has no `expect`");
+    } else {
+        read_expect(out, problems);
+    }
+}
+
+void test_clear(struct test *test)
+{
+    keys_free(mapping_test_keys, &test->keys);
+    for (size_t i = 0; i < test->answer_count; i++) {
+        keys_free(mapping_answer_keys, &test->answers[i]);
+    }
+    free(test->answers);
+    keys_free(mapping_expect_keys, &test->expect);
+    keys_free(mapping_expect_reply_keys, &test->reply);
+}
+
+void mapping_check_tests(const struct yaml_node *tests, struct problems *problems)
+{
+    if (tests->kind != YAML_LIST) {
+        yaml_problem(problems, SEVERITY_ERROR, tests, "`tests` must be a list, not %s", yaml_kind_name(tests));
+        return;
+    }
+    if (tests->count > MAX_TESTS) {
+        problem(problems, tests, "a file has at most 10,000 tests");
+        return;
+    }
+    for (size_t i = 0; i < tests->count; i++) {
+        struct test test;
+        test_read(tests->items[i], &test, problems);
+        test_clear(&test);
+    }
+}

@@ -1,0 +1,57 @@
+// Where replies may go (design, section 6).
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/mapping/mapping_internal.h"
+
+static bool is_below(const char *prefix_or_null, const char *topic)
+{
+    size_t len = prefix_or_null != NULL ? strlen(prefix_or_null) : 0;
+    return len > 0 && strncmp(topic, prefix_or_null, len) == 0 && (topic[len] == '/' || topic[len] == '\0');
+}
+
+bool mapping_is_closed_topic(const struct mapping *mapping, const char *topic)
+{
+    return topic[0] == '$' || mapping_is_own_topic(mapping, topic) || is_below(mapping->discovery_prefix, topic);
+}
+
+bool mapping_reply_possible(const struct mapping *mapping, const char *topic)
+{
+    return topic_name_valid(topic, strlen(topic)) && !mapping_is_closed_topic(mapping, topic) &&
+           mapping_match(mapping, topic) == NULL;
+}
+
+static const char *after_word(const char *filter, const char *word)
+{
+    size_t len = strlen(word);
+    return strncmp(filter, word, len) == 0 ? filter + len : NULL;
+}
+
+static bool allows(const struct mapping *mapping, const char *filter, const char *command_topic, const char *topic)
+{
+    const char *first = "";
+    const char *rest = filter;
+    if (after_word(filter, ALLOW_COMMAND_TOPIC) != NULL) {
+        first = command_topic;
+        rest = after_word(filter, ALLOW_COMMAND_TOPIC);
+    } else if (after_word(filter, ALLOW_BASE) != NULL) {
+        first = mapping->base_topic;
+        rest = after_word(filter, ALLOW_BASE);
+    }
+    AUTO_FREE char *text = mem_printf("%s%s", first, rest);
+    return topic_filter_matches(text, topic);
+}
+
+bool mapping_reply_allowed(const struct mapping *mapping, const char *command_topic, const char *topic)
+{
+    if (!mapping_reply_possible(mapping, topic)) {
+        return false;
+    }
+    for (size_t i = 0; i < mapping->reply_allow.count; i++) {
+        if (allows(mapping, mapping->reply_allow.items[i], command_topic, topic)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,389 @@
+// The requests of a command (design, section 5, Calls and Order).
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json/show.h"
+#include "base/mem.h"
+#include "core/mapping/mapping_internal.h"
+#include "core/template/template_internal.h"
+
+struct request {
+    const struct rule *rule;
+    const struct template_input *input;
+    struct command *command;
+    struct failure *failure;
+    size_t bytes; // of all parameters so far
+};
+
+// Device names without repetitions, in their order.
+struct name_set {
+    struct json_object *seen;
+    size_t capacity;
+};
+
+static enum err check_name(struct request *request, enum name_kind kind, const char *text)
+{
+    struct diag diag;
+    enum err err = name_check(kind, text, &diag);
+    if (err != ERR_OK) {
+        failure_set(request->failure, "name_invalid", "%s", diag.text);
+    }
+    return err;
+}
+
+static enum err make_name(struct request *request, const struct template *tmpl, enum name_kind kind, char **out)
+{
+    char *text = NULL;
+    enum err err = template_string(tmpl, request->input, &text, request->failure);
+    if (err == ERR_OK) {
+        err = check_name(request, kind, text);
+    }
+    if (err != ERR_OK) {
+        free(text);
+        return err;
+    }
+    *out = text;
+    return ERR_OK;
+}
+
+static struct call *add_call(struct command *command, const char *action)
+{
+    command->calls = mem_resize(command->calls, command->call_count + 1, sizeof *command->calls);
+    command->calls[command->call_count] = (struct call){.action = mem_strdup(action)};
+    return &command->calls[command->call_count++];
+}
+
+// An empty value is refused: SDKs disagree on how to sign it, and leaving it out would change what is asked.
+static enum err add_parameter(struct request *request, struct call *call, const char *name, const char *value)
+{
+    if (*value == '\0') {
+        failure_set(request->failure, "argument_invalid", "the parameter %s is empty", name);
+        return ERR_REFUSED;
+    }
+    request->bytes += strlen(name) + strlen(value);
+    if (request->bytes > MAPPING_MAX_REQUEST) {
+        failure_set(request->failure, "request_too_large", "the parameters have more than %d bytes",
+                    MAPPING_MAX_REQUEST);
+        return ERR_LIMIT;
+    }
+    parameters_add(&call->parameters, name, value);
+    return ERR_OK;
+}
+
+static void add_call_device(struct call *call, const char *name)
+{
+    call->device_names = mem_resize(call->device_names, call->device_count + 1, sizeof(char *));
+    call->device_names[call->device_count++] = mem_strdup(name);
+}
+
+static enum err add_device(struct request *request, struct name_set *set, const char *name)
+{
+    struct command *command = request->command;
+    struct json_object *known;
+    enum err err = check_name(request, NAME_DEVICE, name);
+    if (err != ERR_OK || json_member(set->seen, name, &known)) {
+        return err;
+    }
+    if (command->device_count == MAPPING_MAX_DEVICES) {
+        failure_set(request->failure, "request_too_large", "the command names more than %d devices",
+                    MAPPING_MAX_DEVICES);
+        return ERR_LIMIT;
+    }
+    if (command->device_count == set->capacity) {
+        set->capacity = set->capacity > 0 ? set->capacity * 2 : 4;
+        command->device_names = mem_resize(command->device_names, set->capacity, sizeof(char *));
+    }
+    json_put(set->seen, name, NULL);
+    command->device_names[command->device_count++] = mem_strdup(name);
+    return ERR_OK;
+}
+
+static enum err add_device_value(struct request *request, struct name_set *set, const struct json_object *value)
+{
+    bool is_number = json_kind(value) == JSON_INT || json_kind(value) == JSON_REAL;
+    if (json_kind(value) != JSON_TEXT) {
+        failure_set(request->failure, "name_invalid", "a device's name is text, not %s%s", show_value(value).text,
+                    is_number ? "; the rule can make text of it by | string" : "");
+        return ERR_REFUSED;
+    }
+    return add_device(request, set, json_text(value));
+}
+
+static enum err add_device_list(struct request *request, struct name_set *set, const struct json_object *value)
+{
+    if (json_kind(value) != JSON_LIST) {
+        return add_device_value(request, set, value);
+    }
+    for (size_t i = 0; i < json_count(value); i++) {
+        struct json_object *item = NULL;
+        json_item(value, i, &item);
+        enum err err = add_device_value(request, set, item);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err add_devices_of(struct request *request, struct name_set *set, const struct template *tmpl)
+{
+    struct value value = {0};
+    enum err err = template_evaluate(tmpl, request->input, &value, request->failure);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (value.missing) {
+        failure_set(request->failure, "member_missing", "devices: %s has no value: %s",
+                    show_plain(template_text(tmpl)).text, value.why);
+        return ERR_MISSING;
+    }
+    // `device` is one, whatever the message brings.
+    bool takes_list = request->rule->target == TARGET_DEVICES;
+    err = (takes_list ? add_device_list : add_device_value)(request, set, value.json);
+    json_free(value.json);
+    return err;
+}
+
+static enum err collect_devices(struct request *request)
+{
+    struct name_set set = {.seen = json_new_map()};
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < request->rule->device_count && err == ERR_OK; i++) {
+        err = add_devices_of(request, &set, request->rule->devices[i]);
+    }
+    json_free(set.seen);
+    if (err == ERR_OK && request->command->device_count == 0) {
+        failure_set(request->failure, "no_devices", "the list of devices is empty; name at least one");
+        err = ERR_REFUSED;
+    }
+    return err;
+}
+
+static enum err evaluate_args(struct request *request, struct json_object **out)
+{
+    if (request->rule->args == NULL) {
+        *out = json_new_map();
+        return ERR_OK;
+    }
+    return template_tree_value(request->rule->args, request->input, out, request->failure);
+}
+
+static enum err make_args(struct request *request, const struct model_service *service_or_null, char **out)
+{
+    AUTO_JSON struct json_object *value = NULL;
+    enum err err = evaluate_args(request, &value);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (json_kind(value) != JSON_MAP) {
+        failure_set(request->failure, "argument_invalid", "args must be a JSON object, not %s", show_value(value).text);
+        return ERR_REFUSED;
+    }
+    AUTO_JSON struct json_object *sent = NULL;
+    if (service_or_null != NULL) {
+        err = model_check_args(service_or_null, value, &sent, request->failure);
+    }
+    if (err == ERR_OK) {
+        *out = json_print(sent != NULL ? sent : value);
+    }
+    return err;
+}
+
+static enum err add_service(struct request *request, struct call *call, const char *args)
+{
+    enum err err = add_parameter(request, call, "Identifier", request->command->identifier);
+    return err != ERR_OK ? err : add_parameter(request, call, "Args", args);
+}
+
+static enum err call_by_iot_id(struct request *request, const char *args)
+{
+    struct command *command = request->command;
+    enum err err = make_name(request, request->rule->devices[0], NAME_IOT_ID, &command->iot_id);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct call *call = add_call(command, "InvokeThingService");
+    err = add_parameter(request, call, "IotId", command->iot_id);
+    return err != ERR_OK ? err : add_service(request, call, args);
+}
+
+static enum err call_one(struct request *request, const char *args)
+{
+    struct command *command = request->command;
+    struct call *call = add_call(command, "InvokeThingService");
+    add_call_device(call, command->device_names[0]);
+    enum err err = add_parameter(request, call, "ProductKey", command->product_key);
+    if (err == ERR_OK) {
+        err = add_parameter(request, call, "DeviceName", command->device_names[0]);
+    }
+    return err != ERR_OK ? err : add_service(request, call, args);
+}
+
+static enum err call_several(struct request *request, const char *args, size_t first, size_t count)
+{
+    struct command *command = request->command;
+    struct call *call = add_call(command, "InvokeThingsService");
+    enum err err = add_parameter(request, call, "ProductKey", command->product_key);
+    for (size_t i = 0; i < count && err == ERR_OK; i++) {
+        AUTO_FREE char *name = mem_printf("DeviceName.%zu", i + 1);
+        add_call_device(call, command->device_names[first + i]);
+        err = add_parameter(request, call, name, command->device_names[first + i]);
+    }
+    return err != ERR_OK ? err : add_service(request, call, args);
+}
+
+static enum err call_by_names(struct request *request, const char *args)
+{
+    struct command *command = request->command;
+    command->product_key = mem_strdup(request->rule->keys.product_key);
+    enum err err = collect_devices(request);
+    if (err == ERR_OK && command->device_count == 1) {
+        return call_one(request, args);
+    }
+    for (size_t i = 0; i < command->device_count && err == ERR_OK; i += MAPPING_CALL_DEVICES) {
+        size_t left = command->device_count - i;
+        err = call_several(request, args, i, left < MAPPING_CALL_DEVICES ? left : MAPPING_CALL_DEVICES);
+    }
+    return err;
+}
+
+// What the models say of the command's service; nothing if the rule has none.
+static enum err find_service(struct request *request, const struct model_service **out)
+{
+    struct command *command = request->command;
+    if (request->rule->model_count == 0) {
+        return ERR_OK;
+    }
+    enum err err = rule_find_service(request->rule, command->identifier, out, request->failure);
+    if (err == ERR_OK && (*out)->is_sync) {
+        command->batch_window_ms = 0; // a call for several devices is asynchronous
+    }
+    return err;
+}
+
+static enum err fill_invoke(struct request *request)
+{
+    AUTO_FREE char *args = NULL;
+    const struct model_service *service = NULL;
+    enum err err = make_name(request, request->rule->identifier, NAME_IDENTIFIER, &request->command->identifier);
+    if (err == ERR_OK) {
+        err = find_service(request, &service);
+    }
+    if (err == ERR_OK) {
+        err = make_args(request, service, &args);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    return request->rule->target == TARGET_IOT_ID ? call_by_iot_id(request, args) : call_by_names(request, args);
+}
+
+static enum err add_call_value(struct request *request, struct call *call, const char *name,
+                               const struct json_object *value)
+{
+    enum name_kind kind;
+    if (json_kind(value) == JSON_NULL) {
+        failure_set(request->failure, "argument_invalid", "the parameter %s is null", name);
+        return ERR_REFUSED;
+    }
+    AUTO_FREE char *printed = json_kind(value) == JSON_TEXT ? NULL : json_print(value);
+    const char *text = printed != NULL ? printed : json_text(value);
+    enum err err = name_kind_of_parameter(name, &kind) ? check_name(request, kind, text) : ERR_OK;
+    return err != ERR_OK ? err : add_parameter(request, call, name, text);
+}
+
+static enum err add_call_parameter(struct request *request, struct call *call, const char *name,
+                                   const struct json_object *value)
+{
+    if (json_kind(value) != JSON_LIST) {
+        return add_call_value(request, call, name, value);
+    }
+    if (json_count(value) == 0) {
+        failure_set(request->failure, "argument_invalid", "the list %s is empty", name);
+        return ERR_REFUSED;
+    }
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < json_count(value) && err == ERR_OK; i++) {
+        struct json_object *item = NULL;
+        AUTO_FREE char *numbered = mem_printf("%s.%zu", name, i + 1);
+        json_item(value, i, &item);
+        err = add_call_value(request, call, numbered, item);
+    }
+    return err;
+}
+
+// The target of a call, as far as its parameters tell one.
+static void note_target(struct command *command, struct call *call)
+{
+    for (size_t i = 0; i < call->parameters.count; i++) {
+        const struct parameter *parameter = &call->parameters.items[i];
+        enum name_kind kind;
+        if (!name_kind_of_parameter(parameter->name, &kind)) {
+            continue;
+        }
+        if (kind == NAME_DEVICE) {
+            add_call_device(call, parameter->value);
+            continue;
+        }
+        char **member = kind == NAME_PRODUCT_KEY ? &command->product_key
+                        : kind == NAME_IOT_ID    ? &command->iot_id
+                                                 : &command->identifier;
+        free(*member);
+        *member = mem_strdup(parameter->value);
+    }
+    command->device_count = call->device_count;
+    command->device_names = mem_alloc((call->device_count + 1) * sizeof(char *));
+    for (size_t i = 0; i < call->device_count; i++) {
+        command->device_names[i] = mem_strdup(call->device_names[i]);
+    }
+}
+
+static enum err fill_call(struct request *request)
+{
+    const struct rule *rule = request->rule;
+    struct call *call = add_call(request->command, rule->action);
+    for (size_t i = 0; i < rule->parameter_count; i++) {
+        AUTO_JSON struct json_object *value = NULL;
+        enum err err = template_tree_value(rule->parameters[i].value, request->input, &value, request->failure);
+        if (err == ERR_OK) {
+            err = add_call_parameter(request, call, rule->parameters[i].name, value);
+        }
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    note_target(request->command, call);
+    return ERR_OK;
+}
+
+static void add_lane(struct command *command, char *lane)
+{
+    command->lanes[command->lane_count++] = lane;
+}
+
+static void fill_lanes(struct command *command)
+{
+    command->lanes = mem_alloc((command->device_count + 1) * sizeof *command->lanes);
+    if (command->order == ORDER_RULE) {
+        add_lane(command, mem_printf("rule/%s", command->rule));
+    } else if (command->order == ORDER_DEVICE && command->iot_id != NULL) {
+        add_lane(command, mem_printf("iot/%s", command->iot_id));
+    } else if (command->order == ORDER_DEVICE && command->product_key != NULL) {
+        for (size_t i = 0; i < command->device_count; i++) {
+            add_lane(command, mem_printf("%s/%s", command->product_key, command->device_names[i]));
+        }
+    }
+}
+
+enum err command_fill_target(const struct rule *rule, const struct template_input *input, struct command *command,
+                             struct failure *failure)
+{
+    struct request request = {.rule = rule, .input = input, .command = command, .failure = failure};
+    enum err err = rule->target == TARGET_CALL ? fill_call(&request) : fill_invoke(&request);
+    if (err != ERR_OK) {
+        command_clear_target(command);
+        return err;
+    }
+    fill_lanes(command);
+    return ERR_OK;
+}

@@ -1,0 +1,23 @@
+// Compares what a test expects with what came, and tells each difference. Private to core.
+#pragma once
+
+#include "base/json/json.h"
+#include "core/command/command.h"
+#include "core/mapping/load/mapping_test_internal.h"
+#include "core/mapping/tools/mapping_test.h"
+
+// Texts are copied; beyond TEST_MAX_DIFFERENCES nothing is added.
+void test_differs(struct test_result *result, const char *what, const char *expected, const char *got);
+
+// Nothing is compared where nothing is expected. No topic is the word none.
+void test_compare_topic(struct test_result *result, const char *what, const char *expected_or_null,
+                        const char *got_or_null);
+void test_compare_request(struct test_result *result, const struct yaml_node *expect, const struct expect_keys *keys,
+                          const struct command *command);
+void test_compare_reply(struct test_result *result, const struct expect_reply_keys *expected,
+                        const struct json_object *reply);
+
+// JSON values, member by member: order does not count, and 10 is not 10.0 (the platform tells them apart). A difference
+// is told at the innermost place; `what` leads its path.
+void test_compare_json(struct test_result *result, const char *what, const struct json_object *expected,
+                       const struct json_object *got);

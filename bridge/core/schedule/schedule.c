@@ -1,0 +1,278 @@
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/schedule/schedule_internal.h"
+
+struct schedule *schedule_create(uint64_t seed)
+{
+    struct schedule *schedule = mem_alloc(sizeof *schedule);
+    schedule->random = seed;
+    return schedule;
+}
+
+struct entry *find_entry(const struct schedule *schedule, uint64_t id)
+{
+    struct table_node *node = table_first(&schedule->entries, table_hash_number(id));
+    while (node != NULL && OWNER_OF(node, struct entry, node)->id != id) {
+        node = table_next(node);
+    }
+    return node == NULL ? NULL : OWNER_OF(node, struct entry, node);
+}
+
+// ---- latest_only
+
+static struct entry *find_newest(const struct schedule *schedule, const char *key)
+{
+    struct table_node *node = table_first(&schedule->latest, table_hash_text(key));
+    while (node != NULL && strcmp(OWNER_OF(node, struct entry, latest_node)->latest, key) != 0) {
+        node = table_next(node);
+    }
+    return node == NULL ? NULL : OWNER_OF(node, struct entry, latest_node);
+}
+
+static void stop_being_newest(struct schedule *schedule, struct entry *entry)
+{
+    if (entry->is_newest) {
+        entry->is_newest = false;
+        table_remove(&schedule->latest, &entry->latest_node);
+    }
+}
+
+static void become_newest(struct schedule *schedule, struct entry *entry)
+{
+    struct entry *before = find_newest(schedule, entry->latest);
+    if (before != NULL) {
+        stop_being_newest(schedule, before);
+        before->outdated = true;
+        if (entry_is_replaceable(before)) {
+            entry_supersede(schedule, before);
+        }
+    }
+    entry->is_newest = true;
+    table_add(&schedule->latest, &entry->latest_node, table_hash_text(entry->latest));
+}
+
+// ---- entering and leaving
+
+static struct fold *create_fold(struct account *account, const struct schedule_fold *given)
+{
+    assert(given->max > 1);
+    size_t size = strlen(given->key) + 1;
+    struct fold *fold = mem_alloc(sizeof *fold + size);
+    memcpy(fold->key, given->key, size);
+    fold->action = action_open(account, given->action);
+    fold->window_ms = given->window_ms;
+    fold->max = given->max;
+    fold->device = table_hash_text(given->device);
+    return fold;
+}
+
+static void create_calls(struct entry *entry, const struct schedule_command *command)
+{
+    entry->call_count = command->call_count;
+    entry->calls = mem_alloc(command->call_count * sizeof *entry->calls);
+    for (size_t i = 0; i < command->call_count; i++) {
+        entry->calls[i].entry = entry;
+        entry->calls[i].action = action_open(entry->account, command->calls[i].action);
+        entry->calls[i].devices = command->calls[i].devices;
+        entry->calls[i].state = CALL_WITHDRAWN;
+    }
+}
+
+static struct entry *create_entry(struct schedule *schedule, const struct schedule_command *command)
+{
+    assert(command->account < schedule->account_count && command->call_count > 0);
+    assert(command->fold == NULL || command->call_count == 1);
+    struct entry *entry = mem_alloc(sizeof *entry + command->lane_count * sizeof(struct place));
+    entry->id = command->id;
+    entry->order = schedule->entered++;
+    entry->account = schedule->accounts[command->account];
+    entry->rule = rule_open(schedule, command->rule);
+    entry->deadline = (struct heap_node){.key = command->deadline_ms, .order = entry->order};
+    entry->latest = mem_strdup_or_null(command->latest);
+    entry->fold = command->fold == NULL ? NULL : create_fold(entry->account, command->fold);
+    create_calls(entry, command);
+    return entry;
+}
+
+void schedule_enter(struct schedule *schedule, const struct schedule_command *command)
+{
+    assert(find_entry(schedule, command->id) == NULL);
+    struct entry *entry = create_entry(schedule, command);
+    table_add(&schedule->entries, &entry->node, table_hash_number(entry->id));
+    for (size_t i = 0; i < command->lane_count; i++) {
+        lane_join(schedule, entry, command->lanes[i]);
+    }
+    for (size_t i = 0; i < entry->call_count; i++) {
+        call_wait(schedule, &entry->calls[i], INT64_MIN);
+    }
+    if (entry->latest != NULL) {
+        become_newest(schedule, entry);
+    }
+}
+
+static void free_entry(struct entry *entry)
+{
+    free(entry->latest);
+    free(entry->fold);
+    free(entry->calls);
+    free(entry);
+}
+
+static void leave_superseded(struct schedule *schedule, struct entry *entry)
+{
+    *(entry->before_superseded != NULL ? &entry->before_superseded->next_superseded : &schedule->superseded_first) =
+        entry->next_superseded;
+    *(entry->next_superseded != NULL ? &entry->next_superseded->before_superseded : &schedule->superseded_last) =
+        entry->before_superseded;
+}
+
+void schedule_leave(struct schedule *schedule, uint64_t id)
+{
+    struct entry *entry = find_entry(schedule, id);
+    assert(entry != NULL && entry->in_flight == 0);
+    entry_withdraw(schedule, entry);
+    if (entry->late) {
+        heap_remove(&schedule->expired, &entry->deadline);
+    }
+    if (entry->superseded) {
+        leave_superseded(schedule, entry);
+    }
+    stop_being_newest(schedule, entry);
+    for (size_t i = 0; i < entry->place_count; i++) {
+        lane_leave(schedule, &entry->places[i]);
+    }
+    table_remove(&schedule->entries, &entry->node);
+    rule_close(schedule, entry->rule);
+    free_entry(entry);
+}
+
+bool schedule_expired(struct schedule *schedule, int64_t now_ms, uint64_t *id)
+{
+    schedule_advance(schedule, now_ms);
+    const struct heap_node *node = heap_first(&schedule->expired);
+    if (node == NULL) {
+        return false;
+    }
+    *id = OWNER_OF(node, struct entry, deadline)->id;
+    return true;
+}
+
+bool schedule_superseded(const struct schedule *schedule, uint64_t *id)
+{
+    if (schedule->superseded_first == NULL) {
+        return false;
+    }
+    *id = schedule->superseded_first->id;
+    return true;
+}
+
+bool schedule_retry_now(struct schedule *schedule, uint64_t id)
+{
+    struct entry *entry = find_entry(schedule, id);
+    for (size_t i = 0; entry != NULL && i < entry->call_count; i++) {
+        struct call *call = &entry->calls[i];
+        if (call->state == CALL_DELAYED) {
+            heap_remove(&schedule->delayed, &call->delay);
+            call->delay.key = INT64_MIN;
+            heap_add(&schedule->delayed, &call->delay);
+        }
+    }
+    return entry != NULL;
+}
+
+// ---- for the loop
+
+static int64_t earlier_of(const struct heap *heap, int64_t at_ms)
+{
+    const struct heap_node *node = heap_first(heap);
+    return node != NULL && node->key < at_ms ? node->key : at_ms;
+}
+
+int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms)
+{
+    if (schedule->expired.count > 0 || schedule->superseded_first != NULL) {
+        return 0;
+    }
+    int64_t at_ms = earlier_of(&schedule->deadlines, INT64_MAX);
+    at_ms = earlier_of(&schedule->delayed, at_ms);
+    at_ms = earlier_of(&schedule->windows, at_ms);
+    at_ms = earlier_of(&schedule->limited, at_ms);
+    for (size_t i = 0; i < schedule->account_count; i++) {
+        int64_t wake_ms = account_wake_ms(schedule->accounts[i]);
+        at_ms = wake_ms < at_ms ? wake_ms : at_ms;
+    }
+    if (at_ms == INT64_MAX) {
+        return -1;
+    }
+    return at_ms > now_ms ? at_ms - now_ms : 0;
+}
+
+size_t schedule_count(const struct schedule *schedule)
+{
+    return schedule->entries.count;
+}
+
+size_t schedule_in_flight(const struct schedule *schedule)
+{
+    return schedule->in_flight;
+}
+
+// ---- the end
+
+static void free_entry_node(struct table_node *node)
+{
+    free_entry(OWNER_OF(node, struct entry, node));
+}
+
+static void free_lane_node(struct table_node *node)
+{
+    free(OWNER_OF(node, struct lane, node));
+}
+
+static void free_rule_node(struct table_node *node)
+{
+    schedule_rule_free(OWNER_OF(node, struct rule, node));
+}
+
+static void keep_owner(struct table_node *node)
+{
+    (void)node; // freed with the entries
+}
+
+// A group ends with its last member.
+static void withdraw_all(struct schedule *schedule)
+{
+    for (size_t i = 0; i < schedule->entries.slot_count; i++) {
+        for (struct table_node *node = schedule->entries.slots[i]; node != NULL; node = node->next) {
+            entry_withdraw(schedule, OWNER_OF(node, struct entry, node));
+        }
+    }
+}
+
+void schedule_destroy(struct schedule *schedule)
+{
+    if (schedule == NULL) {
+        return;
+    }
+    withdraw_all(schedule);
+    while (schedule->flights != NULL) {
+        flight_free(schedule, schedule->flights);
+    }
+    table_free(&schedule->latest, keep_owner);
+    table_free(&schedule->entries, free_entry_node);
+    table_free(&schedule->lanes, free_lane_node);
+    table_free(&schedule->rules, free_rule_node);
+    table_free(&schedule->groups, keep_owner);
+    for (size_t i = 0; i < schedule->account_count; i++) {
+        account_free(schedule->accounts[i]);
+    }
+    free(schedule->accounts);
+    heap_free(&schedule->deadlines);
+    heap_free(&schedule->expired);
+    heap_free(&schedule->delayed);
+    heap_free(&schedule->windows);
+    heap_free(&schedule->limited);
+    free(schedule);
+}

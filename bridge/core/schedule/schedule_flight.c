@@ -1,0 +1,150 @@
+// Requests on their way: made from what was picked, ended by a report.
+#include <assert.h>
+
+#include "base/mem.h"
+#include "core/schedule/schedule_internal.h"
+
+static struct flight *create_flight(struct schedule *schedule, struct account *account, struct action *action,
+                                    size_t count)
+{
+    struct flight *flight = mem_alloc(sizeof *flight);
+    flight->ids = mem_alloc(count * sizeof *flight->ids);
+    flight->calls = mem_alloc(count * sizeof(struct call *));
+    flight->account = account;
+    flight->action = action;
+    flight->left_ms = schedule->now_ms;
+    flight->next = schedule->flights;
+    if (flight->next != NULL) {
+        flight->next->previous = flight;
+    }
+    schedule->flights = flight;
+    return flight;
+}
+
+void flight_free(struct schedule *schedule, struct flight *flight)
+{
+    *(flight->previous != NULL ? &flight->previous->next : &schedule->flights) = flight->next;
+    if (flight->next != NULL) {
+        flight->next->previous = flight->previous;
+    }
+    free(flight->ids);
+    free(flight->calls);
+    free(flight);
+}
+
+static void board(struct schedule *schedule, struct flight *flight, struct call *call)
+{
+    size_t index = flight->release.count++;
+    flight->ids[index] = call->entry->id;
+    flight->calls[index] = call;
+    call_leave(schedule, call);
+}
+
+// A group that leaves as a whole is taken out of its flow once, not for each member.
+static void board_group(struct schedule *schedule, struct flight *flight, struct group *group, bool single)
+{
+    if (single) {
+        board(schedule, flight, group->first);
+        return;
+    }
+    flow_remove(schedule, &group->unit);
+    for (size_t left = group->count; left > 0; left--) {
+        board(schedule, flight, group->first);
+    }
+}
+
+static struct flight *launch(struct schedule *schedule, struct account *account, const struct pick *pick)
+{
+    struct group *group = pick->unit->group;
+    struct rule *rule = pick->unit->flow->rule;
+    struct flight *flight = create_flight(schedule, account, pick->action, group == NULL ? 1 : group->count);
+    rule->users++; // the group may hold the last, and ends here
+    account_picked(pick);
+    if (group == NULL) {
+        board(schedule, flight, OWNER_OF(pick->unit, struct call, unit));
+    } else {
+        board_group(schedule, flight, group, pick->single);
+    }
+    quota_take(&pick->action->quota, schedule->now_ms);
+    rule_served(schedule, rule);
+    rule_close(schedule, rule);
+    return flight;
+}
+
+static const struct schedule_release *release(struct schedule *schedule, struct account *account,
+                                              const struct pick *pick)
+{
+    struct flight *flight = launch(schedule, account, pick);
+    bool is_probe = account->breaker.state == SCHEDULE_OPEN;
+    if (is_probe) {
+        account->breaker.state = SCHEDULE_PROBING;
+    }
+    account->in_flight++;
+    schedule->in_flight++;
+    flight->release.ids = flight->ids;
+    flight->release.probe = is_probe;
+    flight->release.folded = flight->release.count > 1;
+    flight->release.call = (size_t)(flight->calls[0] - flight->calls[0]->entry->calls);
+    return &flight->release;
+}
+
+const struct schedule_release *schedule_next(struct schedule *schedule, int64_t now_ms)
+{
+    schedule_advance(schedule, now_ms);
+    for (size_t i = 0; i < schedule->account_count; i++) {
+        struct account *account = schedule->accounts[i];
+        struct pick pick = account_pick(schedule, account);
+        if (pick.unit != NULL) {
+            return release(schedule, account, &pick);
+        }
+    }
+    return NULL;
+}
+
+void schedule_ended(struct schedule *schedule, const struct schedule_release *ended,
+                    const struct schedule_report *report, int64_t now_ms)
+{
+    struct flight *flight = (struct flight *)(void *)ended; // its first member
+    schedule->now_ms = now_ms > schedule->now_ms ? now_ms : schedule->now_ms;
+    for (size_t i = 0; i < flight->release.count; i++) {
+        assert(flight->calls[i]->state == CALL_IN_FLIGHT);
+        flight->calls[i]->state = CALL_ENDED;
+        flight->calls[i]->entry->in_flight--;
+    }
+    flight->account->in_flight--;
+    schedule->in_flight--;
+    account_report(schedule, flight, report);
+    flight_free(schedule, flight);
+}
+
+static struct call *ended_call(const struct schedule *schedule, uint64_t id, size_t index)
+{
+    struct entry *entry = find_entry(schedule, id);
+    assert(entry != NULL && index < entry->call_count);
+    struct call *call = &entry->calls[index];
+    assert(call->state == CALL_ENDED);
+    return call;
+}
+
+void schedule_call_done(struct schedule *schedule, uint64_t id, size_t index)
+{
+    struct call *call = ended_call(schedule, id, index);
+    call->entry->done++;
+    call_land(schedule, call, CALL_DONE);
+}
+
+void schedule_call_retry(struct schedule *schedule, uint64_t id, size_t index, const struct schedule_retry *retry)
+{
+    struct call *call = ended_call(schedule, id, index);
+    struct entry *entry = call->entry;
+    entry->may_have_run = entry->may_have_run || retry->may_have_run;
+    entry->alone = entry->alone || retry->alone;
+    call_land(schedule, call, CALL_WITHDRAWN);
+    if (entry->late) {
+        return;
+    }
+    call_wait(schedule, call, retry->not_before_ms);
+    if (entry->outdated && entry_is_replaceable(entry)) {
+        entry_supersede(schedule, entry);
+    }
+}

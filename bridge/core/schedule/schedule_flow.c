@@ -1,0 +1,201 @@
+// Fairness: which rule is next for which action.
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/schedule/schedule_internal.h"
+
+// ---- rules
+
+static struct rule *find_rule(const struct schedule *schedule, const char *name)
+{
+    struct table_node *node = table_first(&schedule->rules, table_hash_text(name));
+    while (node != NULL && strcmp(OWNER_OF(node, struct rule, node)->name, name) != 0) {
+        node = table_next(node);
+    }
+    return node == NULL ? NULL : OWNER_OF(node, struct rule, node);
+}
+
+// A new rule stands behind all others: rules that come and go cannot push one aside that waits.
+static struct rule *add_rule(struct schedule *schedule, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    struct rule *rule = mem_alloc(sizeof *rule + size);
+    memcpy(rule->name, name, size);
+    rule->turn = ++schedule->turns;
+    table_add(&schedule->rules, &rule->node, table_hash_text(name));
+    return rule;
+}
+
+struct rule *rule_open(struct schedule *schedule, const char *name)
+{
+    struct rule *rule = find_rule(schedule, name);
+    rule = rule != NULL ? rule : add_rule(schedule, name);
+    rule->users++;
+    return rule;
+}
+
+void schedule_rule_free(struct rule *rule)
+{
+    while (rule->flows != NULL) {
+        struct flow *next = rule->flows->next;
+        heap_free(&rule->flows->units);
+        heap_free(&rule->flows->groups);
+        heap_free(&rule->flows->large);
+        free(rule->flows);
+        rule->flows = next;
+    }
+    free(rule);
+}
+
+static void free_unused(struct schedule *schedule, struct rule *rule)
+{
+    if (rule->users == 0 && !rule->has_bucket) {
+        table_remove(&schedule->rules, &rule->node);
+        schedule_rule_free(rule);
+    }
+}
+
+void rule_close(struct schedule *schedule, struct rule *rule)
+{
+    rule->users--;
+    free_unused(schedule, rule);
+}
+
+void schedule_set_rate(struct schedule *schedule, const char *name, double per_second)
+{
+    struct rule *rule = find_rule(schedule, name);
+    if (rule == NULL && per_second <= 0) {
+        return;
+    }
+    rule = rule != NULL ? rule : add_rule(schedule, name);
+    rule->has_bucket = per_second > 0;
+    if (rule->has_bucket) {
+        bucket_set(&rule->bucket, per_second);
+    }
+    schedule_rule_place(schedule, rule);
+    free_unused(schedule, rule);
+}
+
+// ---- flows
+
+size_t unit_size(const struct unit *unit)
+{
+    return unit->group != NULL ? unit->group->count : OWNER_OF(unit, struct call, unit)->devices;
+}
+
+struct unit *flow_oldest(const struct flow *flow)
+{
+    return OWNER_OF(heap_first(&flow->units), struct unit, age);
+}
+
+struct unit *flow_largest(const struct flow *flow)
+{
+    return OWNER_OF(heap_first(&flow->large), struct unit, size);
+}
+
+struct group *flow_oldest_group(const struct flow *flow)
+{
+    return OWNER_OF(heap_first(&flow->groups), struct group, age);
+}
+
+static void hide_flow(struct flow *flow)
+{
+    flow->action->offered -= flow->offered;
+    flow->offered = 0;
+    heap_remove(&flow->action->by_turn, &flow->by_turn);
+    heap_remove(&flow->action->by_group_turn, &flow->by_group_turn);
+    heap_remove(&flow->action->by_size, &flow->by_size);
+}
+
+static void show_flow(struct flow *flow)
+{
+    int64_t turn = (int64_t)flow->rule->turn;
+    flow->offered = flow->units.count;
+    flow->action->offered += flow->offered;
+    if (flow->units.count > 0) {
+        flow->by_turn.key = turn;
+        heap_add(&flow->action->by_turn, &flow->by_turn);
+    }
+    if (flow->groups.count > 0) {
+        flow->by_group_turn.key = turn;
+        heap_add(&flow->action->by_group_turn, &flow->by_group_turn);
+    }
+    if (flow->large.count > 0) {
+        flow->by_size.key = heap_first(&flow->large)->key;
+        flow->by_size.order = (uint64_t)turn;
+        heap_add(&flow->action->by_size, &flow->by_size);
+    }
+}
+
+void schedule_rule_place(struct schedule *schedule, struct rule *rule)
+{
+    int64_t ready_ms = rule->has_bucket ? bucket_ready_ms(&rule->bucket) : 0;
+    bool is_waiting = false;
+    for (struct flow *flow = rule->flows; flow != NULL; flow = flow->next) {
+        hide_flow(flow);
+        if (ready_ms <= schedule->now_ms) {
+            show_flow(flow);
+        }
+        is_waiting = is_waiting || flow->units.count > 0;
+    }
+    heap_remove(&schedule->limited, &rule->limited);
+    if (is_waiting && ready_ms > schedule->now_ms) {
+        rule->limited.key = ready_ms;
+        heap_add(&schedule->limited, &rule->limited);
+    }
+}
+
+void rule_served(struct schedule *schedule, struct rule *rule)
+{
+    rule->turn = ++schedule->turns;
+    if (rule->has_bucket) {
+        bucket_take(&rule->bucket, schedule->now_ms);
+    }
+    schedule_rule_place(schedule, rule);
+}
+
+static struct flow *open_flow(struct rule *rule, struct action *action)
+{
+    struct flow *flow = rule->flows;
+    while (flow != NULL && flow->action != action) {
+        flow = flow->next;
+    }
+    if (flow == NULL) {
+        flow = mem_alloc(sizeof *flow);
+        *flow = (struct flow){.next = rule->flows, .rule = rule, .action = action};
+        rule->flows = flow;
+    }
+    return flow;
+}
+
+void flow_add(struct schedule *schedule, struct rule *rule, struct action *action, struct unit *unit)
+{
+    struct flow *flow = open_flow(rule, action);
+    size_t size = unit_size(unit);
+    unit->flow = flow;
+    heap_add(&flow->units, &unit->age);
+    if (size > 1) {
+        unit->size = (struct heap_node){.key = -(int64_t)size, .order = (uint64_t)unit->age.key};
+        heap_add(&flow->large, &unit->size);
+    }
+    if (unit->group != NULL && size > 1) {
+        unit->group->age = (struct heap_node){.key = unit->age.key, .order = unit->age.order};
+        heap_add(&flow->groups, &unit->group->age);
+    }
+    schedule_rule_place(schedule, rule);
+}
+
+void flow_remove(struct schedule *schedule, struct unit *unit)
+{
+    struct flow *flow = unit->flow;
+    if (flow == NULL) {
+        return;
+    }
+    unit->flow = NULL;
+    heap_remove(&flow->units, &unit->age);
+    heap_remove(&flow->large, &unit->size);
+    if (unit->group != NULL) {
+        heap_remove(&flow->groups, &unit->group->age);
+    }
+    schedule_rule_place(schedule, flow->rule);
+}

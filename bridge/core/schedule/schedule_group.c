@@ -1,0 +1,147 @@
+// Folding: commands with the same key gather in a group, which leaves as one call.
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/schedule/schedule_internal.h"
+
+// ---- finding the open group
+
+static uint64_t hash_of(const struct call *call)
+{
+    return table_hash_text(call->entry->fold->key);
+}
+
+static bool fits(const struct group *group, const struct call *call)
+{
+    const struct entry *entry = call->entry;
+    return group->folded == entry->fold->action && group->single == call->action &&
+           strcmp(group->key, entry->fold->key) == 0 &&
+           (group->rule == entry->rule || (!group->of_one_rule && !entry->rule->has_bucket));
+}
+
+static struct group *find_group(const struct schedule *schedule, const struct call *call)
+{
+    struct table_node *node = table_first(&schedule->groups, hash_of(call));
+    while (node != NULL && !fits(OWNER_OF(node, struct group, node), call)) {
+        node = table_next(node);
+    }
+    return node == NULL ? NULL : OWNER_OF(node, struct group, node);
+}
+
+static void close_group(struct schedule *schedule, struct group *group)
+{
+    if (group->is_open) {
+        group->is_open = false;
+        table_remove(&schedule->groups, &group->node);
+    }
+}
+
+static struct group *open_group(struct schedule *schedule, const struct call *call)
+{
+    const struct entry *entry = call->entry;
+    size_t size = strlen(entry->fold->key) + 1;
+    struct group *group = mem_alloc(sizeof *group + size);
+    memcpy(group->key, entry->fold->key, size);
+    group->unit.group = group;
+    group->unit.age = (struct heap_node){.key = (int64_t)entry->order};
+    group->is_open = true;
+    group->rule = entry->rule;
+    group->rule->users++;
+    group->of_one_rule = entry->rule->has_bucket;
+    group->single = call->action;
+    group->folded = entry->fold->action;
+    group->max = entry->fold->max;
+    group->window.key = INT64_MAX;
+    group->window_ms = INT64_MAX;
+    group->offered_ms = INT64_MAX;
+    table_add(&schedule->groups, &group->node, hash_of(call));
+    return group;
+}
+
+// The lanes keep commands of one device apart, where they have one; a group is short.
+static bool has_device(const struct group *group, uint64_t device)
+{
+    const struct call *call = group->first;
+    while (call != NULL && call->entry->fold->device != device) {
+        call = call->next;
+    }
+    return call != NULL;
+}
+
+// ---- joining and leaving
+
+static void free_group(struct schedule *schedule, struct group *group)
+{
+    heap_remove(&schedule->windows, &group->window);
+    close_group(schedule, group);
+    rule_close(schedule, group->rule);
+    free(group);
+}
+
+void group_offer(struct schedule *schedule, struct group *group)
+{
+    heap_remove(&schedule->windows, &group->window);
+    group->offered_ms = schedule->now_ms < group->offered_ms ? schedule->now_ms : group->offered_ms;
+    flow_add(schedule, group->rule, group->count > 1 ? group->folded : group->single, &group->unit);
+}
+
+static void append(struct group *group, struct call *call)
+{
+    call->group = group;
+    call->previous = group->last;
+    call->next = NULL;
+    *(group->last != NULL ? &group->last->next : &group->first) = call;
+    group->last = call;
+    group->count++;
+}
+
+static void keep_window(struct schedule *schedule, struct group *group, int64_t until_ms)
+{
+    if (until_ms < group->window.key) {
+        heap_remove(&schedule->windows, &group->window);
+        group->window.key = until_ms;
+        heap_add(&schedule->windows, &group->window);
+    }
+}
+
+void group_join(struct schedule *schedule, struct call *call)
+{
+    const struct fold *fold = call->entry->fold;
+    struct group *group = find_group(schedule, call);
+    if (group != NULL && (group->count >= fold->max || has_device(group, fold->device))) {
+        close_group(schedule, group);
+        group = NULL;
+    }
+    group = group != NULL ? group : open_group(schedule, call);
+    bool was_offered = group->unit.flow != NULL;
+    flow_remove(schedule, &group->unit);
+    append(group, call);
+    group->max = fold->max < group->max ? fold->max : group->max;
+    group->window_ms = fold->window_ms < group->window_ms ? fold->window_ms : group->window_ms;
+    call->state = CALL_GROUPED;
+    if (group->count >= group->max) {
+        close_group(schedule, group);
+    }
+    if (was_offered || !group->is_open) {
+        group_offer(schedule, group);
+    } else {
+        keep_window(schedule, group, schedule->now_ms + fold->window_ms);
+    }
+}
+
+void group_leave(struct schedule *schedule, struct call *call)
+{
+    struct group *group = call->group;
+    bool was_offered = group->unit.flow != NULL;
+    flow_remove(schedule, &group->unit);
+    *(call->previous != NULL ? &call->previous->next : &group->first) = call->next;
+    *(call->next != NULL ? &call->next->previous : &group->last) = call->previous;
+    call->group = NULL;
+    call->previous = call->next = NULL;
+    group->count--;
+    if (group->count == 0) {
+        free_group(schedule, group);
+    } else if (was_offered) {
+        group_offer(schedule, group);
+    }
+}

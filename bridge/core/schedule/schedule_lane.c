@@ -1,0 +1,56 @@
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/schedule/schedule_internal.h"
+
+static struct lane *open_lane(struct schedule *schedule, const char *name)
+{
+    uint64_t hash = table_hash_text(name);
+    for (struct table_node *node = table_first(&schedule->lanes, hash); node != NULL; node = table_next(node)) {
+        struct lane *lane = OWNER_OF(node, struct lane, node);
+        if (strcmp(lane->name, name) == 0) {
+            return lane;
+        }
+    }
+    size_t size = strlen(name) + 1;
+    struct lane *lane = mem_alloc(sizeof *lane + size);
+    memcpy(lane->name, name, size);
+    table_add(&schedule->lanes, &lane->node, hash);
+    return lane;
+}
+
+void lane_join(struct schedule *schedule, struct entry *entry, const char *name)
+{
+    struct lane *lane = open_lane(schedule, name);
+    if (lane->last != NULL && lane->last->entry == entry) {
+        return; // named twice: it would wait for itself
+    }
+    struct place *place = &entry->places[entry->place_count++];
+    *place = (struct place){.entry = entry, .lane = lane, .previous = lane->last};
+    if (lane->last == NULL) {
+        lane->first = place;
+    } else {
+        lane->last->next = place;
+        entry->behind++;
+    }
+    lane->last = place;
+}
+
+static void close_lane(struct schedule *schedule, struct lane *lane)
+{
+    table_remove(&schedule->lanes, &lane->node);
+    free(lane);
+}
+
+void lane_leave(struct schedule *schedule, struct place *place)
+{
+    struct lane *lane = place->lane;
+    *(place->previous != NULL ? &place->previous->next : &lane->first) = place->next;
+    *(place->next != NULL ? &place->next->previous : &lane->last) = place->previous;
+    if (lane->first == NULL) {
+        close_lane(schedule, lane);
+    } else if (place->previous == NULL) {
+        lane->first->entry->behind--;
+        entry_unblock(schedule, lane->first->entry);
+    }
+}

@@ -1,0 +1,238 @@
+#include "core/template/decimal_internal.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#define SPACE        " \t\r\n\v\f"
+#define EXPONENT_MAX 100000000L
+
+// Largest and smallest power of ten that is written without an exponent.
+#define PLAIN_MAX_POINT 21
+#define PLAIN_MIN_POINT (-6)
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+// Appends the digits at *at to `out` and returns their count.
+static size_t take_digits(const char **at, struct buf *out)
+{
+    const char *start = *at;
+    while (is_digit(**at)) {
+        (*at)++;
+    }
+    buf_append(out, start, (size_t)(*at - start));
+    return (size_t)(*at - start);
+}
+
+static bool take_exponent(const char **at, long *exponent)
+{
+    *exponent = 0;
+    if (**at != 'e' && **at != 'E') {
+        return true;
+    }
+    (*at)++;
+    bool negative = **at == '-';
+    if (**at == '-' || **at == '+') {
+        (*at)++;
+    }
+    if (!is_digit(**at)) {
+        return false;
+    }
+    for (; is_digit(**at); (*at)++) {
+        if (*exponent < EXPONENT_MAX) {
+            *exponent = *exponent * 10 + (**at - '0');
+        }
+    }
+    *exponent = negative ? -*exponent : *exponent;
+    return true;
+}
+
+void decimal_trim_zeros(struct decimal *decimal)
+{
+    size_t leading = strspn(decimal->digits, "0");
+    decimal->count -= leading;
+    decimal->point -= (long)leading;
+    memmove(decimal->digits, decimal->digits + leading, decimal->count + 1);
+    while (decimal->count > 0 && decimal->digits[decimal->count - 1] == '0') {
+        decimal->digits[--decimal->count] = '\0';
+    }
+    if (decimal->count == 0) {
+        decimal->point = 0;
+        decimal->negative = false;
+    }
+}
+
+bool decimal_parse(const char *text, struct decimal *out)
+{
+    const char *at = text + strspn(text, SPACE);
+    bool negative = *at == '-';
+    if (*at == '-' || *at == '+') {
+        at++;
+    }
+    AUTO_BUF struct buf digits = {0};
+    size_t whole = take_digits(&at, &digits);
+    if (*at == '.') {
+        at++;
+        take_digits(&at, &digits);
+    }
+    long exponent;
+    if (digits.len == 0 || !take_exponent(&at, &exponent) || at[strspn(at, SPACE)] != '\0') {
+        return false;
+    }
+    size_t count = digits.len;
+    *out = (struct decimal){negative, buf_steal(&digits), count, (long)whole + exponent};
+    decimal_trim_zeros(out);
+    return true;
+}
+
+void decimal_from_double(double value, struct decimal *out)
+{
+    char text[40];
+    // Up to 15 digits a decimal survives the way through a double, so shorter ones show as zeros at the end. Subnormal
+    // doubles hold fewer.
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*e", digits - 1, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+    if (!decimal_parse(text, out)) {
+        *out = (struct decimal){.digits = mem_strdup("")};
+    }
+}
+
+void decimal_free(struct decimal *decimal)
+{
+    free(decimal->digits);
+    *decimal = (struct decimal){0};
+}
+
+static void keep_digits(struct decimal *decimal, long keep)
+{
+    if (keep < (long)decimal->count) {
+        decimal->count = keep > 0 ? (size_t)keep : 0;
+        decimal->digits[decimal->count] = '\0';
+    }
+    decimal_trim_zeros(decimal);
+}
+
+void decimal_cut(struct decimal *decimal)
+{
+    keep_digits(decimal, decimal->point);
+}
+
+// Adds one to the digit before `end`; a carry out of the first digit makes the number one digit longer.
+static void add_one(struct decimal *decimal, size_t end)
+{
+    size_t i = end;
+    while (i > 0 && decimal->digits[i - 1] == '9') {
+        decimal->digits[--i] = '0';
+    }
+    if (i > 0) {
+        decimal->digits[i - 1]++;
+        return;
+    }
+    char *longer = mem_printf("1%s", decimal->digits);
+    free(decimal->digits);
+    decimal->digits = longer;
+    decimal->count++;
+    decimal->point++;
+}
+
+void decimal_round(struct decimal *decimal, int places)
+{
+    long keep = decimal->point + places;
+    if (keep >= (long)decimal->count) {
+        return;
+    }
+    bool up = keep >= 0 && decimal->digits[keep] >= '5';
+    decimal->count = keep > 0 ? (size_t)keep : 0;
+    decimal->digits[decimal->count] = '\0';
+    if (up) {
+        add_one(decimal, decimal->count);
+    }
+    decimal_trim_zeros(decimal);
+}
+
+bool decimal_fits_integer(const struct decimal *decimal)
+{
+    const char *limit = decimal->negative ? "9223372036854775808" : "18446744073709551615";
+    long limit_count = (long)strlen(limit);
+    if (decimal->point < (long)decimal->count || decimal->point > limit_count) {
+        return false;
+    }
+    if (decimal->point < limit_count) {
+        return true;
+    }
+    char padded[24];
+    snprintf(padded, sizeof padded, "%s", decimal->digits);
+    memset(padded + decimal->count, '0', (size_t)limit_count - decimal->count);
+    return memcmp(padded, limit, (size_t)limit_count) <= 0;
+}
+
+// The digits are those behind "0.", without zeros at their end, so the order of the texts is that of the numbers.
+static int compare_magnitude(const struct decimal *a, const struct decimal *b)
+{
+    if (a->count == 0 || b->count == 0) {
+        return (a->count > 0) - (b->count > 0);
+    }
+    return a->point != b->point ? (a->point > b->point) - (a->point < b->point) : strcmp(a->digits, b->digits);
+}
+
+int decimal_compare(const struct decimal *a, const struct decimal *b)
+{
+    if (a->negative != b->negative) {
+        return a->negative ? -1 : 1;
+    }
+    return a->negative ? compare_magnitude(b, a) : compare_magnitude(a, b);
+}
+
+static void append_zeros(struct buf *out, long count)
+{
+    for (; count > 0; count--) {
+        buf_char(out, '0');
+    }
+}
+
+static void print_plain(const struct decimal *decimal, bool point, struct buf *out)
+{
+    size_t whole = decimal->point <= 0 ? 0 : (size_t)decimal->point;
+    size_t shown = whole < decimal->count ? whole : decimal->count;
+    buf_append(out, decimal->digits, shown);
+    append_zeros(out, whole == 0 ? 1 : (long)(whole - shown));
+    if (decimal->count > shown) {
+        buf_char(out, '.');
+        append_zeros(out, -decimal->point);
+        buf_append(out, decimal->digits + shown, decimal->count - shown);
+    } else if (point) {
+        buf_text(out, ".0");
+    }
+}
+
+static void print_scientific(const struct decimal *decimal, bool point, struct buf *out)
+{
+    buf_char(out, decimal->digits[0]);
+    if (decimal->count > 1) {
+        buf_printf(out, ".%s", decimal->digits + 1);
+    } else if (point) {
+        buf_text(out, ".0");
+    }
+    buf_printf(out, "e%ld", decimal->point - 1);
+}
+
+char *decimal_print(const struct decimal *decimal, bool point)
+{
+    AUTO_BUF struct buf out = {0};
+    buf_text(&out, decimal->negative ? "-" : "");
+    bool plain = decimal->point <= PLAIN_MAX_POINT && decimal->point >= PLAIN_MIN_POINT;
+    (plain ? print_plain : print_scientific)(decimal, point, &out);
+    return buf_steal(&out);
+}

@@ -1,0 +1,197 @@
+#include "io/outbox/outbox_internal.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+// Columns of SQL_TWINS and SQL_TWIN_BY_ID.
+enum twin_column { TWIN_ID, TWIN_STATE, TWIN_BOOT_ID, TWIN_BOOT_MS, TWIN_WALL_MS, TWIN_HASH, TWIN_REPLY };
+
+struct search {
+    int64_t before; // only ids below; 0: any
+    const unsigned char *key;
+    const unsigned char *hash;
+    const struct moment *now;
+    int64_t window_ms;
+};
+
+static bool staged_deleted(const struct staged *staged, int64_t id)
+{
+    for (size_t i = 0; i < staged->count; i++) {
+        if (staged->items[i].kind == CHANGE_DELETE && staged->items[i].id == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A row from the time before a clock was set back looks as if it came from the future: it counts as recent, as running
+// a command twice is worse than answering it with an old reply.
+static bool fits(const struct outbox *outbox, const struct search *search, sqlite3_stmt *statement)
+{
+    int64_t id = sqlite3_column_int64(statement, TWIN_ID);
+    struct moment arrived;
+    outbox_column_moment(statement, TWIN_BOOT_ID, &arrived);
+    return (search->before == 0 || id < search->before) &&
+           clock_elapsed_ms(&arrived, search->now) <= search->window_ms && !staged_deleted(&outbox->staged, id);
+}
+
+static void take(const struct search *search, sqlite3_stmt *statement, struct outbox_twin *twin)
+{
+    const void *hash = sqlite3_column_blob(statement, TWIN_HASH);
+    bool whole = sqlite3_column_bytes(statement, TWIN_HASH) == DELIVERY_HASH_LEN;
+    free(twin->reply);
+    *twin = (struct outbox_twin){.found = true,
+                                 .id = sqlite3_column_int64(statement, TWIN_ID),
+                                 .state = (enum outbox_state)sqlite3_column_int(statement, TWIN_STATE),
+                                 .same_message = whole && memcmp(hash, search->hash, DELIVERY_HASH_LEN) == 0,
+                                 .reply = outbox_column_text(statement, TWIN_REPLY)};
+}
+
+static int search_committed(struct outbox *outbox, const struct search *search, struct outbox_twin *twin)
+{
+    sqlite3_stmt *statement = outbox->statements[SQL_TWINS];
+    outbox_bind_blob(statement, 1, search->key, 32);
+    int code = SQLITE_ROW;
+    while (!twin->found && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        if (fits(outbox, search, statement)) {
+            take(search, statement, twin);
+        }
+    }
+    sqlite3_reset(statement);
+    return twin->found ? SQLITE_DONE : code;
+}
+
+// The row of a key that is staged and not yet committed.
+static int consider_staged(struct outbox *outbox, const struct search *search, const struct change *change,
+                           struct outbox_twin *twin)
+{
+    sqlite3_stmt *statement = outbox->statements[SQL_TWIN_BY_ID];
+    outbox_bind_int(statement, 1, change->id);
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW && fits(outbox, search, statement)) {
+        take(search, statement, twin);
+        twin->same_message = memcmp(change->hash, search->hash, DELIVERY_HASH_LEN) == 0;
+    }
+    sqlite3_reset(statement);
+    return code == SQLITE_ROW ? SQLITE_DONE : code;
+}
+
+static int search_staged(struct outbox *outbox, const struct search *search, struct outbox_twin *twin)
+{
+    const struct staged *staged = &outbox->staged;
+    uint64_t prefix = 0;
+    memcpy(&prefix, search->key, sizeof prefix);
+    int code = SQLITE_DONE;
+    for (size_t i = 0; code == SQLITE_DONE && i < staged->key_count; i++) {
+        if (staged->keys[i].prefix != prefix) {
+            continue;
+        }
+        const struct change *change = &staged->items[staged->keys[i].change];
+        bool earlier = !twin->found || change->id < twin->id;
+        if (earlier && memcmp(change->key, search->key, sizeof change->key) == 0) {
+            code = consider_staged(outbox, search, change, twin);
+        }
+    }
+    return code;
+}
+
+// The caller decides by what it has asked for already, committed or not.
+static void apply_staged(const struct staged *staged, struct outbox_twin *twin)
+{
+    for (size_t i = 0; i < staged->count; i++) {
+        const struct change *change = &staged->items[i];
+        bool changes_state = change->kind == CHANGE_STATE || change->kind == CHANGE_REPLY;
+        if (change->id != twin->id || !changes_state) {
+            continue;
+        }
+        twin->state = change->state;
+        if (change->kind == CHANGE_REPLY) {
+            free(twin->reply);
+            twin->reply = mem_strdup(change->text);
+        }
+    }
+}
+
+enum err outbox_find_twin(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32],
+                          const struct moment *now, int64_t window_ms, struct outbox_twin *twin, struct diag *diag)
+{
+    struct search search = {.before = id, .key = key, .hash = hash, .now = now, .window_ms = window_ms};
+    struct outbox_twin found = {0};
+    enum err err = ERR_OK;
+    pthread_mutex_lock(&outbox->mutex);
+    int code = search_committed(outbox, &search, &found);
+    if (code == SQLITE_DONE) {
+        code = search_staged(outbox, &search, &found);
+    }
+    if (code != SQLITE_DONE) {
+        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
+    }
+    pthread_mutex_unlock(&outbox->mutex);
+    if (err != ERR_OK) {
+        free(found.reply);
+        return err;
+    }
+    if (found.found) {
+        apply_staged(&outbox->staged, &found);
+    }
+    *twin = found;
+    return ERR_OK;
+}
+
+struct purge {
+    const struct moment *now;
+    int64_t window_ms;
+    int64_t excess; // rows above max_done
+    int64_t ids[PURGE_MAX];
+    size_t count;
+};
+
+// The oldest stand first: the first one that stays ends the search.
+static int find_purged(struct outbox *outbox, struct purge *purge)
+{
+    sqlite3_stmt *statement = outbox->statements[SQL_OLDEST_DONE];
+    outbox_bind_int(statement, 1, PURGE_MAX);
+    int code = sqlite3_step(statement);
+    for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
+        struct moment arrived;
+        outbox_column_moment(statement, 1, &arrived);
+        if ((int64_t)purge->count >= purge->excess && clock_elapsed_ms(&arrived, purge->now) <= purge->window_ms) {
+            code = SQLITE_DONE;
+            break;
+        }
+        purge->ids[purge->count++] = sqlite3_column_int64(statement, 0);
+    }
+    sqlite3_reset(statement);
+    return code;
+}
+
+static int delete_purged(struct outbox *outbox, void *context)
+{
+    const struct purge *purge = context;
+    int code = SQLITE_DONE;
+    for (size_t i = 0; code == SQLITE_DONE && i < purge->count; i++) {
+        outbox_bind_int(outbox->statements[SQL_DELETE], 1, purge->ids[i]);
+        code = outbox_sql_run(outbox->statements[SQL_DELETE]);
+    }
+    return code;
+}
+
+enum err outbox_purge(struct outbox *outbox, const struct moment *now, int64_t window_ms, int64_t max_done,
+                      struct diag *diag)
+{
+    enum err err = ERR_OK;
+    pthread_mutex_lock(&outbox->mutex);
+    struct purge purge = {.now = now, .window_ms = window_ms, .excess = outbox->counts.done - max_done};
+    int code = find_purged(outbox, &purge);
+    if (code == SQLITE_DONE && purge.count > 0) {
+        code = outbox_sql_transaction(outbox, delete_purged, &purge);
+    }
+    if (code == SQLITE_DONE) {
+        outbox->counts.done -= (int64_t)purge.count;
+    } else {
+        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
+    }
+    pthread_mutex_unlock(&outbox->mutex);
+    return err;
+}

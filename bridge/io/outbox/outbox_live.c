@@ -1,0 +1,146 @@
+#include "io/outbox/outbox_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+// Which state may follow which; a row of any state can be deleted.
+static const bool legal[][OUTBOX_DONE + 1] = {
+    [OUTBOX_QUEUED] = {[OUTBOX_SENT] = true, [OUTBOX_REPLIED] = true},
+    [OUTBOX_SENT] = {[OUTBOX_QUEUED] = true, [OUTBOX_REPLIED] = true},
+    [OUTBOX_REPLIED] = {[OUTBOX_DONE] = true},
+    [OUTBOX_DONE] = {false},
+};
+
+const char *outbox_state_name(enum outbox_state state)
+{
+    static const char *const names[] = {
+        [OUTBOX_QUEUED] = "QUEUED",
+        [OUTBOX_SENT] = "SENT",
+        [OUTBOX_REPLIED] = "REPLIED",
+        [OUTBOX_DONE] = "DONE",
+    };
+    return names[state];
+}
+
+static void compact(struct live_rows *live)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < live->count; i++) {
+        if (!live->rows[i].removed) {
+            live->rows[kept++] = live->rows[i];
+        }
+    }
+    live->count = kept;
+    live->removed = 0;
+}
+
+void outbox_live_add(struct live_rows *live, int64_t id, const struct live_facts *facts)
+{
+    assert(live->count == 0 || id > live->rows[live->count - 1].id);
+    if (live->count == live->capacity && live->removed > live->capacity / 2) {
+        compact(live);
+    }
+    if (live->count == live->capacity) {
+        live->capacity = live->capacity == 0 ? 64 : live->capacity * 2;
+        live->rows = mem_resize(live->rows, live->capacity, sizeof *live->rows);
+    }
+    live->rows[live->count++] = (struct live_row){.id = id, .now = *facts, .next = *facts};
+}
+
+struct live_row *outbox_live_find(const struct live_rows *live, int64_t id)
+{
+    size_t low = 0;
+    size_t high = live->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (live->rows[middle].id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = low < live->count && live->rows[low].id == id && !live->rows[low].removed;
+    return found ? &live->rows[low] : NULL;
+}
+
+void outbox_live_remove(struct live_rows *live, struct live_row *row)
+{
+    row->removed = true;
+    live->removed++;
+    // An empty table needs no tombstones; most tables are small or become empty again.
+    if (live->removed == live->count) {
+        compact(live);
+    }
+}
+
+void outbox_live_free(struct live_rows *live)
+{
+    free(live->rows);
+    *live = (struct live_rows){0};
+}
+
+struct outbox_counts outbox_live_counts(const struct live_facts *facts)
+{
+    if (facts->deleted) {
+        return (struct outbox_counts){0};
+    }
+    if (facts->state == OUTBOX_DONE) {
+        return (struct outbox_counts){.done = 1};
+    }
+    return (struct outbox_counts){
+        .commands = 1,
+        .refused = facts->refused ? 1 : 0,
+        .bytes = facts->head_bytes + facts->payload_bytes + facts->plan_bytes + facts->reply_bytes,
+    };
+}
+
+static bool set_state(struct live_facts *facts, enum outbox_state state)
+{
+    if (!legal[facts->state][state]) {
+        return false;
+    }
+    facts->state = state;
+    return true;
+}
+
+static int64_t text_bytes(const char *text_or_null)
+{
+    return text_or_null == NULL ? 0 : (int64_t)strlen(text_or_null);
+}
+
+static bool set_reply(struct live_facts *facts, const char *reply)
+{
+    facts->payload_bytes = 0;
+    facts->reply_bytes = text_bytes(reply);
+    return set_state(facts, OUTBOX_REPLIED);
+}
+
+bool outbox_live_apply(struct live_facts *facts, const struct change *change)
+{
+    if (facts->deleted) {
+        return change->kind == CHANGE_DELETE;
+    }
+    switch (change->kind) {
+    case CHANGE_DELETE:
+        facts->deleted = true;
+        return true;
+    case CHANGE_STATE:
+        return change->state != OUTBOX_REPLIED && set_state(facts, change->state);
+    case CHANGE_REPLY:
+        return set_reply(facts, change->text);
+    case CHANGE_PLAN:
+        facts->plan_bytes = text_bytes(change->text);
+        return facts->state != OUTBOX_DONE;
+    case CHANGE_CALL:
+        facts->has_calls = true;
+        return facts->state != OUTBOX_DONE;
+    case CHANGE_KEY:
+    case CHANGE_NOTE:
+    case CHANGE_ANSWER:
+    case CHANGE_PROVED:
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,230 @@
+#include "io/outbox/outbox_internal.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+// Columns of a row (outbox_read_row).
+enum load_column {
+    LOAD_ID,
+    LOAD_STATE,
+    LOAD_BOOT_ID,
+    LOAD_BOOT_MS,
+    LOAD_WALL_MS,
+    LOAD_TOPIC,
+    LOAD_PAYLOAD,
+    LOAD_QOS,
+    LOAD_DUP,
+    LOAD_RETAINED,
+    LOAD_PACKET_ID,
+    LOAD_EXPIRY_S,
+    LOAD_RESPONSE_TOPIC,
+    LOAD_CORRELATION_DATA,
+    LOAD_PROPERTIES,
+    LOAD_REFUSAL,
+    LOAD_PLAN,
+    LOAD_REPLY,
+    LOAD_NOTE
+};
+
+static void put_piece(struct buf *out, const char *text)
+{
+    size_t len = strlen(text);
+    unsigned char head[4] = {(unsigned char)(len >> 24), (unsigned char)(len >> 16), (unsigned char)(len >> 8),
+                             (unsigned char)len};
+    buf_append(out, head, sizeof head);
+    buf_append(out, text, len);
+}
+
+// Name and value alternate, each led by its length in four bytes, the highest first.
+char *outbox_encode_properties(const struct message *message, size_t *len)
+{
+    struct buf out = {0};
+    for (size_t i = 0; i < message->property_count; i++) {
+        put_piece(&out, message->properties[i].name);
+        put_piece(&out, message->properties[i].value);
+    }
+    *len = out.len;
+    return message->property_count == 0 ? NULL : buf_steal(&out);
+}
+
+static char *take_piece(const unsigned char **at, size_t *left)
+{
+    if (*left < 4) {
+        return NULL;
+    }
+    const unsigned char *head = *at;
+    size_t len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+    if (len > *left - 4) {
+        return NULL;
+    }
+    *at += 4 + len;
+    *left -= 4 + len;
+    return mem_dup(head + 4, len);
+}
+
+static bool decode_properties(const void *data, size_t len, struct message *message)
+{
+    const unsigned char *at = data;
+    while (len > 0) {
+        char *name = take_piece(&at, &len);
+        char *value = name == NULL ? NULL : take_piece(&at, &len);
+        if (value == NULL) {
+            free(name);
+            return false;
+        }
+        message->properties = mem_resize(message->properties, message->property_count + 1, sizeof *message->properties);
+        message->properties[message->property_count++] = (struct user_property){.name = name, .value = value};
+    }
+    return true;
+}
+
+static void read_message(sqlite3_stmt *statement, struct message *message)
+{
+    message->topic = outbox_column_text(statement, LOAD_TOPIC);
+    message->payload = outbox_column_blob(statement, LOAD_PAYLOAD, &message->payload_len);
+    message->qos = sqlite3_column_int(statement, LOAD_QOS);
+    message->dup = sqlite3_column_int(statement, LOAD_DUP) != 0;
+    message->retained = sqlite3_column_int(statement, LOAD_RETAINED) != 0;
+    message->packet_id = (uint16_t)sqlite3_column_int(statement, LOAD_PACKET_ID);
+    message->has_expiry = sqlite3_column_type(statement, LOAD_EXPIRY_S) != SQLITE_NULL;
+    message->expiry_s = (uint32_t)sqlite3_column_int64(statement, LOAD_EXPIRY_S);
+    message->response_topic = outbox_column_text(statement, LOAD_RESPONSE_TOPIC);
+    message->correlation_data = outbox_column_blob(statement, LOAD_CORRELATION_DATA, &message->correlation_len);
+    const void *properties = sqlite3_column_blob(statement, LOAD_PROPERTIES);
+    size_t properties_len = (size_t)sqlite3_column_bytes(statement, LOAD_PROPERTIES);
+    // A start that failed for ever on one row would help nobody: the command runs with what could be read.
+    if (!decode_properties(properties, properties_len, message)) {
+        LOG(LOG_WARN, "outbox_properties_unreadable", LOG_N("id", sqlite3_column_int64(statement, LOAD_ID)));
+    }
+}
+
+void outbox_read_row(sqlite3_stmt *statement, struct outbox_row *row)
+{
+    *row = (struct outbox_row){.id = sqlite3_column_int64(statement, LOAD_ID),
+                               .state = (enum outbox_state)sqlite3_column_int(statement, LOAD_STATE)};
+    outbox_column_moment(statement, LOAD_BOOT_ID, &row->arrived);
+    read_message(statement, &row->message);
+    row->refusal = outbox_column_text(statement, LOAD_REFUSAL);
+    row->plan = outbox_column_text(statement, LOAD_PLAN);
+    row->reply = outbox_column_text(statement, LOAD_REPLY);
+    row->note = outbox_column_text(statement, LOAD_NOTE);
+}
+
+void outbox_row_clear(struct outbox_row *row)
+{
+    message_clear(&row->message);
+    free(row->refusal);
+    free(row->plan);
+    free(row->reply);
+    free(row->note);
+    *row = (struct outbox_row){0};
+}
+
+static void clear_rows(struct outbox_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        outbox_row_clear(&rows[i]);
+    }
+}
+
+enum err outbox_load(struct outbox *outbox, int64_t after, struct outbox_row *rows, size_t max, size_t *count,
+                     struct diag *diag)
+{
+    size_t read = 0;
+    enum err err = ERR_OK;
+    pthread_mutex_lock(&outbox->mutex);
+    sqlite3_stmt *statement = outbox->statements[SQL_LOAD];
+    outbox_bind_int(statement, 1, after);
+    outbox_bind_int(statement, 2, (int64_t)max);
+    int code = sqlite3_step(statement);
+    for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
+        outbox_read_row(statement, &rows[read++]);
+    }
+    if (code != SQLITE_DONE) {
+        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
+    }
+    sqlite3_reset(statement);
+    pthread_mutex_unlock(&outbox->mutex);
+    if (err != ERR_OK) {
+        clear_rows(rows, read);
+        return err;
+    }
+    *count = read;
+    return ERR_OK;
+}
+
+void outbox_calls_free(struct outbox_call *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(calls[i].note);
+    }
+    free(calls);
+}
+
+int outbox_read_calls(sqlite3_stmt *statement, int64_t id, struct outbox_call **calls, size_t *count)
+{
+    struct outbox_call *read = NULL;
+    size_t read_count = 0;
+    outbox_bind_int(statement, 1, id);
+    int code = sqlite3_step(statement);
+    for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
+        read = mem_resize(read, read_count + 1, sizeof *read);
+        read[read_count++] = (struct outbox_call){.call = sqlite3_column_int(statement, 0),
+                                                  .state = (enum outbox_state)sqlite3_column_int(statement, 1),
+                                                  .note = outbox_column_text(statement, 2)};
+    }
+    sqlite3_reset(statement);
+    if (code != SQLITE_DONE) {
+        outbox_calls_free(read, read_count);
+        return code;
+    }
+    *calls = read;
+    *count = read_count;
+    return code;
+}
+
+enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call **calls, size_t *count,
+                           struct diag *diag)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    int code = outbox_read_calls(outbox->statements[SQL_LOAD_CALLS], id, calls, count);
+    enum err err = code == SQLITE_DONE ? ERR_OK : outbox_sql_error(outbox->db, code, outbox->path, diag);
+    pthread_mutex_unlock(&outbox->mutex);
+    return err;
+}
+
+char *outbox_read_note(struct outbox *outbox, const char *name)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    sqlite3_stmt *statement = outbox->statements[SQL_READ_NOTE];
+    outbox_bind_text(statement, 1, name);
+    char *text = sqlite3_step(statement) == SQLITE_ROW ? outbox_column_text(statement, 0) : NULL;
+    sqlite3_reset(statement);
+    pthread_mutex_unlock(&outbox->mutex);
+    return text;
+}
+
+char *outbox_read_reply(struct outbox *outbox, int64_t id)
+{
+    char *reply = NULL;
+    pthread_mutex_lock(&outbox->mutex);
+    sqlite3_stmt *statement = outbox->statements[SQL_READ_REPLY];
+    outbox_bind_int(statement, 1, id);
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        reply = outbox_column_text(statement, 0);
+    }
+    sqlite3_reset(statement);
+    pthread_mutex_unlock(&outbox->mutex);
+    return reply;
+}
+
+struct outbox_counts outbox_counts(struct outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    struct outbox_counts counts = outbox->counts;
+    pthread_mutex_unlock(&outbox->mutex);
+    return counts;
+}

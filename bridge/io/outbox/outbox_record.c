@@ -1,0 +1,345 @@
+// The redelivery record: an entry for each command whose PUBACK is not proved to have arrived, in memory as in the
+// table `delivery`.
+//
+// Each entry is in one of two lists and in one bucket, all three in the order of the entries' latest packets. `current`
+// holds what came on the connection that is up: the broker may send such a packet again, but only with its packet id. A
+// new connection moves all to `earlier`: any of them may be delivered again, and the packet that does it brings its
+// entry back to `current`, as now that packet's PUBACK is the one to be proved. So an entry of `earlier` answers one
+// packet, and in a bucket all entries of `earlier` stand before those of `current`.
+//
+// Packet ids do not tell packets of two connections apart, as some brokers number anew for each. But most keep them, as
+// the standard demands, and then two equal commands, of which the second was lost on its way, are told apart by theirs.
+// So an id that no equal entry has means another command where it goes on from the last one and is above what was
+// counted on this connection, or where the broker was seen to deliver again with a kept id above that.
+#include "io/outbox/outbox_internal.h"
+
+#include <string.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define EARLIER_PROCESS (-1)
+#define FIRST_BUCKETS   64
+// Messages that are not valid take packet ids without being counted, and of an earlier process only commands are known.
+#define UNCOUNTED_MAX 16
+
+// ---- lists
+
+static void append_to_list(struct unproved_list *list, struct unproved *entry)
+{
+    entry->previous = list->last;
+    entry->next = NULL;
+    *(list->last == NULL ? &list->first : &list->last->next) = entry;
+    list->last = entry;
+    list->count++;
+}
+
+static void take_from_list(struct unproved_list *list, struct unproved *entry)
+{
+    *(entry->previous == NULL ? &list->first : &entry->previous->next) = entry->next;
+    *(entry->next == NULL ? &list->last : &entry->next->previous) = entry->previous;
+    list->count--;
+}
+
+static struct unproved_list *list_of(struct record *record, const struct unproved *entry)
+{
+    return entry->connection == record->connection ? &record->current : &record->earlier;
+}
+
+// ---- buckets
+
+static struct unproved_list *bucket_of(const struct record *record, const unsigned char *hash)
+{
+    uint64_t prefix = 0;
+    memcpy(&prefix, hash, sizeof prefix);
+    return &record->buckets[prefix & (record->bucket_count - 1)];
+}
+
+static void append_to_bucket(struct record *record, struct unproved *entry)
+{
+    struct unproved_list *bucket = bucket_of(record, entry->hash);
+    entry->previous_equal = bucket->last;
+    entry->next_equal = NULL;
+    *(bucket->last == NULL ? &bucket->first : &bucket->last->next_equal) = entry;
+    bucket->last = entry;
+}
+
+static void take_from_bucket(struct record *record, struct unproved *entry)
+{
+    struct unproved_list *bucket = bucket_of(record, entry->hash);
+    *(entry->previous_equal == NULL ? &bucket->first : &entry->previous_equal->next_equal) = entry->next_equal;
+    *(entry->next_equal == NULL ? &bucket->last : &entry->next_equal->previous_equal) = entry->previous_equal;
+}
+
+static void make_buckets(struct record *record, size_t count)
+{
+    free(record->buckets);
+    record->buckets = mem_alloc(count * sizeof *record->buckets);
+    record->bucket_count = count;
+    // In the order of their packets, which buckets keep.
+    for (struct unproved *entry = record->earlier.first; entry != NULL; entry = entry->next) {
+        append_to_bucket(record, entry);
+    }
+    for (struct unproved *entry = record->current.first; entry != NULL; entry = entry->next) {
+        append_to_bucket(record, entry);
+    }
+}
+
+// ---- entries
+
+static void enter(struct record *record, struct unproved *entry)
+{
+    size_t count = record->current.count + record->earlier.count;
+    if (count >= record->bucket_count) {
+        make_buckets(record, record->bucket_count == 0 ? FIRST_BUCKETS : record->bucket_count * 2);
+    }
+    entry->position = ++record->position;
+    append_to_list(list_of(record, entry), entry);
+    append_to_bucket(record, entry);
+}
+
+static void forget(struct record *record, struct unproved *entry)
+{
+    take_from_bucket(record, entry);
+    take_from_list(list_of(record, entry), entry);
+    free(entry);
+}
+
+static struct unproved *make(int64_t slot, uint16_t packet_id, const unsigned char *hash, int64_t command_id)
+{
+    struct unproved *entry = mem_alloc(sizeof *entry);
+    entry->slot = slot;
+    entry->packet_id = packet_id;
+    entry->command_id = command_id;
+    memcpy(entry->hash, hash, sizeof entry->hash);
+    return entry;
+}
+
+void outbox_record_load(struct record *record, int64_t slot, uint16_t packet_id, const unsigned char *hash,
+                        int64_t command_id)
+{
+    struct unproved *entry = make(slot, packet_id, hash, command_id);
+    entry->connection = EARLIER_PROCESS;
+    enter(record, entry);
+    record->last_id = packet_id;
+    record->knows_last_id = true;
+}
+
+const struct unproved *outbox_record_excess(const struct record *record)
+{
+    if (record->current.count + record->earlier.count < RECORD_MAX) {
+        return NULL;
+    }
+    return record->earlier.first != NULL ? record->earlier.first : record->current.first;
+}
+
+static void make_room(struct record *record)
+{
+    struct unproved *oldest = record->earlier.first != NULL ? record->earlier.first : record->current.first;
+    if (!record->has_overflown) {
+        record->has_overflown = true;
+        LOG(LOG_WARN, "redelivery_record_full", LOG_N("commands", RECORD_MAX),
+            LOG_S("hint",
+                  "the broker has acknowledged nothing that this client published on its commands connection since"
+                  " they came, so that they are not known to be settled; what it delivers again of older ones"
+                  " will run again. Let this client write and read its fence topic"));
+    }
+    forget(record, oldest);
+}
+
+void outbox_record_add(struct record *record, uint16_t packet_id, const unsigned char *hash, int64_t command_id)
+{
+    if (outbox_record_excess(record) != NULL) {
+        make_room(record);
+    }
+    struct unproved *entry = make(record->next_slot++, packet_id, hash, command_id);
+    entry->connection = record->connection;
+    enter(record, entry);
+}
+
+static void free_list(struct unproved_list *list)
+{
+    struct unproved *next = NULL;
+    for (struct unproved *entry = list->first; entry != NULL; entry = next) {
+        next = entry->next;
+        free(entry);
+    }
+}
+
+void outbox_record_free(struct record *record)
+{
+    free_list(&record->current);
+    free_list(&record->earlier);
+    free(record->buckets);
+}
+
+// ---- matching
+
+static bool is_equal(const struct unproved *entry, const unsigned char *hash)
+{
+    return memcmp(entry->hash, hash, DELIVERY_HASH_LEN) == 0;
+}
+
+static struct unproved *find_current(const struct record *record, const unsigned char *hash, uint16_t packet_id)
+{
+    struct unproved *entry = bucket_of(record, hash)->last;
+    while (entry != NULL && entry->connection == record->connection) {
+        if (entry->packet_id == packet_id && is_equal(entry, hash)) {
+            return entry;
+        }
+        entry = entry->previous_equal;
+    }
+    return NULL;
+}
+
+static struct unproved *find_earlier(const struct record *record, const unsigned char *hash, const uint16_t *id_or_null)
+{
+    struct unproved *entry = bucket_of(record, hash)->first;
+    while (entry != NULL && entry->connection != record->connection) {
+        if (is_equal(entry, hash) && (id_or_null == NULL || entry->packet_id == *id_or_null)) {
+            return entry;
+        }
+        entry = entry->next_equal;
+    }
+    return NULL;
+}
+
+struct unproved *outbox_record_match(struct record *record, const struct message *message, const unsigned char *hash,
+                                     bool by_content)
+{
+    bool can_match = message->qos > 0 && (message->dup || by_content) && record->bucket_count > 0;
+    if (!can_match || FAULT_DEFECT("redelivery_forgotten")) {
+        return NULL;
+    }
+    struct unproved *resent = message->dup ? find_current(record, hash, message->packet_id) : NULL;
+    if (resent != NULL) {
+        return resent;
+    }
+    struct unproved *same_id = find_earlier(record, hash, &message->packet_id);
+    bool id_counts = message->dup && (record->has_kept_ids || record->goes_on);
+    return same_id != NULL || id_counts ? same_id : find_earlier(record, hash, NULL);
+}
+
+enum outbox_append_result outbox_record_take(struct record *record, struct unproved *entry, uint16_t packet_id)
+{
+    if (entry->connection == record->connection) {
+        return OUTBOX_RESENT;
+    }
+    bool kept_id = entry->packet_id == packet_id;
+    record->has_kept_ids = record->has_kept_ids || (kept_id && packet_id > record->packets + UNCOUNTED_MAX);
+    take_from_bucket(record, entry);
+    take_from_list(&record->earlier, entry);
+    entry->packet_id = packet_id;
+    entry->connection = record->connection;
+    enter(record, entry);
+    return kept_id ? OUTBOX_REDELIVERED : OUTBOX_RENUMBERED;
+}
+
+// ---- for Paho's thread and the core
+
+void outbox_begin_connection(struct outbox *outbox, bool session_present)
+{
+    struct record *record = &outbox->record;
+    pthread_mutex_lock(&outbox->mutex);
+    // A broker without our session may be another one.
+    record->has_kept_ids = record->has_kept_ids && session_present;
+    record->knows_last_id = record->knows_last_id && session_present;
+    record->goes_on = false;
+    record->packets = 0;
+    record->connection++;
+    if (record->earlier.last == NULL) {
+        record->earlier = record->current;
+    } else if (record->current.first != NULL) {
+        record->earlier.last->next = record->current.first;
+        record->current.first->previous = record->earlier.last;
+        record->earlier.last = record->current.last;
+        record->earlier.count += record->current.count;
+    }
+    record->current = (struct unproved_list){0};
+    pthread_mutex_unlock(&outbox->mutex);
+}
+
+static void count_packet(struct record *record, uint16_t packet_id)
+{
+    uint16_t ahead = (uint16_t)(packet_id - record->last_id);
+    record->packets++;
+    record->goes_on = record->knows_last_id && ahead > 0 && ahead <= UNCOUNTED_MAX && packet_id > record->packets;
+    if (!record->knows_last_id || (ahead > 0 && ahead <= UINT16_MAX / 2)) {
+        record->last_id = packet_id;
+        record->knows_last_id = true;
+    }
+}
+
+void outbox_count_packet(struct outbox *outbox, uint16_t packet_id)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    count_packet(&outbox->record, packet_id);
+    pthread_mutex_unlock(&outbox->mutex);
+}
+
+bool outbox_knows(struct outbox *outbox, const struct message *message)
+{
+    unsigned char hash[DELIVERY_HASH_LEN];
+    message_hash(message, hash);
+    pthread_mutex_lock(&outbox->mutex);
+    bool known = outbox->record.earlier.count > 0 && find_earlier(&outbox->record, hash, NULL) != NULL;
+    pthread_mutex_unlock(&outbox->mutex);
+    return known;
+}
+
+struct outbox_unproved outbox_unproved(struct outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    struct outbox_unproved unproved = {.current = outbox->record.current.count,
+                                       .earlier = outbox->record.earlier.count,
+                                       .connection = outbox->record.connection,
+                                       .position = outbox->record.position};
+    pthread_mutex_unlock(&outbox->mutex);
+    return unproved;
+}
+
+static bool is_proved(const struct unproved *entry, int64_t connection, int64_t position)
+{
+    return entry->connection == connection && entry->position <= position;
+}
+
+struct proved {
+    int64_t *slots;
+    size_t count;
+};
+
+// Those of one connection stand together, in the order of their packets.
+static void collect(struct record *record, struct unproved_list *list, int64_t connection, int64_t position,
+                    bool everything, struct proved *proved)
+{
+    struct unproved *next = NULL;
+    for (struct unproved *entry = list->first; entry != NULL; entry = next) {
+        next = entry->next;
+        if (everything || is_proved(entry, connection, position)) {
+            proved->slots[proved->count++] = entry->slot;
+            forget(record, entry);
+        } else if (entry->connection >= connection) {
+            return;
+        }
+    }
+}
+
+void outbox_forget_proved(struct outbox *outbox, int64_t connection, int64_t position, bool earlier_too)
+{
+    struct record *record = &outbox->record;
+    struct proved proved = {0};
+    pthread_mutex_lock(&outbox->mutex);
+    proved.slots = mem_alloc((record->current.count + record->earlier.count + 1) * sizeof *proved.slots);
+    bool is_up = connection == record->connection;
+    if (earlier_too || !is_up) {
+        collect(record, &record->earlier, connection, position, is_up, &proved);
+    }
+    collect(record, &record->current, connection, position, false, &proved);
+    pthread_mutex_unlock(&outbox->mutex);
+    if (proved.count == 0) {
+        free(proved.slots);
+        return;
+    }
+    outbox_stage_proved(outbox, proved.slots, proved.count);
+}
