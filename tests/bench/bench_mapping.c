@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/yaml/yaml.h"
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/mapping.h"
 
 #define FEW          10

@@ -1,6 +1,7 @@
 // Rules and replies made of a few levels, chosen byte by byte: if they load, no reply of theirs to any short topic is
 // taken for a command. (What fuzz_mapping holds too, but seldom meets by chance.)
 #include "base/yaml/yaml.h"
+#include "core/mapping/load/mapping_load.h"
 #include "rules.h"
 
 #define MAX_RULES  4

@@ -4,9 +4,11 @@
 #include "fuzz.h"
 
 #include "base/yaml/yaml.h"
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/tools/explain.h"
 #include "core/mapping/tools/mapping_test.h"
 #include "core/mapping/tools/rehearse.h"
+#include "core/platform/name.h"
 #include "core/platform/sign.h"
 #include "rules.h"
 

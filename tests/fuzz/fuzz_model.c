@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "base/yaml/yaml.h"
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/mapping.h"
 #include "core/mapping/tools/generate.h"
 #include "core/mapping/tools/mapping_test.h"

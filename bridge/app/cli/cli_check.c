@@ -5,6 +5,7 @@
 #include "app/cli/cli_options.h"
 #include "app/cli/problem_report.h"
 #include "app/config/config.h"
+#include "core/mapping/load/mapping_load.h"
 
 static const char help_text[] =
     "  thingbridge check\n"

@@ -15,6 +15,7 @@
 #include "app/config/config.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/tools/generate.h"
 #include "core/model/model.h"
 

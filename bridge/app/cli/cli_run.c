@@ -11,6 +11,7 @@
 #include "app/service/signals.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/mapping/load/mapping_load.h"
 
 static const char help_text[] = "  thingbridge run\n"
                                 "  thingbridge run -c thingbridge.yaml\n"

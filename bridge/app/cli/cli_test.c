@@ -5,8 +5,8 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/cli_options.h"
+#include "app/cli/ruleset.h"
 #include "app/cli/terminal.h"
-#include "app/config/ruleset.h"
 #include "base/json/json.h"
 #include "base/mem.h"
 #include "core/mapping/tools/mapping_test.h"

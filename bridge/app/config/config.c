@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/mapping.h"
 
 #define ENV_PREFIX    "THINGBRIDGE_"

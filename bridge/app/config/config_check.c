@@ -10,6 +10,7 @@
 #include "app/config/secret.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/mapping.h"
 #include "core/topic/topic.h"
 #include "io/http/http.h"

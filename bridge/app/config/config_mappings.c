@@ -10,6 +10,7 @@
 #include "base/json/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/mapping/load/mapping_load.h"
 
 static int by_name(const void *a, const void *b)
 {

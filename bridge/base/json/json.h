@@ -17,6 +17,7 @@ struct json_object;
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_TEXT, JSON_LIST, JSON_MAP };
 #define JSON_KIND_BIT(kind) (1U << (kind)) // of a set of kinds
+#define JSON_ANY_KIND       ((1U << (JSON_MAP + 1)) - 1)
 
 #define JSON_DEPTH_MAX 1000
 struct json_limits {

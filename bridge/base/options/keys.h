@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/text_list.h"
 #include "base/yaml/yaml.h"
 
 enum key_type {
@@ -23,11 +24,6 @@ enum key_type {
     KEY_SECRET,    // struct secret_source
     KEY_NODE,      // const struct yaml_node *, borrowed: the module that owns the table reads it further
     KEY_GROUP,     // struct at offset, read by `members`
-};
-
-struct text_list {
-    char **items; // NULL if nothing was given; not for a list that is empty
-    size_t count;
 };
 
 // Where a secret is read from; exactly one member is set, or none if the key is absent. Never the secret itself.
@@ -71,6 +67,3 @@ bool keys_has_foreign(const struct key *keys, const struct key *own, const struc
 char *keys_find_joined(const struct key *root, const char *joined);
 // Frees what keys_defaults and keys_read allocated in *out.
 void keys_free(const struct key *keys, void *out);
-
-void text_list_add(struct text_list *list, const char *text);
-void text_list_free(struct text_list *list);

@@ -7,26 +7,6 @@
 #include "base/crypto.h"
 #include "base/mem.h"
 
-void parameters_add(struct parameters *parameters, const char *name, const char *value)
-{
-    // Doubled at powers of two: a call can have hundreds of devices.
-    if ((parameters->count & (parameters->count - 1)) == 0) {
-        size_t capacity = parameters->count > 0 ? parameters->count * 2 : 1;
-        parameters->items = mem_resize(parameters->items, capacity, sizeof *parameters->items);
-    }
-    parameters->items[parameters->count++] = (struct parameter){mem_strdup(name), mem_strdup(value)};
-}
-
-void parameters_clear(struct parameters *parameters)
-{
-    for (size_t i = 0; i < parameters->count; i++) {
-        free(parameters->items[i].name);
-        free(parameters->items[i].value);
-    }
-    free(parameters->items);
-    *parameters = (struct parameters){0};
-}
-
 static void free_texts(char **texts, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -40,14 +20,6 @@ struct command *command_create(void)
     struct command *command = mem_alloc(sizeof *command);
     command->refusal.retry_after_ms = -1;
     return command;
-}
-
-void call_clear(struct call *call)
-{
-    free(call->action);
-    parameters_clear(&call->parameters);
-    free_texts(call->device_names, call->device_count);
-    *call = (struct call){0};
 }
 
 void command_clear_target(struct command *command)

@@ -6,7 +6,7 @@
 #include "base/json/json.h"
 #include "base/json/show.h"
 #include "base/mem.h"
-#include "core/mapping/mapping_internal.h"
+#include "core/platform/name.h"
 
 #define MAX_DEPTH 32
 
@@ -37,13 +37,13 @@ static bool has_device(const struct command *command, const char *name)
 
 static void add_devices(struct command *command, const struct direct *direct)
 {
-    command->device_names = mem_alloc((MAPPING_CALL_DEVICES + 1) * sizeof(char *));
+    command->device_names = mem_alloc((INVOKE_MAX_DEVICES + 1) * sizeof(char *));
     for (size_t i = 0; i < direct->device_count; i++) {
         check(command, NAME_DEVICE, direct->devices[i]);
         if (has_device(command, direct->devices[i])) {
             continue;
         }
-        if (command->device_count == MAPPING_CALL_DEVICES) {
+        if (command->device_count == INVOKE_MAX_DEVICES) {
             refuse(command, "request_too_large", "one call has at most 100 devices");
             return;
         }
@@ -102,7 +102,7 @@ struct command *direct_command(const struct direct *direct)
     check(command, NAME_IDENTIFIER, direct->identifier);
     add_devices(command, direct);
     AUTO_FREE char *args = make_args(command, direct);
-    if (strlen(args) > MAPPING_MAX_REQUEST) {
+    if (strlen(args) > INVOKE_MAX_BYTES) {
         refuse(command, "request_too_large", "args have more than 256 KiB");
     }
     command->product_key = mem_strdup_or_null(direct->product_key);

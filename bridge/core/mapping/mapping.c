@@ -14,25 +14,6 @@ struct match {
     size_t best;
 };
 
-void mapping_destroy(struct mapping *mapping)
-{
-    if (mapping == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < mapping->count; i++) {
-        rule_free(mapping->rules[i]);
-    }
-    free(mapping->rules);
-    filter_tree_destroy(mapping->tree);
-    free(mapping->filter_decides);
-    text_list_free(&mapping->reply_allow);
-    model_shelf_free(&mapping->models);
-    free(mapping->base_topic);
-    free(mapping->discovery_prefix);
-    free(mapping->default_platform);
-    free(mapping);
-}
-
 size_t mapping_rule_count(const struct mapping *mapping)
 {
     return mapping->count;
@@ -43,26 +24,6 @@ const struct rule *mapping_rule_at(const struct mapping *mapping, size_t index)
     return mapping->rules[index];
 }
 
-const char *rule_name(const struct rule *rule)
-{
-    return rule->keys.name;
-}
-
-const char *rule_filter(const struct rule *rule)
-{
-    return rule->pattern->filter;
-}
-
-double rule_rate(const struct rule *rule)
-{
-    return rule->keys.rate;
-}
-
-bool rule_accepts_retained(const struct rule *rule)
-{
-    return rule->keys.retained == RETAINED_ACCEPT;
-}
-
 const char **mapping_filters(const struct mapping *mapping, size_t *count)
 {
     const char **filters = mem_alloc((mapping->count + 1) * sizeof *filters);
@@ -71,31 +32,6 @@ const char **mapping_filters(const struct mapping *mapping, size_t *count)
     }
     *count = mapping->count;
     return filters;
-}
-
-static bool where_fits(const struct where *where, struct str capture)
-{
-    for (size_t i = 0; i < where->globs.count; i++) {
-        if (str_glob(where->globs.items[i], capture.data, capture.len)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-const struct where *rule_where_failed(const struct rule *rule, const struct str *captures)
-{
-    for (size_t i = 0; i < rule->where_count; i++) {
-        if (!where_fits(&rule->where[i], captures[rule->where[i].capture])) {
-            return &rule->where[i];
-        }
-    }
-    return NULL;
-}
-
-bool rule_takes(const struct rule *rule, const char *topic, struct str *captures)
-{
-    return topic_pattern_match(rule->pattern, topic, captures) && rule_where_failed(rule, captures) == NULL;
 }
 
 // Values come in rule order within one filter, but filters in any order: so the lowest rule so far ends the look.

@@ -5,6 +5,7 @@
 #include "base/json/show.h"
 #include "base/mem.h"
 #include "core/mapping/mapping_internal.h"
+#include "core/platform/name.h"
 #include "core/template/template_internal.h"
 
 struct request {
@@ -61,9 +62,8 @@ static enum err add_parameter(struct request *request, struct call *call, const 
         return ERR_REFUSED;
     }
     request->bytes += strlen(name) + strlen(value);
-    if (request->bytes > MAPPING_MAX_REQUEST) {
-        failure_set(request->failure, "request_too_large", "the parameters have more than %d bytes",
-                    MAPPING_MAX_REQUEST);
+    if (request->bytes > INVOKE_MAX_BYTES) {
+        failure_set(request->failure, "request_too_large", "the parameters have more than %d bytes", INVOKE_MAX_BYTES);
         return ERR_LIMIT;
     }
     parameters_add(&call->parameters, name, value);
@@ -240,9 +240,9 @@ static enum err call_by_names(struct request *request, const char *args)
     if (err == ERR_OK && command->device_count == 1) {
         return call_one(request, args);
     }
-    for (size_t i = 0; i < command->device_count && err == ERR_OK; i += MAPPING_CALL_DEVICES) {
+    for (size_t i = 0; i < command->device_count && err == ERR_OK; i += INVOKE_MAX_DEVICES) {
         size_t left = command->device_count - i;
-        err = call_several(request, args, i, left < MAPPING_CALL_DEVICES ? left : MAPPING_CALL_DEVICES);
+        err = call_several(request, args, i, left < INVOKE_MAX_DEVICES ? left : INVOKE_MAX_DEVICES);
     }
     return err;
 }

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/crypto.h"
-#include "core/command/command.h"
+#include "core/platform/invoke.h"
 
 struct signature_stages {
     struct buf canonical_query; // CQS: sorted by raw name in byte order, percent-encoded

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/json/show.h"
-#include "base/options/keys.h"
+#include "base/text_list.h"
 #include "core/template/template.h"
 
 // A value on its way through filters; `json` is owned.

@@ -7,6 +7,24 @@
 #include "base/mem.h"
 #include "core/template/template_internal.h"
 
+unsigned template_source_kinds(enum expression_kind kind)
+{
+    switch (kind) {
+    case EXPRESSION_PAYLOAD:
+        return JSON_ANY_KIND;
+    case EXPRESSION_ID:
+        return JSON_KIND_BIT(JSON_TEXT) | JSON_KIND_BIT(JSON_INT);
+    case EXPRESSION_GROUP:
+        return JSON_KIND_BIT(JSON_LIST);
+    case EXPRESSION_CAPTURE:
+    case EXPRESSION_TOPIC:
+    case EXPRESSION_PROPERTY:
+    case EXPRESSION_NOW:
+        break;
+    }
+    return JSON_KIND_BIT(JSON_TEXT);
+}
+
 // One of the names that ${...} can begin with here.
 static bool is_name(const struct template_scope *scope, struct str name)
 {

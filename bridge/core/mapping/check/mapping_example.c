@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "core/mapping/rule.h"
 
 // Of a rule with more values of `where` in a level some are not tried.
 #define MAX_TURNS 16

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/rule.h"
 
 // What can stand in one level: one text, or something that fits one of the globs.
 struct level_texts {

@@ -7,6 +7,8 @@
 #include "base/json/json.h"
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "core/mapping/check/mapping_check.h"
+#include "core/mapping/check/mapping_shape.h"
 #include "core/mapping/check/mapping_texts.h"
 #include "core/mapping/mapping_internal.h"
 #include "core/template/template_internal.h"

@@ -6,8 +6,10 @@
 #include "base/buf.h"
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "core/mapping/check/mapping_check.h"
 #include "core/mapping/check/mapping_example.h"
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/check/mapping_shape.h"
+#include "core/mapping/rule.h"
 #include "core/topic/filter_tree.h"
 
 // Comparisons of two texts, for all rules together; a close look at two rules costs as much as some of them.

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "core/mapping/check/mapping_shape.h"
+#include "core/mapping/rule.h"
 #include "core/template/template_internal.h"
 
 #define MAX_CHOICES 64

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/rule.h"
 
 // What stands in a text for more than itself; topics hold no control characters.
 #define TEXT_MANY      '\1' // any text

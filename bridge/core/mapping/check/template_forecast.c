@@ -6,8 +6,6 @@
 
 #define MAX_VALUES 1000 // more are not written out
 
-#define ANY_KIND ((1U << (JSON_MAP + 1)) - 1)
-
 void template_forecast_clear(struct template_forecast *forecast)
 {
     for (size_t i = 0; i < forecast->count; i++) {
@@ -22,24 +20,6 @@ static void add_value(struct template_forecast *forecast, struct json_object *va
 {
     forecast->values = mem_resize(forecast->values, forecast->count + 1, sizeof(struct json_object *));
     forecast->values[forecast->count++] = value;
-}
-
-unsigned template_source_kinds(enum expression_kind kind)
-{
-    switch (kind) {
-    case EXPRESSION_PAYLOAD:
-        return ANY_KIND;
-    case EXPRESSION_ID:
-        return JSON_KIND_BIT(JSON_TEXT) | JSON_KIND_BIT(JSON_INT);
-    case EXPRESSION_GROUP:
-        return JSON_KIND_BIT(JSON_LIST);
-    case EXPRESSION_CAPTURE:
-    case EXPRESSION_TOPIC:
-    case EXPRESSION_PROPERTY:
-    case EXPRESSION_NOW:
-        break;
-    }
-    return JSON_KIND_BIT(JSON_TEXT);
 }
 
 static void forecast_source(const struct expression *expression, const struct text_list *const *captures,

@@ -1,5 +1,6 @@
 // The keys of mapping files, one row each.
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/load/loader.h"
+#include "core/mapping/rule.h"
 
 static const char *const order_choices[] = {"device", "rule", "none", NULL};
 static const char *const retained_choices[] = {"ignore", "accept", NULL};
@@ -96,7 +97,7 @@ const struct key mapping_reply_keys[] = {
 const struct key mapping_batch_keys[] = {
     PART_KEY(batch_keys, "window", KEY_DURATION, window_ms, .fallback = "50ms", .min = 1, .max = 10000,
              .help = "how long a command waits for others"),
-    PART_KEY(batch_keys, "max", KEY_INT, max, .fallback = "100", .min = 2, .max = MAPPING_CALL_DEVICES,
+    PART_KEY(batch_keys, "max", KEY_INT, max, .fallback = "100", .min = 2, .max = INVOKE_MAX_DEVICES,
              .help = "most devices of one call"),
     {.members = mapping_file_keys},
 };

@@ -6,8 +6,12 @@
 #include "base/json/json.h"
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "core/mapping/check/mapping_check.h"
+#include "core/mapping/check/mapping_shape.h"
+#include "core/mapping/load/loader.h"
 #include "core/mapping/load/mapping_test_internal.h"
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/rule.h"
+#include "core/platform/name.h"
 
 // Each rule reads its file's defaults. Of a file whose defaults are wrong in more places the rules are left alone.
 #define MAX_DEFAULT_ERRORS 100
@@ -282,6 +286,25 @@ static void load_free(struct load *load)
     free(load->sources);
     json_free(load->rule_names);
     json_free(load->group_names);
+}
+
+void mapping_destroy(struct mapping *mapping)
+{
+    if (mapping == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < mapping->count; i++) {
+        rule_free(mapping->rules[i]);
+    }
+    free(mapping->rules);
+    filter_tree_destroy(mapping->tree);
+    free(mapping->filter_decides);
+    text_list_free(&mapping->reply_allow);
+    model_shelf_free(&mapping->models);
+    free(mapping->base_topic);
+    free(mapping->discovery_prefix);
+    free(mapping->default_platform);
+    free(mapping);
 }
 
 enum err mapping_create(struct yaml_document *const *documents, size_t count, const struct mapping_options *options,

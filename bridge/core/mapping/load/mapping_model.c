@@ -5,7 +5,9 @@
 #include "base/json/json.h"
 #include "base/json/show.h"
 #include "base/mem.h"
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/check/mapping_shape.h"
+#include "core/mapping/load/loader.h"
+#include "core/mapping/rule.h"
 #include "core/template/template_internal.h"
 
 struct shelved_model {
@@ -116,42 +118,6 @@ void rule_load_models(const struct loader *loader, const struct rule_source *sou
             rule->models[rule->model_count++] = model;
         }
     }
-}
-
-static const char *nearest_service(const struct rule *rule, const char *identifier)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < rule->model_count; i++) {
-        count += rule->models[i]->service_count;
-    }
-    AUTO_FREE const char **names = mem_alloc((count + 1) * sizeof *names);
-    count = 0;
-    for (size_t i = 0; i < rule->model_count; i++) {
-        for (size_t k = 0; k < rule->models[i]->service_count; k++) {
-            names[count++] = rule->models[i]->services[k].identifier;
-        }
-    }
-    return str_nearest(identifier, names);
-}
-
-enum err rule_find_service(const struct rule *rule, const char *identifier, const struct model_service **out,
-                           struct failure *failure)
-{
-    for (size_t i = 0; i < rule->model_count; i++) {
-        const struct model_service *service = model_find(rule->models[i], identifier);
-        if (service != NULL) {
-            *out = service;
-            return ERR_OK;
-        }
-    }
-    bool is_access = strcmp(identifier, "set") == 0 || strcmp(identifier, "get") == 0;
-    const char *nearest = is_access ? NULL : nearest_service(rule, identifier);
-    failure_set(failure, "name_invalid", "the thing model has no service %s%s%s%s", show_text(identifier).text,
-                nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
-                nearest != NULL ? "`?"
-                : is_access     ? ": properties are written by `call` with SetDeviceProperty"
-                                : "");
-    return ERR_MISSING;
 }
 
 // What the checks of one rule's arguments share.

@@ -5,7 +5,9 @@
 #include "base/buf.h"
 #include "base/json/show.h"
 #include "base/mem.h"
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/load/loader.h"
+#include "core/mapping/rule.h"
+#include "core/platform/name.h"
 #include "core/template/template_internal.h"
 
 bool expect_map(const struct yaml_node *node, const char *what, struct problems *problems)
@@ -15,15 +17,6 @@ bool expect_map(const struct yaml_node *node, const char *what, struct problems 
     }
     yaml_problem(problems, SEVERITY_ERROR, node, "`%s` must be a map, not %s", what, yaml_kind_name(node));
     return false;
-}
-
-const struct yaml_node *rule_place(const struct rule_source *source, const char *key)
-{
-    const struct yaml_node *node = yaml_get(source->rule, key);
-    if (node == NULL && source->defaults != NULL) {
-        node = yaml_get(source->defaults, key);
-    }
-    return node != NULL ? node : source->rule;
 }
 
 // It is in `invoke`, or another map of the rule, and was told there.

@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/load/loader.h"
+#include "core/mapping/rule.h"
 #include "core/template/template_internal.h"
 
 #define DEFAULT_REPLY "${topic}/reply"

@@ -6,7 +6,10 @@
 #include "base/json/json.h"
 #include "base/json/show.h"
 #include "base/mem.h"
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/check/mapping_shape.h"
+#include "core/mapping/load/loader.h"
+#include "core/mapping/rule.h"
+#include "core/platform/name.h"
 #include "core/template/template_internal.h"
 
 // What the loaders of this file share.

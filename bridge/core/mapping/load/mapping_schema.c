@@ -4,8 +4,10 @@
 #include "base/json/json.h"
 #include "base/mem.h"
 #include "base/options/keys_schema.h"
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/load/mapping_load.h"
+#include "core/mapping/rule.h"
 #include "core/platform/code.h"
+#include "core/platform/name.h"
 
 #define REF(name)     "{\"$ref\":\"#/definitions/" name "\"}"
 #define LIST_OF(item) "{\"type\":\"array\",\"items\":" item ",\"minItems\":1}"

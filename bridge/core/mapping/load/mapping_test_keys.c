@@ -1,4 +1,5 @@
 // The keys of tests inside mapping files, one row each.
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/load/mapping_test_internal.h"
 
 #define TEST_ROW(part, key, field_type, field, ...)                                                                    \

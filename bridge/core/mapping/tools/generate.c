@@ -8,8 +8,9 @@
 #include "base/json/show.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/rule.h"
 #include "core/mapping/tools/generate_internal.h"
+#include "core/platform/name.h"
 #include "core/topic/topic.h"
 
 #define SERVICE_MARK "{service}"

@@ -8,7 +8,7 @@
 #include "base/json/show.h"
 #include "base/mem.h"
 #include "core/mapping/load/mapping_test_internal.h"
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/rule.h"
 #include "core/mapping/tools/mapping_test_compare.h"
 #include "core/mapping/tools/rehearse.h"
 

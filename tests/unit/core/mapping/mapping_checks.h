@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/yaml/yaml.h"
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/mapping.h"
 
 #define UUID    "0192d3c1-0000-7000-8000-000000000001"

@@ -1,7 +1,8 @@
 // Which rule takes a message.
 #include "unit/core/mapping/mapping_checks.h"
 
-#include "core/mapping/mapping_internal.h"
+#include "core/mapping/load/mapping_load.h"
+#include "core/mapping/rule.h"
 
 #define HEAD            "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"
 #define FIRST_RULE_LINE 4

@@ -1,6 +1,7 @@
 // The pages and files in mappings/ say what the program does, and show it by examples that hold.
 #include "unit/core/model/model_checks.h"
 
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/tools/mapping_test.h"
 #include "core/platform/code.h"
 #include "core/template/template_internal.h"

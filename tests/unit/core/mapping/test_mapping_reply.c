@@ -1,4 +1,5 @@
 // Where the replies of a command go.
+#include "core/mapping/load/mapping_load.h"
 #include "unit/core/mapping/mapping_checks.h"
 
 #define HEAD "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"

@@ -1,4 +1,6 @@
 // The requests and lanes of a command.
+#include "core/mapping/load/mapping_load.h"
+#include "core/mapping/rule.h"
 #include "unit/core/mapping/mapping_checks.h"
 
 #define HEAD                                                                                                           \

@@ -1,4 +1,5 @@
 // What is legal in args and templates and hardly meant is a warning; what is common is none.
+#include "core/mapping/load/mapping_load.h"
 #include "unit/core/mapping/mapping_checks.h"
 
 #define HEAD "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\ngroups: {all: [a]}\nrules:\n"

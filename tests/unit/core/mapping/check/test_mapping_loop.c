@@ -1,4 +1,5 @@
 // A reply must not be taken for a command.
+#include "core/mapping/load/mapping_load.h"
 #include "unit/core/mapping/mapping_checks.h"
 
 #define HEAD "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"

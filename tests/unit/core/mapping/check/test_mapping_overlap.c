@@ -1,4 +1,5 @@
 // The first rule that fits takes a message: rules that come too late are told.
+#include "core/mapping/load/mapping_load.h"
 #include "unit/core/mapping/mapping_checks.h"
 
 #define HEAD "version: 1\ndefaults: {product_key: k1ymv1DuLfE, reply: none}\nrules:\n"

@@ -1,4 +1,5 @@
 // What is wrong in a mapping file is told with its place and what to do.
+#include "core/mapping/load/mapping_load.h"
 #include "unit/core/mapping/mapping_checks.h"
 
 #define HEAD "version: 1\ndefaults: {product_key: k1ymv1DuLfE}\nrules:\n"

@@ -1,4 +1,5 @@
 // Rules with a thing model: what is told at load, and what a command may not do.
+#include "core/mapping/load/mapping_load.h"
 #include "unit/core/model/model_checks.h"
 
 #define HEAD                                                                                                           \

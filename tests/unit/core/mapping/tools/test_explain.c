@@ -2,6 +2,7 @@
 #include "unit/core/model/model_checks.h"
 
 #include "base/json/json.h"
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/tools/explain.h"
 
 #define RULES                                                                                                          \

@@ -1,6 +1,7 @@
 // Mapping files that are written from thing models load as they are, and do what their tests say.
 #include "unit/core/model/model_checks.h"
 
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/tools/generate.h"
 #include "core/mapping/tools/mapping_test.h"
 

@@ -1,6 +1,7 @@
 // Tests inside mapping files: what they compare, what they tell, and what is wrong with them.
 #include "unit/core/mapping/mapping_checks.h"
 
+#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/tools/mapping_test.h"
 
 #define RULES                                                                                                          \

@@ -1,10 +1,10 @@
-// Names that the platform takes (PLATFORM.md, Names).
+#include "core/platform/name.h"
+
 #include <ctype.h>
 #include <string.h>
 
 #include "base/json/show.h"
 #include "base/mem.h"
-#include "core/mapping/mapping_internal.h"
 
 static const struct {
     const char *what;

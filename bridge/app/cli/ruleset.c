@@ -1,6 +1,7 @@
-#include "app/config/ruleset.h"
+#include "app/cli/ruleset.h"
 
 #include "app/cli/problem_report.h"
+#include "core/mapping/load/mapping_load.h"
 
 enum err ruleset_load(const char *path, const struct text_list *given, struct ruleset *out)
 {

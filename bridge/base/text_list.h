@@ -1,0 +1,11 @@
+// Lists of texts. Pure.
+#pragma once
+
+#include <stddef.h>
+
+struct text_list {
+    char **items; // NULL if nothing was given; not for a list that is empty
+    size_t count;
+};
+void text_list_add(struct text_list *list, const char *text);
+void text_list_free(struct text_list *list);

@@ -1,0 +1,11 @@
+// What `check` says about rules beside each other: replies that would be commands, rules that no message reaches. Pure.
+#pragma once
+
+#include "core/mapping/rule.h"
+
+// Errors for reply topics that would be taken for commands. `sources` has one per rule.
+void mapping_check_loops(const struct mapping *mapping, const struct rule_source *sources, struct problems *problems);
+
+// Warnings for rules that no message reaches, or that others before them take messages from.
+void mapping_check_overlaps(const struct mapping *mapping, const struct rule_source *sources,
+                            struct problems *problems);

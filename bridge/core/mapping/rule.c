@@ -1,0 +1,96 @@
+#include "core/mapping/rule.h"
+
+#include <string.h>
+
+#include "base/json/show.h"
+#include "base/mem.h"
+
+const char *rule_name(const struct rule *rule)
+{
+    return rule->keys.name;
+}
+
+const char *rule_filter(const struct rule *rule)
+{
+    return rule->pattern->filter;
+}
+
+double rule_rate(const struct rule *rule)
+{
+    return rule->keys.rate;
+}
+
+bool rule_accepts_retained(const struct rule *rule)
+{
+    return rule->keys.retained == RETAINED_ACCEPT;
+}
+
+static bool where_fits(const struct where *where, struct str capture)
+{
+    for (size_t i = 0; i < where->globs.count; i++) {
+        if (str_glob(where->globs.items[i], capture.data, capture.len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct where *rule_where_failed(const struct rule *rule, const struct str *captures)
+{
+    for (size_t i = 0; i < rule->where_count; i++) {
+        if (!where_fits(&rule->where[i], captures[rule->where[i].capture])) {
+            return &rule->where[i];
+        }
+    }
+    return NULL;
+}
+
+bool rule_takes(const struct rule *rule, const char *topic, struct str *captures)
+{
+    return topic_pattern_match(rule->pattern, topic, captures) && rule_where_failed(rule, captures) == NULL;
+}
+
+static const char *nearest_service(const struct rule *rule, const char *identifier)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rule->model_count; i++) {
+        count += rule->models[i]->service_count;
+    }
+    AUTO_FREE const char **names = mem_alloc((count + 1) * sizeof *names);
+    count = 0;
+    for (size_t i = 0; i < rule->model_count; i++) {
+        for (size_t k = 0; k < rule->models[i]->service_count; k++) {
+            names[count++] = rule->models[i]->services[k].identifier;
+        }
+    }
+    return str_nearest(identifier, names);
+}
+
+enum err rule_find_service(const struct rule *rule, const char *identifier, const struct model_service **out,
+                           struct failure *failure)
+{
+    for (size_t i = 0; i < rule->model_count; i++) {
+        const struct model_service *service = model_find(rule->models[i], identifier);
+        if (service != NULL) {
+            *out = service;
+            return ERR_OK;
+        }
+    }
+    bool is_access = strcmp(identifier, "set") == 0 || strcmp(identifier, "get") == 0;
+    const char *nearest = is_access ? NULL : nearest_service(rule, identifier);
+    failure_set(failure, "name_invalid", "the thing model has no service %s%s%s%s", show_text(identifier).text,
+                nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
+                nearest != NULL ? "`?"
+                : is_access     ? ": properties are written by `call` with SetDeviceProperty"
+                                : "");
+    return ERR_MISSING;
+}
+
+const struct yaml_node *rule_place(const struct rule_source *source, const char *key)
+{
+    const struct yaml_node *node = yaml_get(source->rule, key);
+    if (node == NULL && source->defaults != NULL) {
+        node = yaml_get(source->defaults, key);
+    }
+    return node != NULL ? node : source->rule;
+}
