@@ -7,7 +7,7 @@
 
 #define MAX_DURATION_MS (10LL * 365 * 24 * 60 * 60 * 1000)
 
-struct unit {
+struct number_unit {
     const char *name;
     int64_t factor;
 };
@@ -29,7 +29,7 @@ static enum err parse_digits(const char *text, int64_t *value, const char **rest
     return overflow ? ERR_LIMIT : ERR_OK;
 }
 
-static const struct unit *find_unit(const struct unit *units, const char *name)
+static const struct number_unit *find_unit(const struct number_unit *units, const char *name)
 {
     for (; units->name != NULL; units++) {
         if (strcmp(units->name, name) == 0) {
@@ -39,7 +39,7 @@ static const struct unit *find_unit(const struct unit *units, const char *name)
     return NULL;
 }
 
-static enum err parse_with_unit(const char *text, const struct unit *units, int64_t max, int64_t *out)
+static enum err parse_with_unit(const char *text, const struct number_unit *units, int64_t max, int64_t *out)
 {
     int64_t number = 0;
     const char *rest = NULL;
@@ -47,7 +47,7 @@ static enum err parse_with_unit(const char *text, const struct unit *units, int6
     if (err == ERR_SYNTAX) {
         return err;
     }
-    const struct unit *unit = find_unit(units, rest);
+    const struct number_unit *unit = find_unit(units, rest);
     if (unit == NULL && !(number == 0 && err == ERR_OK && *rest == '\0')) {
         return ERR_SYNTAX;
     }
@@ -61,27 +61,28 @@ static enum err parse_with_unit(const char *text, const struct unit *units, int6
 
 enum err str_parse_duration_ms(const char *text, int64_t *ms)
 {
-    static const struct unit units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
-                                        {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
+    static const struct number_unit units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
+                                               {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
     return parse_with_unit(text, units, MAX_DURATION_MS, ms);
 }
 
 enum err str_parse_size(const char *text, int64_t *bytes)
 {
-    static const struct unit units[] = {{"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
+    static const struct number_unit units[] = {
+        {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
     return parse_with_unit(text, units, INT64_MAX, bytes);
 }
 
 enum err str_parse_rate(const char *text, double *per_second)
 {
-    static const struct unit units[] = {{"/s", 1}, {"/m", 60}, {"/h", 3600}, {NULL, 0}};
+    static const struct number_unit units[] = {{"/s", 1}, {"/m", 60}, {"/h", 3600}, {NULL, 0}};
     size_t len = strspn(text, "0123456789");
     size_t fraction = text[len] == '.' ? strspn(text + len + 1, "0123456789") : 0;
     if (len == 0 || (text[len] == '.' && fraction == 0)) {
         return ERR_SYNTAX;
     }
     size_t end = text[len] == '.' ? len + 1 + fraction : len;
-    const struct unit *unit = find_unit(units, text + end);
+    const struct number_unit *unit = find_unit(units, text + end);
     if (unit == NULL) {
         return ERR_SYNTAX;
     }

@@ -58,13 +58,13 @@ static char *text_of(char c, size_t len)
 static void work_off(struct outbox *outbox, int turn)
 {
     static const unsigned char hash[32] = {0};
-    AUTO_FREE char *plan = text_of('p', 600);
+    AUTO_FREE char *command_text = text_of('p', 600);
     AUTO_FREE char *reply = text_of('r', 500);
     for (int first = 1; first <= COMMANDS; first += turn) {
         int end = first + turn <= COMMANDS + 1 ? first + turn : COMMANDS + 1;
         for (int id = first; id < end; id++) {
             unsigned char key[32] = {(unsigned char)id, (unsigned char)(id >> 8)};
-            outbox_stage_plan(outbox, id, plan);
+            outbox_stage_plan(outbox, id, command_text);
             outbox_stage_key(outbox, id, key, hash);
             outbox_stage_state(outbox, id, OUTBOX_SENT);
         }

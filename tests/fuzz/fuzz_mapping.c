@@ -5,9 +5,9 @@
 
 #include "base/yaml/yaml.h"
 #include "core/mapping/load/mapping_load.h"
+#include "core/mapping/tools/dry_run.h"
 #include "core/mapping/tools/explain.h"
 #include "core/mapping/tools/mapping_test.h"
-#include "core/mapping/tools/rehearse.h"
 #include "core/platform/name.h"
 #include "core/platform/sign.h"
 #include "rules.h"
@@ -193,7 +193,7 @@ static void must_rehearse(const struct command *command)
 {
     static const char refused[] = "{\"Success\":false,\"Code\":\"iot.messagebroker.OFFLINE\",\"ErrorMessage\":\"x\"}";
     struct api_input answer = {.http_status = 200, .body = refused, .body_len = sizeof refused - 1};
-    AUTO_FREE char *reply = rehearse_reply(command, &(struct rehearsal){&answer, 1, NULL, 0}, NOON_MS);
+    AUTO_FREE char *reply = dry_run_reply(command, &(struct dry_run){&answer, 1, NULL, 0}, NOON_MS);
     AUTO_JSON struct json_object *value = must_be_json(reply);
     MUST(json_member_text(value, "status") != NULL && json_member_text(value, "rule") != NULL);
 }

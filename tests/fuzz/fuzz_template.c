@@ -231,7 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct diag diag = {""};
     MUST(topic_pattern_compile(PATTERN, &pattern, &diag) == ERR_OK);
     AUTO_JSON struct json_object *members = must_be_json("[\"hall-lamp\",\"kitchen-lamp\"]");
-    struct group group = {(char *)"downstairs", members};
+    struct device_group group = {(char *)"downstairs", members};
     struct template_scope scope = {.pattern = pattern, .groups = &group, .group_count = 1};
     if (!str_utf8_valid(text, strlen(text))) {
         // YAML lets no such text through.

@@ -200,9 +200,9 @@ static void answer_redelivery(struct receiver *receiver, const struct message *m
     struct diag diag = {0};
     int64_t id = 0;
     command->redelivery_of = first > 0 ? first : COMMAND_UNKNOWN;
-    AUTO_FREE char *plan = command_encode(command);
+    AUTO_FREE char *command_text = command_encode(command);
     enum outbox_append_result result =
-        outbox_append_answer(receiver->options.outbox, message, arrived, plan, &id, &diag);
+        outbox_append_answer(receiver->options.outbox, message, arrived, command_text, &id, &diag);
     if (result == OUTBOX_APPENDED) {
         deliver(receiver, id, 0, arrived, command, message);
         return;
@@ -254,8 +254,8 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
     int64_t id = 0;
     bool by_content = redelivery_is_by_content(&receiver->redelivery);
     struct command *command = map(receiver, rule, message, arrived, refuse_with);
-    AUTO_FREE char *plan = command_encode(command);
-    struct waiting_command counted = waiting_weigh(message, command, plan);
+    AUTO_FREE char *command_text = command_encode(command);
+    struct waiting_command counted = waiting_weigh(message, command, command_text);
     struct failure over_share = {0};
     if (refuse_with == NULL && waiting_enter(receiver->options.waiting, &counted, &over_share) != ERR_OK) {
         command_free(command);
@@ -264,7 +264,7 @@ static void store(struct receiver *receiver, const struct rule *rule, const stru
     }
     const char *refusal = refuse_with != NULL ? refuse_with->code->code : NULL;
     enum outbox_append_result result =
-        outbox_append(receiver->options.outbox, message, arrived, by_content, refusal, plan, &id, &diag);
+        outbox_append(receiver->options.outbox, message, arrived, by_content, refusal, command_text, &id, &diag);
     if (refuse_with == NULL && result != OUTBOX_APPENDED) {
         waiting_leave(receiver->options.waiting, &counted);
     }
@@ -312,8 +312,8 @@ static void keep_in_memory(struct receiver *receiver, const struct rule *rule, c
     }
     struct failure full = {0};
     struct command *command = map(receiver, rule, message, arrived, NULL);
-    AUTO_FREE char *plan = command_encode(command);
-    struct waiting_command counted = waiting_weigh(message, command, plan);
+    AUTO_FREE char *command_text = command_encode(command);
+    struct waiting_command counted = waiting_weigh(message, command, command_text);
     counted.in_memory = true;
     if (waiting_enter(receiver->options.waiting, &counted, &full) == ERR_OK) {
         deliver(receiver, 0, counted.bytes, arrived, command, message);

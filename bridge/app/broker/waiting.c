@@ -51,13 +51,14 @@ void waiting_destroy(struct waiting *waiting)
     free(waiting);
 }
 
-struct waiting_command waiting_weigh(const struct message *message, const struct command *command, const char *plan)
+struct waiting_command waiting_weigh(const struct message *message, const struct command *command,
+                                     const char *command_text)
 {
     bool in_memory = message->qos == 0;
     size_t besides = in_memory ? MEMORY_OVERHEAD : message->payload_len;
     return (struct waiting_command){.rule = command->rule,
                                     .in_memory = in_memory,
-                                    .bytes = (int64_t)(strlen(message->topic) + strlen(plan) + besides)};
+                                    .bytes = (int64_t)(strlen(message->topic) + strlen(command_text) + besides)};
 }
 
 // FNV-1a.

@@ -29,7 +29,8 @@ struct waiting_command {
     int64_t bytes;
 };
 // The command of a message; `plan` is its text as command_encode gives it. Borrows the rule's name.
-struct waiting_command waiting_weigh(const struct message *message, const struct command *command, const char *plan);
+struct waiting_command waiting_weigh(const struct message *message, const struct command *command,
+                                     const char *command_text);
 // Counts the command. ERR_FULL: it has no room, is not counted, and *why is its refusal (outbox_full).
 enum err waiting_enter(struct waiting *waiting, const struct waiting_command *command, struct failure *why) MUST_CHECK;
 // The same for a command of an earlier process, whatever the limits.

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "base/options/keys.h"
+#include "base/options/options.h"
 
 struct cli_options {
     const char *config; // NULL: none was named

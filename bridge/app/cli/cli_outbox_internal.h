@@ -4,7 +4,7 @@
 // cli_outbox_list.c  the rows in short, and which of them an ID means
 // cli_outbox_view.c  what a stored row tells: in short, for people and for --json
 // cli_outbox_show.c  all facts of one command
-// cli_outbox_mend.c  retry and drop, by the service that runs or in its place
+// cli_outbox_repair.c  retry and drop, by the service that runs or in its place
 #pragma once
 
 #include <stdbool.h>

@@ -82,7 +82,7 @@ int outbox_list_commands(struct outbox_reader *reader, const struct outbox_cli *
 
 // ---- which command is meant
 
-struct search {
+struct list_search {
     const char *id;
     int64_t number; // 0: the text is none
     bool by_number;
@@ -92,7 +92,7 @@ struct search {
 
 static bool compare(void *context, struct outbox_view *view)
 {
-    struct search *search = context;
+    struct list_search *search = context;
     bool is_number = view->number == search->number;
     bool is_id = !search->by_number && view->id != NULL && strcmp(view->id, search->id) == 0;
     if (is_number || is_id) {
@@ -101,7 +101,7 @@ static bool compare(void *context, struct outbox_view *view)
     return search->count < MATCHES_TOLD;
 }
 
-static int tell_matches(const struct outbox_cli *cli, const struct search *search)
+static int tell_matches(const struct outbox_cli *cli, const struct list_search *search)
 {
     fprintf(stderr, "thingbridge outbox %s: several commands are meant by this id, the numbers", cli->verb);
     for (size_t i = 0; i < search->count; i++) {
@@ -122,7 +122,7 @@ static int tell_no_match(const struct outbox_cli *cli)
 // Ended commands count only if no other is meant: an id may be used again after a while.
 int outbox_find_command(struct outbox_reader *reader, const struct outbox_cli *cli, int64_t *number)
 {
-    struct search search = {.id = cli->id, .by_number = cli->by_number};
+    struct list_search search = {.id = cli->id, .by_number = cli->by_number};
     struct diag diag;
     if (str_parse_int(cli->id, &search.number) != ERR_OK && cli->by_number) {
         fprintf(stderr, "thingbridge outbox %s: --number wants a number\n", cli->verb);

@@ -13,7 +13,7 @@
 
 #define REPLY_DEPTH_MAX 64
 
-struct stored {
+struct shown_command {
     struct outbox_row row;
     struct outbox_call *calls;
     size_t call_count;
@@ -71,7 +71,7 @@ static struct json_object *call_json(const struct call *call, enum outbox_state 
 }
 
 // Of a command of one call its own state is the call's.
-static struct json_object *calls_json(const struct command *command, const struct stored *stored)
+static struct json_object *calls_json(const struct command *command, const struct shown_command *stored)
 {
     struct json_object *list = json_new_list();
     for (size_t i = 0; i < command->call_count; i++) {
@@ -107,15 +107,15 @@ static void put_deadline(struct json_object *map, const struct command *command,
     json_put_text(map, "deadline", deadline);
 }
 
-static void put_plan(struct json_object *map, const struct stored *stored)
+static void put_plan(struct json_object *map, const struct shown_command *stored)
 {
     static const char *const orders[] = {[ORDER_DEVICE] = "device", [ORDER_RULE] = "rule", [ORDER_NONE] = "none"};
     AUTO_COMMAND struct command *command = NULL;
     struct diag reason;
-    if (stored->row.plan == NULL) {
+    if (stored->row.command_text == NULL) {
         return;
     }
-    if (command_decode(stored->row.plan, &command, &reason) != ERR_OK) {
+    if (command_decode(stored->row.command_text, &command, &reason) != ERR_OK) {
         json_put_text(map, "unreadable", reason.text);
         return;
     }
@@ -180,7 +180,7 @@ static void put_reply(struct json_object *map, const char *stored)
     reply_record_clear(&record);
 }
 
-static struct json_object *all_facts(struct outbox_reader *reader, const struct stored *stored)
+static struct json_object *all_facts(struct outbox_reader *reader, const struct shown_command *stored)
 {
     struct moment now = clock_now();
     struct outbox_view view;
@@ -255,7 +255,7 @@ static void print_value(const struct json_object *value, int indent)
     putchar('\n');
 }
 
-static void print_facts(struct outbox_reader *reader, const struct stored *stored, bool json)
+static void print_facts(struct outbox_reader *reader, const struct shown_command *stored, bool json)
 {
     AUTO_JSON struct json_object *map = all_facts(reader, stored);
     if (json) {
@@ -269,7 +269,7 @@ static void print_facts(struct outbox_reader *reader, const struct stored *store
 
 int outbox_show_command(struct outbox_reader *reader, int64_t number, bool json)
 {
-    struct stored stored = {0};
+    struct shown_command stored = {0};
     struct diag diag;
     enum err err = outbox_show(reader, number, &stored.row, &stored.calls, &stored.call_count, &diag);
     if (err == ERR_MISSING) {

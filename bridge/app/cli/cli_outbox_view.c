@@ -27,11 +27,11 @@ const char *outbox_state_word(enum outbox_state state)
 
 // ---- reading
 
-static void read_plan(const char *plan, const struct outbox_row *row, struct outbox_view *view)
+static void read_plan(const char *command_text, const struct outbox_row *row, struct outbox_view *view)
 {
     AUTO_COMMAND struct command *command = NULL;
     struct diag ignored;
-    if (command_decode(plan, &command, &ignored) != ERR_OK) {
+    if (command_decode(command_text, &command, &ignored) != ERR_OK) {
         return;
     }
     view->id = mem_strdup(command->id);
@@ -108,8 +108,8 @@ void outbox_view_read(const struct outbox_row *row, const struct moment *now, st
                                  .arrived_ms = row->arrived.wall_ms,
                                  .age_ms = clock_elapsed_ms(&row->arrived, now),
                                  .attempts = -1};
-    if (row->plan != NULL) {
-        read_plan(row->plan, row, view);
+    if (row->command_text != NULL) {
+        read_plan(row->command_text, row, view);
     }
     if (row->reply != NULL) {
         read_reply(row->reply, view);

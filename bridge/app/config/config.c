@@ -49,7 +49,7 @@ static size_t split_env_name(char *name, const char *path[ENV_MAX_LEVEL])
 // The variable's name with "__" where one '_' stands between two levels; NULL if it is right, or of no key at all.
 static char *find_meant(const char *name)
 {
-    AUTO_FREE char *found = keys_find_joined(config_keys, name);
+    AUTO_FREE char *found = options_find_joined(config_options, name);
     if (found == NULL || strcmp(found, name) == 0) {
         return NULL;
     }
@@ -273,8 +273,8 @@ static void read_platform(const char *name, const struct yaml_node *node, struct
     config->platforms = mem_resize(config->platforms, config->platform_count + 1, sizeof *config->platforms);
     struct config_platform *platform = &config->platforms[config->platform_count++];
     *platform = (struct config_platform){.name = mem_strdup(name)};
-    keys_defaults(config_platform_keys, platform);
-    if (keys_read(config_platform_keys, node, platform, problems) == ERR_OK) {
+    options_defaults(config_platform_options, platform);
+    if (options_read(config_platform_options, node, platform, problems) == ERR_OK) {
         require(platform->endpoint != NULL, node, "`endpoint` (as https://si-example.tuyacloud.com:8686/)", problems);
         require(platform->access_key_id != NULL, node, "`access_key_id`", problems);
         require(secret_is_set(&platform->access_key_secret), node,
@@ -295,8 +295,9 @@ static void read_platforms(struct config *config, const struct yaml_node *root, 
     } else if (config->platform_node != NULL) {
         read_platform("default", config->platform_node, config, problems);
     } else if (many == NULL) {
-        bool misspelt = keys_misspelt(config_keys, root, "platform") || keys_misspelt(config_keys, root, "platforms") ||
-                        keys_has_foreign(config_platform_keys, config_keys, root);
+        bool misspelt = options_misspelt(config_options, root, "platform") ||
+                        options_misspelt(config_options, root, "platforms") ||
+                        options_has_foreign(config_platform_options, config_options, root);
         require(misspelt, root,
                 "`platform` (with platform.endpoint, platform.access_key_id and platform.access_key_secret)", problems);
     } else if (many->kind != YAML_MAP || many->count == 0) {
@@ -334,7 +335,7 @@ static enum err load_document(const char *path, struct config *config, struct pr
 void config_defaults(struct config *config)
 {
     *config = (struct config){0};
-    keys_defaults(config_keys, config);
+    options_defaults(config_options, config);
     default_client_id(config);
 }
 
@@ -358,7 +359,7 @@ static bool mappings_read(const struct config *config, const struct yaml_node *r
 static bool check_kind(struct config *config, struct problems *problems)
 {
     const struct yaml_node *root = yaml_root(config->document);
-    config->is_mapping_file = keys_has_any(mapping_file_keys, root) && !keys_has_any(config_keys, root);
+    config->is_mapping_file = options_has_any(mapping_file_options, root) && !options_has_any(config_options, root);
     if (config->is_mapping_file) {
         yaml_problem(problems, SEVERITY_ERROR, root,
                      "this is a mapping file and no configuration: name it under `mappings` of the configuration, or "
@@ -379,10 +380,10 @@ enum err config_load(const char *path, struct config *config, struct problems *p
     }
     read_environment(&config->document, problems);
     const struct yaml_node *root = yaml_root(config->document);
-    enum err err = keys_read(config_keys, root, config, problems);
+    enum err err = options_read(config_options, root, config, problems);
     (void)err; // told in the problems
     config_check_values(config, root, problems);
-    config->mappings_unknown = keys_misspelt(config_keys, root, "mappings") || !mappings_read(config, root);
+    config->mappings_unknown = options_misspelt(config_options, root, "mappings") || !mappings_read(config, root);
     if (root->kind == YAML_MAP) {
         read_platforms(config, root, problems);
     }
@@ -408,10 +409,10 @@ void config_clear(struct config *config)
             free((char *)platform->errors[k].prefix);
         }
         free(platform->errors);
-        keys_free(config_platform_keys, platform);
+        options_free(config_platform_options, platform);
     }
     free(config->platforms);
-    keys_free(config_keys, config);
+    options_free(config_options, config);
     yaml_free(config->document);
     *config = (struct config){0};
 }

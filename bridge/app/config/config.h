@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/options/keys.h"
+#include "base/options/options.h"
 #include "base/yaml/yaml.h"
 #include "core/command/command.h"
 #include "core/mapping/mapping.h"
@@ -106,8 +106,8 @@ struct config {
     struct yaml_document *document;
 };
 
-extern const struct key config_keys[];
-extern const struct key config_platform_keys[];
+extern const struct option_row config_options[];
+extern const struct option_row config_platform_options[];
 extern const char *const config_own_parameters[]; // which platform.parameters cannot have; ends with NULL
 
 // Reads FILE (NULL: the default path, which may be absent) and the environment's THINGBRIDGE_ variables. All problems

@@ -89,7 +89,7 @@ static void expand(const struct text_list *patterns, const struct yaml_node *nod
 
 static bool is_configuration(const struct yaml_node *root)
 {
-    return keys_has_any(config_keys, root) && !keys_has_any(mapping_file_keys, root);
+    return options_has_any(config_options, root) && !options_has_any(mapping_file_options, root);
 }
 
 static void check_kind(const struct yaml_node *root, struct problems *problems)

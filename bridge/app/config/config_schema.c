@@ -2,21 +2,21 @@
 
 #include "app/config/config.h"
 #include "base/json/json.h"
-#include "base/options/keys_schema.h"
+#include "base/options/options_schema.h"
 #include "core/platform/api.h"
 
 #define REF(name) "{\"$ref\":\"#/definitions/" name "\"}"
 
 // clang-format off
 static const struct schema_shape shapes[] = {
-    {config_keys, NULL, "{\"not\":{\"required\":[\"platform\",\"platforms\"]}}"},
-    {config_keys, "platform", REF("platform")},
-    {config_keys, "platforms", "{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":" REF("platform") "}"},
-    {config_platform_keys, "parameters",
+    {config_options, NULL, "{\"not\":{\"required\":[\"platform\",\"platforms\"]}}"},
+    {config_options, "platform", REF("platform")},
+    {config_options, "platforms", "{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":" REF("platform") "}"},
+    {config_platform_options, "parameters",
      "{\"type\":\"object\",\"propertyNames\":" REF("parameter") ",\"additionalProperties\":"
      "{\"type\":[\"string\",\"number\",\"boolean\"],\"minLength\":1}}"},
-    {config_platform_keys, "limits", "{\"type\":\"object\",\"additionalProperties\":" REF("rate") "}"},
-    {config_platform_keys, "errors",
+    {config_platform_options, "limits", "{\"type\":\"object\",\"additionalProperties\":" REF("rate") "}"},
+    {config_platform_options, "errors",
      "{\"type\":\"object\",\"propertyNames\":{\"minLength\":1},\"additionalProperties\":" REF("error_class") "}"},
     {0},
 };
@@ -52,10 +52,10 @@ static struct json_object *parameter_names(void)
 
 struct json_object *config_schema(void)
 {
-    static const struct schema_table tables[] = {{"platform", config_platform_keys}, {0}};
-    static const struct schema parts = {"thingbridge configuration", config_keys, tables, shapes};
-    struct json_object *schema = keys_schema_create(&parts);
-    keys_schema_define(schema, "error_class", error_classes());
-    keys_schema_define(schema, "parameter", parameter_names());
+    static const struct schema_table tables[] = {{"platform", config_platform_options}, {0}};
+    static const struct schema parts = {"thingbridge configuration", config_options, tables, shapes};
+    struct json_object *schema = options_schema_create(&parts);
+    options_schema_define(schema, "error_class", error_classes());
+    options_schema_define(schema, "parameter", parameter_names());
     return schema;
 }

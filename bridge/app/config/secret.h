@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
-#include "base/options/keys.h"
+#include "base/options/options.h"
 
 #define SECRET_MAX_LEN 4096
 

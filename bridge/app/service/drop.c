@@ -26,7 +26,7 @@ bool drop_unreadable(struct outbox *outbox, const struct outbox_row *row, struct
 {
     AUTO_COMMAND struct command *command = NULL;
     struct diag reason;
-    if (row->plan != NULL && command_decode(row->plan, &command, &reason) == ERR_OK) {
+    if (row->command_text != NULL && command_decode(row->command_text, &command, &reason) == ERR_OK) {
         return false;
     }
     delete_unreadable(outbox, row->id, told);
@@ -35,21 +35,21 @@ bool drop_unreadable(struct outbox *outbox, const struct outbox_row *row, struct
 
 // ---- a command as it is stored
 
-struct stored {
+struct stored_command {
     struct outbox_row row;
     struct command *command; // NULL: cannot be read
     struct outbox_call *calls;
     size_t call_count;
 };
 
-static void stored_clear(struct stored *stored)
+static void stored_clear(struct stored_command *stored)
 {
     outbox_row_clear(&stored->row);
     command_free(stored->command);
     outbox_calls_free(stored->calls, stored->call_count);
 }
 
-static enum err stored_load(struct outbox *outbox, int64_t id, struct stored *stored, struct diag *told)
+static enum err stored_load(struct outbox *outbox, int64_t id, struct stored_command *stored, struct diag *told)
 {
     size_t count = 0;
     struct diag reason;
@@ -60,14 +60,14 @@ static enum err stored_load(struct outbox *outbox, int64_t id, struct stored *st
     if (err == ERR_OK) {
         err = outbox_load_calls(outbox, id, &stored->calls, &stored->call_count, told);
     }
-    if (err == ERR_OK && stored->row.plan != NULL &&
-        command_decode(stored->row.plan, &stored->command, &reason) != ERR_OK) {
+    if (err == ERR_OK && stored->row.command_text != NULL &&
+        command_decode(stored->row.command_text, &stored->command, &reason) != ERR_OK) {
         stored->command = NULL;
     }
     return err;
 }
 
-static const struct outbox_call *find_call(const struct stored *stored, size_t call)
+static const struct outbox_call *find_call(const struct stored_command *stored, size_t call)
 {
     for (size_t i = 0; i < stored->call_count; i++) {
         if (stored->calls[i].call == (int)call) {
@@ -79,7 +79,7 @@ static const struct outbox_call *find_call(const struct stored *stored, size_t c
 
 // A command of one call has no call rows: its own state is the call's. An idempotent one that was sent again after a
 // crash has calls that wait and may have run all the same, and its row tells so.
-static bool may_have_run(const struct stored *stored, const struct outbox_call *call_or_null)
+static bool may_have_run(const struct stored_command *stored, const struct outbox_call *call_or_null)
 {
     bool sent = stored->row.state == OUTBOX_SENT;
     if (stored->command->call_count < 2 || stored->command->idempotent) {
@@ -88,7 +88,7 @@ static bool may_have_run(const struct stored *stored, const struct outbox_call *
     return sent && call_or_null != NULL && call_or_null->state != OUTBOX_QUEUED;
 }
 
-static void end_call(const struct stored *stored, size_t call, struct call_outcome *outcome)
+static void end_call(const struct stored_command *stored, size_t call, struct call_outcome *outcome)
 {
     const struct outbox_call *found = find_call(stored, call);
     if (found == NULL || found->state != OUTBOX_DONE || found->note == NULL ||
@@ -97,7 +97,7 @@ static void end_call(const struct stored *stored, size_t call, struct call_outco
     }
 }
 
-static int count_attempts(const struct stored *stored)
+static int count_attempts(const struct stored_command *stored)
 {
     int attempts = 0;
     for (size_t i = 0; i < stored->command->call_count; i++) {
@@ -110,7 +110,8 @@ static int count_attempts(const struct stored *stored)
 
 // ---- drop
 
-static char *make_record(const struct stored *stored, const struct call_outcome *outcomes, const struct moment *now)
+static char *make_record(const struct stored_command *stored, const struct call_outcome *outcomes,
+                         const struct moment *now)
 {
     int64_t elapsed = clock_elapsed_ms(&stored->row.arrived, now);
     struct reply_facts facts = {
@@ -124,26 +125,27 @@ static char *make_record(const struct stored *stored, const struct call_outcome 
 }
 
 // A service that was killed before it looked at the command has left no key of it: its duplicates would run.
-static enum err stage_key(struct outbox *outbox, const struct stored *stored, const struct moment *now,
+static enum err stage_key(struct outbox *outbox, const struct stored_command *stored, const struct moment *now,
                           int64_t window_ms, struct diag *told)
 {
     unsigned char key[CRYPTO_SHA256_LEN];
     unsigned char hash[CRYPTO_SHA256_LEN];
-    struct outbox_twin twin = {0};
+    struct outbox_original original = {0};
     if (!stored->command->id_given || stored->row.state != OUTBOX_QUEUED) {
         return ERR_OK;
     }
     command_key(stored->command, key);
     message_hash_payload(&stored->row.message, hash);
-    enum err err = outbox_find_twin(outbox, stored->row.id, key, hash, now, window_ms, &twin, told);
-    free(twin.reply);
-    if (err == ERR_OK && !twin.found) {
+    enum err err = outbox_find_original(outbox, stored->row.id, key, hash, now, window_ms, &original, told);
+    free(original.reply);
+    if (err == ERR_OK && !original.found) {
         outbox_stage_key(outbox, stored->row.id, key, hash);
     }
     return err;
 }
 
-static void stage_end(struct outbox *outbox, const struct stored *stored, const struct moment *now, struct diag *told)
+static void stage_end(struct outbox *outbox, const struct stored_command *stored, const struct moment *now,
+                      struct diag *told)
 {
     size_t count = stored->command->call_count;
     struct call_outcome *outcomes = mem_alloc(count * sizeof *outcomes);
@@ -160,7 +162,7 @@ static void stage_end(struct outbox *outbox, const struct stored *stored, const 
     free(outcomes);
 }
 
-static enum err refuse_decided(const struct stored *stored, struct diag *told)
+static enum err refuse_decided(const struct stored_command *stored, struct diag *told)
 {
     long long id = (long long)stored->row.id;
     if (stored->row.state == OUTBOX_REPLIED) {
@@ -175,7 +177,7 @@ static enum err refuse_decided(const struct stored *stored, struct diag *told)
     return ERR_OK;
 }
 
-static enum err stage_drop(struct outbox *outbox, const struct stored *stored, const struct moment *now,
+static enum err stage_drop(struct outbox *outbox, const struct stored_command *stored, const struct moment *now,
                            int64_t window_ms, struct diag *told)
 {
     if (stored->command == NULL) {
@@ -190,7 +192,7 @@ static enum err stage_drop(struct outbox *outbox, const struct stored *stored, c
     return err;
 }
 
-static enum err drop_loaded(struct outbox *outbox, const struct stored *stored, const struct moment *now,
+static enum err drop_loaded(struct outbox *outbox, const struct stored_command *stored, const struct moment *now,
                             int64_t window_ms, struct diag *told)
 {
     struct diag diag;
@@ -205,7 +207,7 @@ static enum err drop_loaded(struct outbox *outbox, const struct stored *stored, 
 
 enum err drop_stored(struct outbox *outbox, int64_t id, const struct moment *now, int64_t window_ms, struct diag *told)
 {
-    struct stored stored = {0};
+    struct stored_command stored = {0};
     enum err err = stored_load(outbox, id, &stored, told);
     if (err == ERR_OK) {
         err = drop_loaded(outbox, &stored, now, window_ms, told);
@@ -216,7 +218,7 @@ enum err drop_stored(struct outbox *outbox, int64_t id, const struct moment *now
 
 // ---- retry
 
-static enum err tell_retry(const struct stored *stored, const struct moment *now, struct diag *told)
+static enum err tell_retry(const struct stored_command *stored, const struct moment *now, struct diag *told)
 {
     long long id = (long long)stored->row.id;
     if (stored->command == NULL) {
@@ -243,7 +245,7 @@ static enum err tell_retry(const struct stored *stored, const struct moment *now
 
 enum err drop_retry_stored(struct outbox *outbox, int64_t id, const struct moment *now, struct diag *told)
 {
-    struct stored stored = {0};
+    struct stored_command stored = {0};
     enum err err = stored_load(outbox, id, &stored, told);
     if (err == ERR_OK) {
         err = tell_retry(&stored, now, told);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "app/broker/link.h"
+#include "app/broker/broker.h"
 #include "app/broker/mail.h"
 #include "core/command/command.h"
 #include "core/command/reply.h"
@@ -26,9 +26,9 @@ struct entry_call {
 struct entry {
     struct entry *next;
     struct entry *previous;
-    struct entry *next_ready; // in one of the pipeline's lists for after the commit
-    struct entry *next_twin;  // in the list of duplicates that wait for this command's reply
-    struct entry *twins;
+    struct entry *next_ready;     // in one of the pipeline's lists for after the commit
+    struct entry *next_duplicate; // in the list of duplicates that wait for this command's reply
+    struct entry *duplicates;
 
     int64_t row_id; // 0: QoS 0
     int64_t weight; // as of the arrival

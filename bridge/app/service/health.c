@@ -31,9 +31,9 @@ static struct json_object *counters(void)
     return map;
 }
 
-static struct json_object *durability(const struct link *link)
+static struct json_object *durability(const struct broker *broker)
 {
-    struct link_durability found = link_durability(link);
+    struct broker_durability found = broker_durability(broker);
     struct json_object *map = json_new_map();
     json_put(map, "commands_qos", json_new_int(found.commands_qos));
     json_put(map, "replies_qos", json_new_int(found.replies_qos));
@@ -41,7 +41,7 @@ static struct json_object *durability(const struct link *link)
     return map;
 }
 
-void health_run(struct health *health, struct link *link, const struct pipeline *pipeline, const struct moment *now)
+void health_run(struct health *health, struct broker *broker, const struct pipeline *pipeline, const struct moment *now)
 {
     if (now->boot_ms < health->next_ms) {
         return;
@@ -56,11 +56,11 @@ void health_run(struct health *health, struct link *link, const struct pipeline 
     json_put(map, "in_flight", json_new_int((int64_t)pipeline_in_flight(pipeline)));
     json_put(map, "replies_due", json_new_int((int64_t)pipeline_replies_due(pipeline)));
     json_put_text(map, "intake", health->intake);
-    json_put(map, "mqtt", durability(link));
+    json_put(map, "mqtt", durability(broker));
     json_put(map, "platforms", pipeline_describe_platforms(pipeline));
     json_put(map, "counters", counters());
     AUTO_FREE char *text = json_print(map);
-    link_publish_own(link, health->topic, text, false, now->boot_ms);
+    broker_publish_own(broker, health->topic, text, false, now->boot_ms);
 }
 
 int64_t health_wait_ms(const struct health *health, int64_t now_ms)
@@ -68,7 +68,7 @@ int64_t health_wait_ms(const struct health *health, int64_t now_ms)
     return health->next_ms > now_ms ? health->next_ms - now_ms : 0;
 }
 
-static void publish_intake(const struct health *health, struct link *link, const struct intake *intake)
+static void publish_intake(const struct health *health, struct broker *broker, const struct intake *intake)
 {
     char time[CLOCK_ISO_LEN];
     struct moment now = clock_now();
@@ -79,7 +79,7 @@ static void publish_intake(const struct health *health, struct link *link, const
     json_put_text(map, "state", intake_state_name(intake->state));
     json_put_text(map, "cause", intake->cause[0] == '\0' ? NULL : intake->cause);
     AUTO_FREE char *text = json_print(map);
-    link_publish_own(link, health->event_topic, text, false, now.boot_ms);
+    broker_publish_own(broker, health->event_topic, text, false, now.boot_ms);
 }
 
 static void log_intake(const struct intake *intake, int64_t now_ms)
@@ -100,7 +100,7 @@ static void log_intake(const struct intake *intake, int64_t now_ms)
     }
 }
 
-void health_tell_intake(struct health *health, struct link *link_or_null, struct intake *intake, int64_t now_ms)
+void health_notify_intake(struct health *health, struct broker *broker_or_null, struct intake *intake, int64_t now_ms)
 {
     const char *before = health->intake;
     health->intake = intake_state_name(intake->state);
@@ -112,8 +112,8 @@ void health_tell_intake(struct health *health, struct link *link_or_null, struct
         return;
     }
     metrics_add(METRIC_INTAKE_CLOSINGS, intake_is_open(intake) ? 0 : 1);
-    if (link_or_null != NULL) {
-        publish_intake(health, link_or_null, intake);
+    if (broker_or_null != NULL) {
+        publish_intake(health, broker_or_null, intake);
     }
 }
 

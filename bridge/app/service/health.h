@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
+#include "app/broker/broker.h"
 #include "app/broker/intake.h"
-#include "app/broker/link.h"
 #include "app/config/config.h"
 #include "app/service/pipeline.h"
 #include "base/clock.h"
@@ -18,10 +18,11 @@ struct health {
 };
 
 void health_init(struct health *health, const struct config *config);
-void health_run(struct health *health, struct link *link, const struct pipeline *pipeline, const struct moment *now);
+void health_run(struct health *health, struct broker *broker, const struct pipeline *pipeline,
+                const struct moment *now);
 int64_t health_wait_ms(const struct health *health, int64_t now_ms);
 // Logs that commands are taken or not, if that has changed, and publishes it as an event. Without a link only the log
 // hears of it.
-void health_tell_intake(struct health *health, struct link *link_or_null, struct intake *intake, int64_t now_ms);
+void health_notify_intake(struct health *health, struct broker *broker_or_null, struct intake *intake, int64_t now_ms);
 // The counters as one log line, at the end of the process.
 void health_log(const struct health *health);

@@ -7,9 +7,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/broker/broker.h"
 #include "app/broker/fence.h"
 #include "app/broker/intake.h"
-#include "app/broker/link.h"
 #include "app/broker/pulse.h"
 #include "app/broker/receiver.h"
 #include "app/broker/waiting.h"
@@ -49,7 +49,7 @@ struct loop {
     struct waiting *waiting;
     struct receiver *receiver;
     struct pulse *pulse;
-    struct link *link;
+    struct broker *broker;
     struct pipeline *pipeline;
     struct health health;
     struct intake intake;
@@ -122,7 +122,7 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .waiting = loop->waiting,
     };
     loop->pipeline = pipeline_create(&pipeline);
-    struct link_options link = {
+    struct broker_options broker = {
         .config = loop->config,
         .mapping = loop->mapping,
         .receiver = loop->receiver,
@@ -131,9 +131,9 @@ static enum err open_link(struct loop *loop, struct diag *diag)
         .done = pipeline_reply_done,
         .context = loop->pipeline,
     };
-    enum err err = link_create(&link, &loop->link, diag);
+    enum err err = broker_create(&broker, &loop->broker, diag);
     if (err == ERR_OK) {
-        pipeline_set_link(loop->pipeline, loop->link);
+        pipeline_set_broker(loop->pipeline, loop->broker);
     }
     return err;
 }
@@ -174,7 +174,7 @@ static enum err open_outbox_in_time(struct loop *loop, struct diag *diag)
     for (; err == ERR_UNAVAILABLE; err = open_outbox(loop, diag)) {
         int64_t now_ms = clock_now().boot_ms;
         intake_cannot_write(&loop->intake, diag->text, now_ms);
-        health_tell_intake(&loop->health, NULL, &loop->intake, now_ms);
+        health_notify_intake(&loop->health, NULL, &loop->intake, now_ms);
         struct pollfd signals = {.fd = loop->signals, .events = POLLIN};
         (void)poll(&signals, 1, (int)intake_wait_ms(&loop->intake, now_ms));
         if (signals_ask_stop(loop->signals)) {
@@ -231,8 +231,8 @@ static void drain_unhandled(struct loop *loop)
 // The connections go first: after that no other thread uses the rest.
 static void close_all(struct loop *loop)
 {
-    if (loop->link != NULL) {
-        link_destroy(loop->link);
+    if (loop->broker != NULL) {
+        broker_destroy(loop->broker);
     }
     if (loop->pipeline != NULL) {
         pipeline_destroy(loop->pipeline);
@@ -272,21 +272,21 @@ static void take_mail(struct loop *loop, const struct moment *now)
             pipeline_accept(loop->pipeline, &item->arrival, now);
             break;
         case APP_MAIL_FENCE:
-            if (link_on_fence(loop->link, now->boot_ms)) {
+            if (broker_on_fence(loop->broker, now->boot_ms)) {
                 pipeline_publish_platform(loop->pipeline, now);
             }
             break;
         case APP_MAIL_GAP:
-            link_on_gap(loop->link);
+            broker_on_gap(loop->broker);
             break;
         case APP_MAIL_INFO:
-            link_on_info(loop->link, &item->event, now->boot_ms);
+            broker_on_info(loop->broker, &item->event, now->boot_ms);
             break;
         case APP_MAIL_COMMANDS:
-            link_on_commands_event(loop->link, &item->event, now);
+            broker_on_commands_event(loop->broker, &item->event, now);
             break;
         case APP_MAIL_REPLIES:
-            link_on_replies_event(loop->link, &item->event, now->boot_ms);
+            broker_on_replies_event(loop->broker, &item->event, now->boot_ms);
             break;
         case APP_MAIL_NO_ROOM:
             intake_no_room(&loop->intake, now->boot_ms);
@@ -313,7 +313,7 @@ static void begin_stop(struct loop *loop, const struct moment *now)
         LOG_N("commands", pipeline_count(loop->pipeline)));
     loop->state = LOOP_FINISHING;
     loop->stop_at_ms = now->boot_ms + loop->config->limits.stop_ms;
-    link_stop_commands(loop->link, now);
+    broker_stop_commands(loop->broker, now);
     pipeline_stop(loop->pipeline, now);
 }
 
@@ -334,13 +334,13 @@ static void advance_stop(struct loop *loop, const struct moment *now)
     if (loop->state == LOOP_RUNNING) {
         return;
     }
-    bool replies_pending = pipeline_replies_due(loop->pipeline) > 0 && link_replies_up(loop->link);
-    if (loop->state == LOOP_FINISHING && link_commands_stopped(loop->link) && pipeline_in_flight(loop->pipeline) == 0 &&
-        !replies_pending && !outbox_has_staged(loop->outbox)) {
+    bool replies_pending = pipeline_replies_due(loop->pipeline) > 0 && broker_replies_up(loop->broker);
+    if (loop->state == LOOP_FINISHING && broker_commands_stopped(loop->broker) &&
+        pipeline_in_flight(loop->pipeline) == 0 && !replies_pending && !outbox_has_staged(loop->outbox)) {
         loop->state = LOOP_CLOSING;
-        link_stop_replies(loop->link);
+        broker_stop_replies(loop->broker);
     }
-    if (loop->state == LOOP_CLOSING && link_replies_stopped(loop->link)) {
+    if (loop->state == LOOP_CLOSING && broker_replies_stopped(loop->broker)) {
         loop->state = LOOP_ENDED;
     }
     if (now->boot_ms >= loop->stop_at_ms) {
@@ -414,12 +414,12 @@ static int64_t sooner(int64_t a, int64_t b)
     return b >= 0 && b < a ? b : a;
 }
 
-static int64_t turn_wait_ms(const struct loop *loop, const struct moment *now, int64_t link_wait_ms)
+static int64_t turn_wait_ms(const struct loop *loop, const struct moment *now, int64_t broker_wait_ms)
 {
     if (outbox_has_staged(loop->outbox) && !loop->commit_failed) {
         return 0;
     }
-    int64_t wait_ms = sooner(LONGEST_WAIT_MS, link_wait_ms);
+    int64_t wait_ms = sooner(LONGEST_WAIT_MS, broker_wait_ms);
     // What waits for its commit must not be asked again at once.
     wait_ms = sooner(wait_ms, loop->commit_failed ? -1 : pipeline_wait_ms(loop->pipeline, now));
     wait_ms = sooner(wait_ms, loop->commit_failed ? -1 : operator_wait_ms(&loop->operator, now->boot_ms));
@@ -432,9 +432,9 @@ static int64_t run_link(struct loop *loop, const struct moment *now)
 {
     struct outbox_counts counts = outbox_counts(loop->outbox);
     intake_look(&loop->intake, &counts, now->boot_ms);
-    health_tell_intake(&loop->health, loop->link, &loop->intake, now->boot_ms);
+    health_notify_intake(&loop->health, loop->broker, &loop->intake, now->boot_ms);
     bool proved = loop->intake.state != INTAKE_UNPROVED;
-    return proved ? link_run(loop->link, now, intake_is_open(&loop->intake)) : INT64_MAX;
+    return proved ? broker_run(loop->broker, now, intake_is_open(&loop->intake)) : INT64_MAX;
 }
 
 static void turn(struct loop *loop, int64_t *wait_ms)
@@ -455,10 +455,10 @@ static void turn(struct loop *loop, int64_t *wait_ms)
     if (commit(loop, &now)) {
         pipeline_release(loop->pipeline, &now);
     }
-    int64_t link_wait_ms = run_link(loop, &now);
-    health_run(&loop->health, loop->link, loop->pipeline, &now);
+    int64_t broker_wait_ms = run_link(loop, &now);
+    health_run(&loop->health, loop->broker, loop->pipeline, &now);
     advance_stop(loop, &now);
-    *wait_ms = turn_wait_ms(loop, &now, link_wait_ms);
+    *wait_ms = turn_wait_ms(loop, &now, broker_wait_ms);
 }
 
 int loop_run(const struct config *config, const struct mapping *mapping)

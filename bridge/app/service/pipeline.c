@@ -64,8 +64,8 @@ static void answer_twin(struct pipeline *pipeline, struct entry *entry, const st
     } else if (first->reply != NULL) {
         pipeline_set_reply(pipeline, entry, reply_duplicate(first->reply), NULL);
     } else if (first->entry != NULL) {
-        entry->next_twin = first->entry->twins;
-        first->entry->twins = entry;
+        entry->next_duplicate = first->entry->duplicates;
+        first->entry->duplicates = entry;
     } else {
         pipeline_reject(pipeline, entry, "id_reused",
                         "this id came before on this topic, and its reply is not kept any more", now);
@@ -87,18 +87,18 @@ static bool find_on_disk(struct pipeline *pipeline, const struct entry *entry, c
                          const unsigned char *hash, const struct moment *now, struct first *first)
 {
     struct diag diag;
-    struct outbox_twin twin = {0};
-    if (outbox_find_twin(pipeline->options.outbox, entry->row_id, key, hash, now,
-                         pipeline->options.config->outbox.dedupe_window_ms, &twin, &diag) != ERR_OK) {
+    struct outbox_original original = {0};
+    if (outbox_find_original(pipeline->options.outbox, entry->row_id, key, hash, now,
+                             pipeline->options.config->outbox.dedupe_window_ms, &original, &diag) != ERR_OK) {
         LOG(LOG_ERROR, "outbox_unreadable", LOG_S("error", diag.text));
     }
-    if (!twin.found) {
+    if (!original.found) {
         return false;
     }
-    struct entry *live = pipeline_find(pipeline, twin.id);
-    char *reply = live != NULL ? mem_strdup_or_null(live->record.reply) : decode_reply(twin.reply);
-    *first = (struct first){.entry = live, .same_payload = twin.same_message, .reply = reply};
-    free(twin.reply);
+    struct entry *live = pipeline_find(pipeline, original.id);
+    char *reply = live != NULL ? mem_strdup_or_null(live->record.reply) : decode_reply(original.reply);
+    *first = (struct first){.entry = live, .same_payload = original.same_message, .reply = reply};
+    free(original.reply);
     return true;
 }
 
@@ -354,9 +354,9 @@ struct pipeline *pipeline_create(const struct pipeline_options *options)
     return pipeline;
 }
 
-void pipeline_set_link(struct pipeline *pipeline, struct link *link)
+void pipeline_set_broker(struct pipeline *pipeline, struct broker *broker)
 {
-    pipeline->link = link;
+    pipeline->broker = broker;
 }
 
 void pipeline_destroy(struct pipeline *pipeline)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "app/broker/link.h"
+#include "app/broker/broker.h"
 #include "app/broker/mail.h"
 #include "app/broker/waiting.h"
 #include "app/service/platform.h"
@@ -33,7 +33,7 @@ struct pipeline_options {
 
 struct pipeline *pipeline_create(const struct pipeline_options *options);
 void pipeline_destroy(struct pipeline *pipeline); // open commands stay in the outbox
-void pipeline_set_link(struct pipeline *pipeline, struct link *link);
+void pipeline_set_broker(struct pipeline *pipeline, struct broker *broker);
 
 // Takes up what the outbox holds: QUEUED goes on, SENT ends `unknown` (of an idempotent rule: is sent again), REPLIED
 // is published again.

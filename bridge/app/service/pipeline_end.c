@@ -101,10 +101,10 @@ void pipeline_set_reply(struct pipeline *pipeline, struct entry *entry, char *re
 
 static void answer_twins(struct pipeline *pipeline, struct entry *first)
 {
-    while (first->twins != NULL) {
-        struct entry *twin = first->twins;
-        first->twins = twin->next_twin;
-        pipeline_set_reply(pipeline, twin, reply_duplicate(first->record.reply), NULL);
+    while (first->duplicates != NULL) {
+        struct entry *duplicate = first->duplicates;
+        first->duplicates = duplicate->next_duplicate;
+        pipeline_set_reply(pipeline, duplicate, reply_duplicate(first->record.reply), NULL);
     }
 }
 

@@ -25,7 +25,7 @@ struct attempt {
 
 struct pipeline {
     struct pipeline_options options;
-    struct link *link;
+    struct broker *broker;
     struct schedule *schedule;
     struct recent *recent;
     struct entry *entries; // all, in order of arrival
@@ -80,11 +80,11 @@ void pipeline_describe_wait(const struct pipeline *pipeline, const struct entry 
 void pipeline_describe_late(const struct pipeline *pipeline, const struct entry *entry, size_t call,
                             const struct moment *now, struct failure *failure);
 
-// pipeline_tell.c: what is said while commands wait
+// pipeline_notify.c: what is said while commands wait
 void pipeline_watch(struct pipeline *pipeline, struct entry *entry);
 void pipeline_unwatch(struct pipeline *pipeline, struct entry *entry);
-void pipeline_tell_waiting(struct pipeline *pipeline, const struct moment *now);
-void pipeline_tell_platforms(struct pipeline *pipeline, const struct moment *now);
+void pipeline_notify_waiting(struct pipeline *pipeline, const struct moment *now);
+void pipeline_notify_platforms(struct pipeline *pipeline, const struct moment *now);
 void pipeline_forget_platforms(struct pipeline *pipeline); // what the outbox says of their state
 bool pipeline_is_notice(const struct outgoing *outgoing);
 void pipeline_notice_done(struct outgoing *outgoing); // frees it

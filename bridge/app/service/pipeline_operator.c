@@ -72,7 +72,7 @@ static int count_attempts(const struct attempt *list, const struct entry *entry)
 static struct entry **find_as_twin(const struct pipeline *pipeline, const struct entry *entry, struct entry **first)
 {
     for (struct entry *each = pipeline->entries; each != NULL; each = each->next) {
-        for (struct entry **at = &each->twins; *at != NULL; at = &(*at)->next_twin) {
+        for (struct entry **at = &each->duplicates; *at != NULL; at = &(*at)->next_duplicate) {
             if (*at == entry) {
                 *first = each;
                 return at;
@@ -120,10 +120,10 @@ enum err pipeline_retry_now(struct pipeline *pipeline, int64_t row_id, const str
 static enum err drop_reply(struct pipeline *pipeline, struct entry *entry, struct diag *told)
 {
     long long id = number(entry);
-    if (link_replies_up(pipeline->link)) {
+    if (broker_replies_up(pipeline->broker)) {
         return diag_set(told, ERR_REFUSED, "command %lld has its reply already, which is on its way to the broker", id);
     }
-    if (entry->replies_due == 0 || !link_withdraw(pipeline->link, entry, entry->replies_due)) {
+    if (entry->replies_due == 0 || !broker_withdraw(pipeline->broker, entry, entry->replies_due)) {
         return diag_set(told, ERR_REFUSED, "command %lld has its reply already, which may be at the broker", id);
     }
     LOG(LOG_WARN, "reply_dropped", LOG_N("row", id), LOG_S("id", entry->command->id),
@@ -156,12 +156,12 @@ static void end_calls(struct pipeline *pipeline, struct entry *entry, const stru
 static void end_command(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     struct entry *first = NULL;
-    struct entry **link = find_as_twin(pipeline, entry, &first);
-    if (link == NULL) {
+    struct entry **broker = find_as_twin(pipeline, entry, &first);
+    if (broker == NULL) {
         end_calls(pipeline, entry, now);
         return;
     }
-    *link = entry->next_twin;
+    *broker = entry->next_duplicate;
     struct call_outcome outcome;
     drop_outcome(false, &outcome);
     pipeline_reject(pipeline, entry, outcome.failure.code->code, outcome.failure.detail, now);

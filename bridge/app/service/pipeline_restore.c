@@ -98,7 +98,7 @@ static void restore_replied(struct pipeline *pipeline, struct entry *entry, cons
 
 static int64_t count_waiting(struct pipeline *pipeline, const struct outbox_row *row, const struct command *command)
 {
-    struct waiting_command counted = waiting_weigh(&row->message, command, row->plan);
+    struct waiting_command counted = waiting_weigh(&row->message, command, row->command_text);
     waiting_restore(pipeline->options.waiting, &counted);
     return counted.bytes;
 }
@@ -109,7 +109,7 @@ static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, c
     struct arrival arrival = {.row_id = row->id, .arrived = row->arrived};
     message_hash_payload(&row->message, arrival.hash);
     struct diag reason = {0};
-    if (row->plan == NULL || command_decode(row->plan, &arrival.command, &reason) != ERR_OK) {
+    if (row->command_text == NULL || command_decode(row->command_text, &arrival.command, &reason) != ERR_OK) {
         LOG(LOG_ERROR, "outbox_plan_unreadable", LOG_N("row", row->id), LOG_S("topic", row->message.topic),
             LOG_S("error", reason.text));
         return ERR_OK;

@@ -146,8 +146,8 @@ void pipeline_run(struct pipeline *pipeline, const struct moment *now)
             stage_attempt(pipeline, release);
         }
     }
-    pipeline_tell_waiting(pipeline, now);
-    pipeline_tell_platforms(pipeline, now);
+    pipeline_notify_waiting(pipeline, now);
+    pipeline_notify_platforms(pipeline, now);
 }
 
 static void sign_attempt(const struct platform *platform, struct attempt *attempt, const struct moment *now,
@@ -202,7 +202,7 @@ static void send_replies(struct pipeline *pipeline)
     while (entry != NULL) {
         struct entry *next = entry->next_ready;
         for (size_t i = 0; i < entry->outgoing_count; i++) {
-            link_send(pipeline->link, &entry->outgoing[i]);
+            broker_send(pipeline->broker, &entry->outgoing[i]);
         }
         if (entry->outgoing_count == 0) {
             pipeline_forget(pipeline, entry);

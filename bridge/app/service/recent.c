@@ -68,11 +68,11 @@ const struct recent_command *recent_find(const struct recent *recent, const unsi
 static void forget_oldest(struct recent *recent)
 {
     struct recent_command *oldest = recent->ended;
-    struct recent_command **link = &recent->slots[slot_of(oldest->key)];
-    while (*link != oldest) {
-        link = &(*link)->next_in_slot;
+    struct recent_command **broker = &recent->slots[slot_of(oldest->key)];
+    while (*broker != oldest) {
+        broker = &(*broker)->next_in_slot;
     }
-    *link = oldest->next_in_slot;
+    *broker = oldest->next_in_slot;
     recent->ended = oldest->next_ended;
     recent->ended_end = recent->ended == NULL ? &recent->ended : recent->ended_end;
     recent->ended_count--;

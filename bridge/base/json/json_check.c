@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-struct checker {
+struct json_checker {
     const char *start;
     const char *at;
     const char *end;
@@ -19,12 +19,12 @@ struct checker {
 };
 
 // "JSON, byte 17: WHAT"; `at` is where it is wrong.
-static enum err refuse_at(struct checker *checker, enum err err, const char *at, const char *what)
+static enum err refuse_at(struct json_checker *checker, enum err err, const char *at, const char *what)
 {
     return diag_set(checker->diag, err, "JSON, byte %zu: %s", (size_t)(at - checker->start) + 1, what);
 }
 
-static enum err refuse(struct checker *checker, const char *what)
+static enum err refuse(struct json_checker *checker, const char *what)
 {
     if (checker->at == checker->end) {
         what = "the text ends too early";
@@ -33,12 +33,12 @@ static enum err refuse(struct checker *checker, const char *what)
 }
 
 // The next byte, or -1 at the end.
-static int peek(const struct checker *checker)
+static int peek(const struct json_checker *checker)
 {
     return checker->at == checker->end ? -1 : (unsigned char)*checker->at;
 }
 
-static bool take(struct checker *checker, char c)
+static bool take(struct json_checker *checker, char c)
 {
     if (peek(checker) != c) {
         return false;
@@ -47,13 +47,13 @@ static bool take(struct checker *checker, char c)
     return true;
 }
 
-static void skip_space(struct checker *checker)
+static void skip_space(struct json_checker *checker)
 {
     while (take(checker, ' ') || take(checker, '\n') || take(checker, '\r') || take(checker, '\t')) {
     }
 }
 
-static bool take_digits(struct checker *checker)
+static bool take_digits(struct json_checker *checker)
 {
     const char *before = checker->at;
     while (peek(checker) >= '0' && peek(checker) <= '9') {
@@ -82,7 +82,7 @@ static bool real_fits(const char *text, size_t len)
     return isfinite(strtod(copy, NULL));
 }
 
-static void quote(struct checker *checker, const char *text)
+static void quote(struct json_checker *checker, const char *text)
 {
     struct buf *out = checker->rules->quoted;
     buf_append(out, checker->quoted, (size_t)(text - checker->quoted));
@@ -90,7 +90,7 @@ static void quote(struct checker *checker, const char *text)
     checker->quoted = checker->at;
 }
 
-static enum err check_number_range(struct checker *checker, const char *text, bool integer)
+static enum err check_number_range(struct json_checker *checker, const char *text, bool integer)
 {
     size_t len = (size_t)(checker->at - text);
     if (checker->rules->any_number || (integer ? integer_fits(text, len) : real_fits(text, len))) {
@@ -104,7 +104,7 @@ static enum err check_number_range(struct checker *checker, const char *text, bo
                      integer ? "the number does not fit into 64 bits" : "the number is too large");
 }
 
-static enum err check_number(struct checker *checker)
+static enum err check_number(struct json_checker *checker)
 {
     const char *text = checker->at;
     bool integer = true;
@@ -146,7 +146,7 @@ static int hex_digit(int c)
 }
 
 // Four hex digits after \u; -1 if they are not there.
-static long take_hex4(struct checker *checker)
+static long take_hex4(struct json_checker *checker)
 {
     long value = 0;
     for (int i = 0; i < 4; i++) {
@@ -160,7 +160,7 @@ static long take_hex4(struct checker *checker)
     return value;
 }
 
-static enum err check_unicode_escape(struct checker *checker)
+static enum err check_unicode_escape(struct json_checker *checker)
 {
     const char *escape = checker->at - 2;
     long unit = take_hex4(checker);
@@ -182,7 +182,7 @@ static enum err check_unicode_escape(struct checker *checker)
     return refuse_at(checker, ERR_SYNTAX, escape, "a surrogate without its other half");
 }
 
-static enum err check_escape(struct checker *checker)
+static enum err check_escape(struct json_checker *checker)
 {
     if (take(checker, 'u')) {
         return check_unicode_escape(checker);
@@ -196,7 +196,7 @@ static enum err check_escape(struct checker *checker)
 }
 
 // After the opening quote.
-static enum err check_text(struct checker *checker)
+static enum err check_text(struct json_checker *checker)
 {
     const char *text = checker->at;
     while (!take(checker, '"')) {
@@ -217,9 +217,9 @@ static enum err check_text(struct checker *checker)
     return ERR_OK;
 }
 
-static enum err check_value(struct checker *checker);
+static enum err check_value(struct json_checker *checker);
 
-static enum err check_list(struct checker *checker)
+static enum err check_list(struct json_checker *checker)
 {
     skip_space(checker);
     if (take(checker, ']')) {
@@ -240,7 +240,7 @@ static enum err check_list(struct checker *checker)
     }
 }
 
-static enum err check_member(struct checker *checker)
+static enum err check_member(struct json_checker *checker)
 {
     skip_space(checker);
     if (!take(checker, '"')) {
@@ -257,7 +257,7 @@ static enum err check_member(struct checker *checker)
     return check_value(checker);
 }
 
-static enum err check_map(struct checker *checker)
+static enum err check_map(struct json_checker *checker)
 {
     skip_space(checker);
     if (take(checker, '}')) {
@@ -278,7 +278,7 @@ static enum err check_map(struct checker *checker)
     }
 }
 
-static enum err check_nested(struct checker *checker, enum err (*check)(struct checker *))
+static enum err check_nested(struct json_checker *checker, enum err (*check)(struct json_checker *))
 {
     if (checker->depth == checker->rules->max_depth) {
         return diag_set(checker->diag, ERR_LIMIT, "JSON, byte %zu: nested deeper than %zu levels",
@@ -290,7 +290,7 @@ static enum err check_nested(struct checker *checker, enum err (*check)(struct c
     return err;
 }
 
-static bool take_word(struct checker *checker, const char *word)
+static bool take_word(struct json_checker *checker, const char *word)
 {
     size_t len = strlen(word);
     if ((size_t)(checker->end - checker->at) < len || memcmp(checker->at, word, len) != 0) {
@@ -300,7 +300,7 @@ static bool take_word(struct checker *checker, const char *word)
     return true;
 }
 
-static enum err check_value(struct checker *checker)
+static enum err check_value(struct json_checker *checker)
 {
     skip_space(checker);
     if (take(checker, '{')) {
@@ -323,7 +323,7 @@ static enum err check_value(struct checker *checker)
 
 enum err json_check_rules(const char *data, size_t len, const struct json_rules *rules, struct diag *diag)
 {
-    struct checker checker = {
+    struct json_checker checker = {
         .start = data, .at = data, .end = data + len, .quoted = data, .rules = rules, .diag = diag};
     enum err err = check_value(&checker);
     if (err != ERR_OK) {

@@ -18,7 +18,7 @@ struct anchor {
 
 // libyaml counts in characters, people's editors and our columns in bytes. Marks come nearly in order, so two places
 // that only move on make this cheap on long lines too.
-struct place {
+struct yaml_place {
     size_t index;  // characters
     size_t offset; // bytes
 };
@@ -28,8 +28,8 @@ struct builder {
     struct yaml_document *document;
     struct problems *problems;
     const char *source;
-    struct place line_start;
-    struct place at;
+    struct yaml_place line_start;
+    struct yaml_place at;
     struct anchor anchors[MAX_ANCHORS];
     size_t anchor_count;
     size_t built;                       // nodes so far, aliases expanded
@@ -38,10 +38,10 @@ struct builder {
     size_t duplicates; // errors for keys that stand twice, with which the tree is whole all the same
 };
 
-static size_t byte_offset(const struct yaml_document *document, struct place *from, size_t index)
+static size_t byte_offset(const struct yaml_document *document, struct yaml_place *from, size_t index)
 {
     if (index < from->index) {
-        *from = (struct place){0};
+        *from = (struct yaml_place){0};
     }
     while (from->index < index && from->offset < document->text_len) {
         from->offset++;

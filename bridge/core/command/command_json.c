@@ -113,20 +113,20 @@ char *command_encode(const struct command *command)
 }
 
 // A command while it is read: the first thing that is wrong is kept.
-struct reader {
+struct command_reader {
     const struct json_object *map;
     struct diag *diag;
     enum err err;
 };
 
-static void refuse(struct reader *reader, const char *name)
+static void refuse(struct command_reader *reader, const char *name)
 {
     if (reader->err == ERR_OK) {
         reader->err = diag_set(reader->diag, ERR_SYNTAX, "the stored command's member %s cannot be read", name);
     }
 }
 
-static char *read_text(struct reader *reader, const char *name, bool required)
+static char *read_text(struct command_reader *reader, const char *name, bool required)
 {
     struct json_object *value;
     if (!json_member(reader->map, name, &value)) {
@@ -143,7 +143,7 @@ static char *read_text(struct reader *reader, const char *name, bool required)
 }
 
 // False if it is absent: an earlier version did not know it.
-static bool read_flag(struct reader *reader, const char *name)
+static bool read_flag(struct command_reader *reader, const char *name)
 {
     struct json_object *value;
     if (!json_member(reader->map, name, &value)) {
@@ -155,7 +155,7 @@ static bool read_flag(struct reader *reader, const char *name)
     return json_bool(value);
 }
 
-static int64_t read_int(struct reader *reader, const char *name)
+static int64_t read_int(struct command_reader *reader, const char *name)
 {
     struct json_object *value;
     if (!json_member(reader->map, name, &value) || json_kind(value) != JSON_INT) {
@@ -165,7 +165,7 @@ static int64_t read_int(struct reader *reader, const char *name)
     return json_int(value);
 }
 
-static enum order read_order(struct reader *reader)
+static enum order read_order(struct command_reader *reader)
 {
     const char *text = json_member_text(reader->map, "order");
     for (size_t i = 0; text != NULL && i < COUNT_OF(order_names); i++) {
@@ -177,7 +177,7 @@ static enum order read_order(struct reader *reader)
     return ORDER_DEVICE;
 }
 
-static const struct json_object *read_list(struct reader *reader, const char *name)
+static const struct json_object *read_list(struct command_reader *reader, const char *name)
 {
     struct json_object *value;
     if (!json_member(reader->map, name, &value) || json_kind(value) != JSON_LIST) {
@@ -187,7 +187,7 @@ static const struct json_object *read_list(struct reader *reader, const char *na
     return value;
 }
 
-static void read_texts(struct reader *reader, const char *name, char ***texts, size_t *count)
+static void read_texts(struct command_reader *reader, const char *name, char ***texts, size_t *count)
 {
     const struct json_object *list = read_list(reader, name);
     *texts = mem_alloc((json_count(list) + 1) * sizeof **texts);
@@ -201,7 +201,7 @@ static void read_texts(struct reader *reader, const char *name, char ***texts, s
     }
 }
 
-static void read_parameters(struct reader *reader, struct parameters *out)
+static void read_parameters(struct command_reader *reader, struct parameters *out)
 {
     const struct json_object *list = read_list(reader, "parameters");
     for (size_t i = 0; i < json_count(list); i++) {
@@ -217,14 +217,14 @@ static void read_parameters(struct reader *reader, struct parameters *out)
     }
 }
 
-static void read_calls(struct reader *reader, struct command *command)
+static void read_calls(struct command_reader *reader, struct command *command)
 {
     const struct json_object *list = read_list(reader, "calls");
     command->calls = mem_alloc((json_count(list) + 1) * sizeof *command->calls);
     for (size_t i = 0; i < json_count(list); i++) {
         struct json_object *item = NULL;
         json_item(list, i, &item);
-        struct reader inner = {item, reader->diag, ERR_OK};
+        struct command_reader inner = {item, reader->diag, ERR_OK};
         struct call *call = &command->calls[command->call_count++];
         call->action = read_text(&inner, "action", true);
         read_parameters(&inner, &call->parameters);
@@ -235,7 +235,7 @@ static void read_calls(struct reader *reader, struct command *command)
     }
 }
 
-static void read_refusal(struct reader *reader, struct failure *out)
+static void read_refusal(struct command_reader *reader, struct failure *out)
 {
     struct json_object *map;
     if (!json_member(reader->map, "refusal", &map)) {
@@ -244,7 +244,7 @@ static void read_refusal(struct reader *reader, struct failure *out)
     const char *code = json_member_text(map, "code");
     const char *detail = json_member_text(map, "detail");
     const char *platform_code = json_member_text(map, "platform_code");
-    struct reader inner = {map, reader->diag, ERR_OK};
+    struct command_reader inner = {map, reader->diag, ERR_OK};
     int64_t retry_after_ms = read_int(&inner, "retry_after_ms");
     // A refusal must not turn into a command that runs, so one that cannot be read is an error.
     if (code == NULL || error_code_find(code) == NULL || detail == NULL || inner.err != ERR_OK) {
@@ -256,7 +256,7 @@ static void read_refusal(struct reader *reader, struct failure *out)
     text_cut(out->platform_code, sizeof out->platform_code, platform_code != NULL ? platform_code : "");
 }
 
-static void read_correlation(struct reader *reader, struct command *command)
+static void read_correlation(struct command_reader *reader, struct command *command)
 {
     AUTO_FREE char *text = read_text(reader, "correlation_data", false);
     AUTO_BUF struct buf bytes = {0};
@@ -272,7 +272,7 @@ static void read_correlation(struct reader *reader, struct command *command)
 }
 
 // Replies write it as it is, so another text would make one that is no JSON.
-static void check_integer_id(struct reader *reader, const char *id)
+static void check_integer_id(struct command_reader *reader, const char *id)
 {
     AUTO_JSON struct json_object *number = NULL;
     struct diag ignored;
@@ -282,7 +282,7 @@ static void check_integer_id(struct reader *reader, const char *id)
     }
 }
 
-static void read_command(struct reader *reader, struct command *command)
+static void read_command(struct command_reader *reader, struct command *command)
 {
 #define READ_TEXT(name, required) command->name = read_text(reader, #name, required);
     TEXTS(READ_TEXT)
@@ -316,7 +316,7 @@ enum err command_decode(const char *text, struct command **out, struct diag *dia
         return diag_set(diag, ERR_SYNTAX, "the stored command cannot be read: %.400s", why.text);
     }
     AUTO_COMMAND struct command *command = command_create();
-    struct reader reader = {map, diag, ERR_OK};
+    struct command_reader reader = {map, diag, ERR_OK};
     read_command(&reader, command);
     if (reader.err != ERR_OK) {
         return reader.err;

@@ -63,7 +63,7 @@ static char *describe_miss(const struct rule *rule, const struct where *failed, 
         snprintf(more, sizeof more, "; %zu more rule%s fit%s but for `where`", others, others == 1 ? "" : "s",
                  others == 1 ? "s" : "");
     }
-    return mem_printf("the topic fits %s, whose `where` does not take %s for %s%s", rule->keys.name,
+    return mem_printf("the topic fits %s, whose `where` does not take %s for %s%s", rule->options.name,
                       show_text_len(value.data, value.len).text, rule->pattern->names[failed->capture], more);
 }
 

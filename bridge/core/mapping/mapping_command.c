@@ -135,7 +135,7 @@ static void find_response_topic(struct mapper *mapper)
 {
     struct command *command = mapper->command;
     const char *topic = NULL;
-    if (mapper->rule->keys.response_topic == RESPONSE_IGNORE || !requested_topic(mapper, &topic)) {
+    if (mapper->rule->options.response_topic == RESPONSE_IGNORE || !requested_topic(mapper, &topic)) {
         return;
     }
     if (topic == NULL || !mapping_reply_allowed(mapper->mapping, command->topic, topic)) {
@@ -143,7 +143,7 @@ static void find_response_topic(struct mapper *mapper)
         return;
     }
     command->response_topic = mem_strdup(topic);
-    if (mapper->rule->keys.response_topic == RESPONSE_INSTEAD) {
+    if (mapper->rule->options.response_topic == RESPONSE_INSTEAD) {
         free(command->ack_topic);
         free(command->result_topic);
         command->ack_topic = NULL;
@@ -226,10 +226,10 @@ static int64_t least(int64_t a, int64_t b)
 
 static void find_lifetime(struct mapper *mapper)
 {
-    int64_t expire_ms = mapper->rule->keys.expire_ms;
+    int64_t expire_ms = mapper->rule->options.expire_ms;
     if (mapper->payload.has_expire && !read_expire(mapper->payload.expire, &expire_ms)) {
         refuse_value(mapper, "expire_invalid", "$expire", mapper->payload.expire);
-        expire_ms = mapper->rule->keys.expire_ms;
+        expire_ms = mapper->rule->options.expire_ms;
     }
     int64_t lifetime_ms = expire_ms;
     int64_t sent_ms;
@@ -263,15 +263,15 @@ static void prepare(struct mapper *mapper)
     const struct rule *rule = mapper->rule;
     const struct message *message = mapper->message;
     struct command *command = mapper->command;
-    command->rule = mem_strdup(rule->keys.name);
+    command->rule = mem_strdup(rule->options.name);
     command->topic = mem_strdup(message->topic);
     command->platform =
-        mem_strdup(rule->keys.platform != NULL ? rule->keys.platform : mapper->mapping->default_platform);
-    command->idempotent = rule->keys.idempotent;
-    command->latest_only = rule->keys.latest_only;
+        mem_strdup(rule->options.platform != NULL ? rule->options.platform : mapper->mapping->default_platform);
+    command->idempotent = rule->options.idempotent;
+    command->latest_only = rule->options.latest_only;
     command->batch_window_ms = rule->batch.window_ms;
     command->batch_max = rule->batch.max;
-    command->order = (enum order)rule->keys.order;
+    command->order = (enum order)rule->options.order;
     payload_read(mapper->mapping, rule, message, &mapper->payload);
     rule_make_input(rule, message, mapper->arrived, &mapper->payload, mapper->captures, &mapper->input);
 }

@@ -110,7 +110,7 @@ void payload_read(const struct mapping *mapping, const struct rule *rule, const 
     struct json_limits limits = {mapping->max_json_depth};
     *out = (struct payload){.exact = true};
     if (message->payload_len == 0) {
-        if (rule->keys.empty != EMPTY_ACCEPT) {
+        if (rule->options.empty != EMPTY_ACCEPT) {
             refuse(out, "payload_empty", "the rule wants a payload: send {} for a service without arguments");
         }
         return;

@@ -235,7 +235,7 @@ static enum err call_several(struct request *request, const char *args, size_t f
 static enum err call_by_names(struct request *request, const char *args)
 {
     struct command *command = request->command;
-    command->product_key = mem_strdup(request->rule->keys.product_key);
+    command->product_key = mem_strdup(request->rule->options.product_key);
     enum err err = collect_devices(request);
     if (err == ERR_OK && command->device_count == 1) {
         return call_one(request, args);

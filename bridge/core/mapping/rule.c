@@ -7,7 +7,7 @@
 
 const char *rule_name(const struct rule *rule)
 {
-    return rule->keys.name;
+    return rule->options.name;
 }
 
 const char *rule_filter(const struct rule *rule)
@@ -17,12 +17,12 @@ const char *rule_filter(const struct rule *rule)
 
 double rule_rate(const struct rule *rule)
 {
-    return rule->keys.rate;
+    return rule->options.rate;
 }
 
 bool rule_accepts_retained(const struct rule *rule)
 {
-    return rule->keys.retained == RETAINED_ACCEPT;
+    return rule->options.retained == RETAINED_ACCEPT;
 }
 
 static bool where_fits(const struct where *where, struct str capture)

@@ -1,7 +1,7 @@
 // The rules as they were compiled, for the rooms of the mapping. Immutable after loading. Private to core/mapping.
 #pragma once
 
-#include "base/options/keys.h"
+#include "base/options/options.h"
 #include "base/yaml/yaml.h"
 #include "core/mapping/mapping.h"
 #include "core/model/model.h"
@@ -21,8 +21,8 @@ enum retained { RETAINED_IGNORE, RETAINED_ACCEPT };
 enum empty { EMPTY_REJECT, EMPTY_ACCEPT };
 enum target_kind { TARGET_DEVICE, TARGET_DEVICES, TARGET_IOT_ID, TARGET_CALL };
 
-// Filled through mapping_rule_keys. Nodes are borrowed from the document, and NULL once the rule is loaded.
-struct rule_keys {
+// Filled through mapping_rule_options. Nodes are borrowed from the document, and NULL once the rule is loaded.
+struct rule_options {
     char *name;
     char *topic;
     char *product_key;
@@ -45,7 +45,7 @@ struct rule_keys {
     const struct yaml_node *sent_at;
 };
 
-struct invoke_keys {
+struct invoke_options {
     const struct yaml_node *identifier;
     const struct yaml_node *device;
     const struct yaml_node *devices;
@@ -54,18 +54,18 @@ struct invoke_keys {
     const struct yaml_node *args;
 };
 
-struct call_keys {
+struct call_options {
     char *action;
     const struct yaml_node *parameters;
 };
 
-struct reply_keys {
+struct reply_options {
     const struct yaml_node *ack;
     const struct yaml_node *result;
     bool progress;
 };
 
-struct batch_keys {
+struct batch_options {
     int64_t window_ms; // 0: off
     int64_t max;
 };
@@ -81,8 +81,8 @@ struct rule_parameter {
 };
 
 struct rule {
-    struct rule_keys keys;
-    struct batch_keys batch;
+    struct rule_options options;
+    struct batch_options batch;
     struct topic_pattern *pattern;
     struct where *where; // all of them have to fit
     size_t where_count;

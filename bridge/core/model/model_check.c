@@ -9,13 +9,13 @@
 #include "core/template/decimal.h"
 
 // Where a value stands: fade.seconds, levels[2]. Made into text only when it is told.
-struct place {
-    const struct place *up;
+struct model_place {
+    const struct model_place *up;
     const char *name; // NULL: an item
     size_t index;
 };
 
-static void print_place(const struct place *place, struct buf *out)
+static void print_place(const struct model_place *place, struct buf *out)
 {
     if (place->up != NULL) {
         print_place(place->up, out);
@@ -27,7 +27,7 @@ static void print_place(const struct place *place, struct buf *out)
     }
 }
 
-static enum err refuse(const struct place *place, const struct model_data *data, const char *what,
+static enum err refuse(const struct model_place *place, const struct model_data *data, const char *what,
                        struct failure *failure)
 {
     AUTO_BUF struct buf where = {0};
@@ -38,8 +38,8 @@ static enum err refuse(const struct place *place, const struct model_data *data,
     return ERR_REFUSED;
 }
 
-static enum err refuse_value(const struct place *place, const struct model_data *data, const struct json_object *value,
-                             struct failure *failure)
+static enum err refuse_value(const struct model_place *place, const struct model_data *data,
+                             const struct json_object *value, struct failure *failure)
 {
     return refuse(place, data, show_value(value).text, failure);
 }
@@ -76,8 +76,8 @@ static char *whole_text(const struct json_object *value)
     return decimal_print(&decimal, false);
 }
 
-static enum err check_int(const struct model_data *data, const struct place *place, const struct json_object *value,
-                          struct json_object **out, struct failure *failure)
+static enum err check_int(const struct model_data *data, const struct model_place *place,
+                          const struct json_object *value, struct json_object **out, struct failure *failure)
 {
     AUTO_FREE char *text = whole_text(value);
     AUTO_DECIMAL struct decimal decimal = {0};
@@ -88,8 +88,8 @@ static enum err check_int(const struct model_data *data, const struct place *pla
     return ERR_OK;
 }
 
-static enum err check_real(const struct model_data *data, const struct place *place, const struct json_object *value,
-                           struct json_object **out, struct failure *failure)
+static enum err check_real(const struct model_data *data, const struct model_place *place,
+                           const struct json_object *value, struct json_object **out, struct failure *failure)
 {
     if (!is_number(value)) {
         return refuse_value(place, data, value, failure);
@@ -105,8 +105,8 @@ static enum err check_real(const struct model_data *data, const struct place *pl
     return ERR_OK;
 }
 
-static enum err check_enum(const struct model_data *data, const struct place *place, const struct json_object *value,
-                           struct json_object **out, struct failure *failure)
+static enum err check_enum(const struct model_data *data, const struct model_place *place,
+                           const struct json_object *value, struct json_object **out, struct failure *failure)
 {
     AUTO_FREE char *text = whole_text(value);
     for (size_t i = 0; text != NULL && i < data->choice_count; i++) {
@@ -118,8 +118,8 @@ static enum err check_enum(const struct model_data *data, const struct place *pl
     return refuse_value(place, data, value, failure);
 }
 
-static enum err check_bool(const struct model_data *data, const struct place *place, const struct json_object *value,
-                           struct json_object **out, struct failure *failure)
+static enum err check_bool(const struct model_data *data, const struct model_place *place,
+                           const struct json_object *value, struct json_object **out, struct failure *failure)
 {
     AUTO_FREE char *text = whole_text(value);
     bool is_one = json_kind(value) == JSON_BOOL ? json_bool(value) : text != NULL && strcmp(text, "1") == 0;
@@ -131,8 +131,8 @@ static enum err check_bool(const struct model_data *data, const struct place *pl
     return ERR_OK;
 }
 
-static enum err check_text(const struct model_data *data, const struct place *place, const struct json_object *value,
-                           struct json_object **out, struct failure *failure)
+static enum err check_text(const struct model_data *data, const struct model_place *place,
+                           const struct json_object *value, struct json_object **out, struct failure *failure)
 {
     const char *text = json_text(value);
     if (text == NULL) {
@@ -146,8 +146,8 @@ static enum err check_text(const struct model_data *data, const struct place *pl
     return ERR_OK;
 }
 
-static enum err check_date(const struct model_data *data, const struct place *place, const struct json_object *value,
-                           struct json_object **out, struct failure *failure)
+static enum err check_date(const struct model_data *data, const struct model_place *place,
+                           const struct json_object *value, struct json_object **out, struct failure *failure)
 {
     AUTO_FREE char *number = whole_text(value);
     const char *text = number != NULL ? number : json_text(value);
@@ -158,11 +158,11 @@ static enum err check_date(const struct model_data *data, const struct place *pl
     return ERR_OK;
 }
 
-static enum err check(const struct model_data *data, const struct place *place, const struct json_object *value,
+static enum err check(const struct model_data *data, const struct model_place *place, const struct json_object *value,
                       struct json_object **out, struct failure *failure);
 
-static enum err check_array(const struct model_data *data, const struct place *place, const struct json_object *value,
-                            struct json_object **out, struct failure *failure)
+static enum err check_array(const struct model_data *data, const struct model_place *place,
+                            const struct json_object *value, struct json_object **out, struct failure *failure)
 {
     size_t count = json_count(value);
     if (json_kind(value) != JSON_LIST) {
@@ -177,7 +177,7 @@ static enum err check_array(const struct model_data *data, const struct place *p
         struct json_object *item = NULL;
         struct json_object *sent = NULL;
         json_item(value, i, &item);
-        enum err err = check(data->item, &(struct place){.up = place, .index = i}, item, &sent, failure);
+        enum err err = check(data->item, &(struct model_place){.up = place, .index = i}, item, &sent, failure);
         if (err != ERR_OK) {
             return err;
         }
@@ -190,13 +190,13 @@ static enum err check_array(const struct model_data *data, const struct place *p
 struct members {
     const struct model_field *fields;
     size_t count;
-    const struct place *place; // NULL: arguments
+    const struct model_place *place; // NULL: arguments
     struct json_object *out;
     struct failure *failure;
     enum err err;
 };
 
-static enum err refuse_unknown(const struct members *members, const struct place *place)
+static enum err refuse_unknown(const struct members *members, const struct model_place *place)
 {
     AUTO_BUF struct buf where = {0};
     print_place(place, &where);
@@ -209,7 +209,7 @@ static enum err refuse_unknown(const struct members *members, const struct place
 static bool check_member(void *context, const char *name, struct json_object *value)
 {
     struct members *members = context;
-    struct place place = {.up = members->place, .name = name};
+    struct model_place place = {.up = members->place, .name = name};
     const struct model_field *field = model_find_field(members->fields, members->count, name);
     struct json_object *sent = NULL;
     members->err =
@@ -229,7 +229,7 @@ static enum err check_members(struct members *members, const struct json_object 
         const struct model_field *field = &members->fields[i];
         struct json_object *given;
         if (field->required && !json_member(value, field->identifier, &given)) {
-            struct place place = {.up = members->place, .name = field->identifier};
+            struct model_place place = {.up = members->place, .name = field->identifier};
             members->err = refuse(&place, &field->data, "missing", members->failure);
         }
     }
@@ -239,8 +239,8 @@ static enum err check_members(struct members *members, const struct json_object 
     return members->err;
 }
 
-static enum err check_struct(const struct model_data *data, const struct place *place, const struct json_object *value,
-                             struct json_object **out, struct failure *failure)
+static enum err check_struct(const struct model_data *data, const struct model_place *place,
+                             const struct json_object *value, struct json_object **out, struct failure *failure)
 {
     if (json_kind(value) != JSON_MAP) {
         return refuse_value(place, data, value, failure);
@@ -249,10 +249,10 @@ static enum err check_struct(const struct model_data *data, const struct place *
     return check_members(&members, value, out);
 }
 
-static enum err check(const struct model_data *data, const struct place *place, const struct json_object *value,
+static enum err check(const struct model_data *data, const struct model_place *place, const struct json_object *value,
                       struct json_object **out, struct failure *failure)
 {
-    static enum err (*const checks[])(const struct model_data *, const struct place *, const struct json_object *,
+    static enum err (*const checks[])(const struct model_data *, const struct model_place *, const struct json_object *,
                                       struct json_object **, struct failure *) = {
         [MODEL_INT] = check_int,   [MODEL_FLOAT] = check_real,  [MODEL_DOUBLE] = check_real,
         [MODEL_ENUM] = check_enum, [MODEL_BOOL] = check_bool,   [MODEL_TEXT] = check_text,
@@ -287,7 +287,7 @@ unsigned model_kinds(const struct model_data *data)
 enum err model_check_value(const struct model_data *data, const char *name, const struct json_object *value,
                            struct json_object **out, struct failure *failure)
 {
-    return check(data, &(struct place){.name = name}, value, out, failure);
+    return check(data, &(struct model_place){.name = name}, value, out, failure);
 }
 
 enum err model_check_args(const struct model_service *service, const struct json_object *args, struct json_object **out,

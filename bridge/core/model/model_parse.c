@@ -352,14 +352,14 @@ static enum err read_model(const struct json_object *root, struct model *model, 
     return read_services(model, root, module, diag);
 }
 
-struct wanted {
+struct model_wanted {
     const char *name;
     struct json_object *found;
 };
 
 static bool is_wanted(void *context, const char *name, struct json_object *value)
 {
-    struct wanted *wanted = context;
+    struct model_wanted *wanted = context;
     if (strcasecmp(name, wanted->name) == 0) {
         wanted->found = value;
     }
@@ -369,7 +369,7 @@ static bool is_wanted(void *context, const char *name, struct json_object *value
 // The platform's documents spell members of answers in more than one way.
 static struct json_object *find_folded(const struct json_object *map, const char *name)
 {
-    struct wanted wanted = {.name = name};
+    struct model_wanted wanted = {.name = name};
     if (json_kind(map) == JSON_MAP) {
         json_each(map, is_wanted, &wanted);
     }

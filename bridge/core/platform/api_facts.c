@@ -10,14 +10,14 @@
 
 static const struct json_limits limits = {.max_depth = API_MAX_DEPTH};
 
-struct wanted {
+struct fact_wanted {
     const char *name;
     struct json_object *found;
 };
 
 static bool is_wanted(void *context, const char *name, struct json_object *value)
 {
-    struct wanted *wanted = context;
+    struct fact_wanted *wanted = context;
     if (strcasecmp(name, wanted->name) == 0 && value != NULL) {
         wanted->found = value;
     }
@@ -27,7 +27,7 @@ static bool is_wanted(void *context, const char *name, struct json_object *value
 // The first member of that name, whatever its case, that is not null; NULL if there is none.
 static struct json_object *member(const struct json_object *map, const char *name)
 {
-    struct wanted wanted = {.name = name};
+    struct fact_wanted wanted = {.name = name};
     if (json_kind(map) == JSON_MAP) {
         json_each(map, is_wanted, &wanted);
     }

@@ -20,7 +20,7 @@ enum expected {
 
 // Reads JSON's structure strictly and its scalars loosely: texts with any bytes and escapes, and words in place of
 // numbers.
-struct reader {
+struct result_reader {
     const char *at;
     const char *end;
     enum expected expected;
@@ -54,7 +54,7 @@ static bool is_integer(const char *text)
 }
 
 // Without what changes nothing: 0200 is 200.
-static void keep_code(struct reader *reader, const char *text)
+static void keep_code(struct result_reader *reader, const char *text)
 {
     char code[API_RESULT_CODE_LEN];
     const char *sign = *text == '-' ? "-" : "";
@@ -68,19 +68,19 @@ static void keep_code(struct reader *reader, const char *text)
     memcpy(reader->code, code, sizeof code);
 }
 
-static bool is_outermost_member(const struct reader *reader)
+static bool is_outermost_member(const struct result_reader *reader)
 {
     return reader->open.len == 1 && reader->open.data[0] == '{';
 }
 
-static void note_name(struct reader *reader)
+static void note_name(struct result_reader *reader)
 {
     AUTO_FREE char *name = quoted_text(reader->name);
     reader->has_other =
         reader->has_other || (name != NULL && (strcasecmp(name, "data") == 0 || strcasecmp(name, "message") == 0));
 }
 
-static void note_scalar(struct reader *reader, struct str token)
+static void note_scalar(struct result_reader *reader, struct str token)
 {
     AUTO_FREE char *name = quoted_text(reader->name);
     if (name == NULL || strcasecmp(name, "code") != 0) {
@@ -115,7 +115,7 @@ static const char *word_end(const char *at, const char *end)
 }
 
 // A text with its quotes, or a word; empty if there is none that is whole.
-static struct str read_scalar(struct reader *reader)
+static struct str read_scalar(struct result_reader *reader)
 {
     const char *start = reader->at;
     const char *end = *start == '"' ? text_end(start, reader->end) : word_end(start, reader->end);
@@ -126,12 +126,12 @@ static struct str read_scalar(struct reader *reader)
     return (struct str){start, (size_t)(end - start)};
 }
 
-static enum expected after_value(const struct reader *reader)
+static enum expected after_value(const struct result_reader *reader)
 {
     return reader->open.len == 0 ? EXPECT_NOTHING : EXPECT_COMMA_OR_END;
 }
 
-static bool open_value(struct reader *reader)
+static bool open_value(struct result_reader *reader)
 {
     char bracket = *reader->at++;
     buf_char(&reader->open, bracket);
@@ -139,7 +139,7 @@ static bool open_value(struct reader *reader)
     return true;
 }
 
-static bool close_value(struct reader *reader)
+static bool close_value(struct result_reader *reader)
 {
     char opened = reader->open.data[reader->open.len - 1];
     if (*reader->at != (opened == '{' ? '}' : ']')) {
@@ -151,7 +151,7 @@ static bool close_value(struct reader *reader)
     return true;
 }
 
-static bool read_value(struct reader *reader)
+static bool read_value(struct result_reader *reader)
 {
     if (*reader->at == '{' || *reader->at == '[') {
         return open_value(reader);
@@ -164,7 +164,7 @@ static bool read_value(struct reader *reader)
     return token.len > 0;
 }
 
-static bool read_name(struct reader *reader)
+static bool read_name(struct result_reader *reader)
 {
     struct str token = *reader->at == '"' ? read_scalar(reader) : (struct str){0};
     if (is_outermost_member(reader)) {
@@ -174,7 +174,7 @@ static bool read_name(struct reader *reader)
     return token.len > 0;
 }
 
-static bool read_colon(struct reader *reader)
+static bool read_colon(struct result_reader *reader)
 {
     if (is_outermost_member(reader)) {
         note_name(reader);
@@ -183,7 +183,7 @@ static bool read_colon(struct reader *reader)
     return *reader->at++ == ':';
 }
 
-static bool read_comma(struct reader *reader)
+static bool read_comma(struct result_reader *reader)
 {
     char opened = reader->open.data[reader->open.len - 1];
     reader->expected = opened == '{' ? EXPECT_NAME : EXPECT_VALUE;
@@ -191,7 +191,7 @@ static bool read_comma(struct reader *reader)
 }
 
 // False if what is there is not what must be.
-static bool read_next(struct reader *reader)
+static bool read_next(struct result_reader *reader)
 {
     switch (reader->expected) {
     case EXPECT_VALUE:
@@ -212,7 +212,7 @@ static bool read_next(struct reader *reader)
     return false;
 }
 
-static void skip_space(struct reader *reader)
+static void skip_space(struct result_reader *reader)
 {
     while (reader->at < reader->end && strchr(" \t\r\n", *reader->at) != NULL) {
         reader->at++;
@@ -220,7 +220,7 @@ static void skip_space(struct reader *reader)
 }
 
 // True if the whole text is one value.
-static bool read_all(struct reader *reader)
+static bool read_all(struct result_reader *reader)
 {
     skip_space(reader);
     while (reader->at < reader->end) {
@@ -236,7 +236,7 @@ static bool read_all(struct reader *reader)
 
 // An object of which a part is missing tells an error, but no success: what is missing may be the error. Before its
 // code or before what makes it a whole reply it tells nothing.
-static enum api_result_word judge(const struct reader *reader, bool is_whole)
+static enum api_result_word judge(const struct result_reader *reader, bool is_whole)
 {
     bool is_reply = reader->has_code && reader->has_other;
     if (is_reply && !reader->has_other_code && strcmp(reader->code, "200") != 0) {
@@ -248,7 +248,7 @@ static enum api_result_word judge(const struct reader *reader, bool is_whole)
 enum api_result_word api_result_read(const char *text, char code[API_RESULT_CODE_LEN])
 {
     size_t len = strlen(text);
-    struct reader reader = {.at = text, .end = text + len};
+    struct result_reader reader = {.at = text, .end = text + len};
     skip_space(&reader);
     if (*reader.at != '{') {
         AUTO_JSON struct json_object *ignored = NULL;

@@ -6,28 +6,28 @@
 #include "base/str.h"
 
 // A borrowed parameter. `rank` keeps parameters of one name in the order given, since qsort is not stable.
-struct entry {
+struct sign_pair {
     const char *name;
     const char *value;
     size_t rank;
 };
 
 struct entries {
-    struct entry *items;
+    struct sign_pair *items;
     size_t count;
 };
 
 static void append(struct entries *entries, const char *name, const char *value)
 {
-    entries->items[entries->count] = (struct entry){name, value, entries->count};
+    entries->items[entries->count] = (struct sign_pair){name, value, entries->count};
     entries->count++;
 }
 
 // strcmp compares as unsigned bytes, which is the order that the platform sorts in.
 static int compare(const void *left, const void *right)
 {
-    const struct entry *a = left;
-    const struct entry *b = right;
+    const struct sign_pair *a = left;
+    const struct sign_pair *b = right;
     int order = strcmp(a->name, b->name);
     return order != 0 ? order : (a->rank > b->rank) - (a->rank < b->rank);
 }
@@ -88,7 +88,7 @@ void signature_stages_free(struct signature_stages *stages)
 void sign_parameters(const struct parameters *parameters, const char *method, struct crypto_mac_key *key,
                      struct signature_stages *stages)
 {
-    struct entries entries = {.items = mem_resize(NULL, parameters->count, sizeof(struct entry))};
+    struct entries entries = {.items = mem_resize(NULL, parameters->count, sizeof(struct sign_pair))};
     for (size_t i = 0; i < parameters->count; i++) {
         append(&entries, parameters->items[i].name, parameters->items[i].value);
     }
@@ -173,7 +173,7 @@ char *sign_request(const struct sign_account *account, const struct call *call, 
     static const struct parameters none = {0};
     const struct parameters *common = account->common != NULL ? account->common : &none;
     size_t most = 5 + call->parameters.count + common->count;
-    struct entries entries = {.items = mem_resize(NULL, most, sizeof(struct entry))};
+    struct entries entries = {.items = mem_resize(NULL, most, sizeof(struct sign_pair))};
     append_own(&entries, account, call->action, nonce, timestamp);
     append_others(&entries, &call->parameters, NULL);
     append_others(&entries, common, &call->parameters);

@@ -11,27 +11,27 @@ struct schedule *schedule_create(uint64_t seed)
     return schedule;
 }
 
-struct entry *find_entry(const struct schedule *schedule, uint64_t id)
+struct schedule_entry *schedule_entry_find(const struct schedule *schedule, uint64_t id)
 {
     struct table_node *node = table_first(&schedule->entries, table_hash_number(id));
-    while (node != NULL && OWNER_OF(node, struct entry, node)->id != id) {
+    while (node != NULL && OWNER_OF(node, struct schedule_entry, node)->id != id) {
         node = table_next(node);
     }
-    return node == NULL ? NULL : OWNER_OF(node, struct entry, node);
+    return node == NULL ? NULL : OWNER_OF(node, struct schedule_entry, node);
 }
 
 // ---- latest_only
 
-static struct entry *find_newest(const struct schedule *schedule, const char *key)
+static struct schedule_entry *find_newest(const struct schedule *schedule, const char *key)
 {
     struct table_node *node = table_first(&schedule->latest, table_hash_text(key));
-    while (node != NULL && strcmp(OWNER_OF(node, struct entry, latest_node)->latest, key) != 0) {
+    while (node != NULL && strcmp(OWNER_OF(node, struct schedule_entry, latest_node)->latest, key) != 0) {
         node = table_next(node);
     }
-    return node == NULL ? NULL : OWNER_OF(node, struct entry, latest_node);
+    return node == NULL ? NULL : OWNER_OF(node, struct schedule_entry, latest_node);
 }
 
-static void stop_being_newest(struct schedule *schedule, struct entry *entry)
+static void stop_being_newest(struct schedule *schedule, struct schedule_entry *entry)
 {
     if (entry->is_newest) {
         entry->is_newest = false;
@@ -39,14 +39,14 @@ static void stop_being_newest(struct schedule *schedule, struct entry *entry)
     }
 }
 
-static void become_newest(struct schedule *schedule, struct entry *entry)
+static void become_newest(struct schedule *schedule, struct schedule_entry *entry)
 {
-    struct entry *before = find_newest(schedule, entry->latest);
+    struct schedule_entry *before = find_newest(schedule, entry->latest);
     if (before != NULL) {
         stop_being_newest(schedule, before);
         before->outdated = true;
-        if (entry_is_replaceable(before)) {
-            entry_supersede(schedule, before);
+        if (schedule_entry_is_replaceable(before)) {
+            schedule_entry_supersede(schedule, before);
         }
     }
     entry->is_newest = true;
@@ -55,40 +55,40 @@ static void become_newest(struct schedule *schedule, struct entry *entry)
 
 // ---- entering and leaving
 
-static struct fold *create_fold(struct account *account, const struct schedule_fold *given)
+static struct queued_fold *create_fold(struct schedule_account *account, const struct schedule_fold *given)
 {
     assert(given->max > 1);
     size_t size = strlen(given->key) + 1;
-    struct fold *fold = mem_alloc(sizeof *fold + size);
+    struct queued_fold *fold = mem_alloc(sizeof *fold + size);
     memcpy(fold->key, given->key, size);
-    fold->action = action_open(account, given->action);
+    fold->action = schedule_action_open(account, given->action);
     fold->window_ms = given->window_ms;
     fold->max = given->max;
     fold->device = table_hash_text(given->device);
     return fold;
 }
 
-static void create_calls(struct entry *entry, const struct schedule_command *command)
+static void create_calls(struct schedule_entry *entry, const struct schedule_command *command)
 {
     entry->call_count = command->call_count;
     entry->calls = mem_alloc(command->call_count * sizeof *entry->calls);
     for (size_t i = 0; i < command->call_count; i++) {
         entry->calls[i].entry = entry;
-        entry->calls[i].action = action_open(entry->account, command->calls[i].action);
+        entry->calls[i].action = schedule_action_open(entry->account, command->calls[i].action);
         entry->calls[i].devices = command->calls[i].devices;
         entry->calls[i].state = CALL_WITHDRAWN;
     }
 }
 
-static struct entry *create_entry(struct schedule *schedule, const struct schedule_command *command)
+static struct schedule_entry *create_entry(struct schedule *schedule, const struct schedule_command *command)
 {
     assert(command->account < schedule->account_count && command->call_count > 0);
     assert(command->fold == NULL || command->call_count == 1);
-    struct entry *entry = mem_alloc(sizeof *entry + command->lane_count * sizeof(struct place));
+    struct schedule_entry *entry = mem_alloc(sizeof *entry + command->lane_count * sizeof(struct schedule_place));
     entry->id = command->id;
     entry->order = schedule->entered++;
     entry->account = schedule->accounts[command->account];
-    entry->rule = rule_open(schedule, command->rule);
+    entry->rule = schedule_rule_open(schedule, command->rule);
     entry->deadline = (struct heap_node){.key = command->deadline_ms, .order = entry->order};
     entry->latest = mem_strdup_or_null(command->latest);
     entry->fold = command->fold == NULL ? NULL : create_fold(entry->account, command->fold);
@@ -98,21 +98,21 @@ static struct entry *create_entry(struct schedule *schedule, const struct schedu
 
 void schedule_enter(struct schedule *schedule, const struct schedule_command *command)
 {
-    assert(find_entry(schedule, command->id) == NULL);
-    struct entry *entry = create_entry(schedule, command);
+    assert(schedule_entry_find(schedule, command->id) == NULL);
+    struct schedule_entry *entry = create_entry(schedule, command);
     table_add(&schedule->entries, &entry->node, table_hash_number(entry->id));
     for (size_t i = 0; i < command->lane_count; i++) {
-        lane_join(schedule, entry, command->lanes[i]);
+        schedule_lane_join(schedule, entry, command->lanes[i]);
     }
     for (size_t i = 0; i < entry->call_count; i++) {
-        call_wait(schedule, &entry->calls[i], INT64_MIN);
+        schedule_call_wait(schedule, &entry->calls[i], INT64_MIN);
     }
     if (entry->latest != NULL) {
         become_newest(schedule, entry);
     }
 }
 
-static void free_entry(struct entry *entry)
+static void free_entry(struct schedule_entry *entry)
 {
     free(entry->latest);
     free(entry->fold);
@@ -120,7 +120,7 @@ static void free_entry(struct entry *entry)
     free(entry);
 }
 
-static void leave_superseded(struct schedule *schedule, struct entry *entry)
+static void leave_superseded(struct schedule *schedule, struct schedule_entry *entry)
 {
     *(entry->before_superseded != NULL ? &entry->before_superseded->next_superseded : &schedule->superseded_first) =
         entry->next_superseded;
@@ -130,9 +130,9 @@ static void leave_superseded(struct schedule *schedule, struct entry *entry)
 
 void schedule_leave(struct schedule *schedule, uint64_t id)
 {
-    struct entry *entry = find_entry(schedule, id);
+    struct schedule_entry *entry = schedule_entry_find(schedule, id);
     assert(entry != NULL && entry->in_flight == 0);
-    entry_withdraw(schedule, entry);
+    schedule_entry_withdraw(schedule, entry);
     if (entry->late) {
         heap_remove(&schedule->expired, &entry->deadline);
     }
@@ -141,10 +141,10 @@ void schedule_leave(struct schedule *schedule, uint64_t id)
     }
     stop_being_newest(schedule, entry);
     for (size_t i = 0; i < entry->place_count; i++) {
-        lane_leave(schedule, &entry->places[i]);
+        schedule_lane_leave(schedule, &entry->places[i]);
     }
     table_remove(&schedule->entries, &entry->node);
-    rule_close(schedule, entry->rule);
+    schedule_rule_close(schedule, entry->rule);
     free_entry(entry);
 }
 
@@ -155,7 +155,7 @@ bool schedule_expired(struct schedule *schedule, int64_t now_ms, uint64_t *id)
     if (node == NULL) {
         return false;
     }
-    *id = OWNER_OF(node, struct entry, deadline)->id;
+    *id = OWNER_OF(node, struct schedule_entry, deadline)->id;
     return true;
 }
 
@@ -170,9 +170,9 @@ bool schedule_superseded(const struct schedule *schedule, uint64_t *id)
 
 bool schedule_retry_now(struct schedule *schedule, uint64_t id)
 {
-    struct entry *entry = find_entry(schedule, id);
+    struct schedule_entry *entry = schedule_entry_find(schedule, id);
     for (size_t i = 0; entry != NULL && i < entry->call_count; i++) {
-        struct call *call = &entry->calls[i];
+        struct queued_call *call = &entry->calls[i];
         if (call->state == CALL_DELAYED) {
             heap_remove(&schedule->delayed, &call->delay);
             call->delay.key = INT64_MIN;
@@ -200,7 +200,7 @@ int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms)
     at_ms = earlier_of(&schedule->windows, at_ms);
     at_ms = earlier_of(&schedule->limited, at_ms);
     for (size_t i = 0; i < schedule->account_count; i++) {
-        int64_t wake_ms = account_wake_ms(schedule->accounts[i]);
+        int64_t wake_ms = schedule_account_wake_ms(schedule->accounts[i]);
         at_ms = wake_ms < at_ms ? wake_ms : at_ms;
     }
     if (at_ms == INT64_MAX) {
@@ -223,17 +223,17 @@ size_t schedule_in_flight(const struct schedule *schedule)
 
 static void free_entry_node(struct table_node *node)
 {
-    free_entry(OWNER_OF(node, struct entry, node));
+    free_entry(OWNER_OF(node, struct schedule_entry, node));
 }
 
 static void free_lane_node(struct table_node *node)
 {
-    free(OWNER_OF(node, struct lane, node));
+    free(OWNER_OF(node, struct schedule_lane, node));
 }
 
 static void free_rule_node(struct table_node *node)
 {
-    schedule_rule_free(OWNER_OF(node, struct rule, node));
+    schedule_rule_free(OWNER_OF(node, struct schedule_rule, node));
 }
 
 static void keep_owner(struct table_node *node)
@@ -246,7 +246,7 @@ static void withdraw_all(struct schedule *schedule)
 {
     for (size_t i = 0; i < schedule->entries.slot_count; i++) {
         for (struct table_node *node = schedule->entries.slots[i]; node != NULL; node = node->next) {
-            entry_withdraw(schedule, OWNER_OF(node, struct entry, node));
+            schedule_entry_withdraw(schedule, OWNER_OF(node, struct schedule_entry, node));
         }
     }
 }
@@ -258,7 +258,7 @@ void schedule_destroy(struct schedule *schedule)
     }
     withdraw_all(schedule);
     while (schedule->flights != NULL) {
-        flight_free(schedule, schedule->flights);
+        schedule_flight_free(schedule, schedule->flights);
     }
     table_free(&schedule->latest, keep_owner);
     table_free(&schedule->entries, free_entry_node);
@@ -266,7 +266,7 @@ void schedule_destroy(struct schedule *schedule)
     table_free(&schedule->rules, free_rule_node);
     table_free(&schedule->groups, keep_owner);
     for (size_t i = 0; i < schedule->account_count; i++) {
-        account_free(schedule->accounts[i]);
+        schedule_account_free(schedule->accounts[i]);
     }
     free(schedule->accounts);
     heap_free(&schedule->deadlines);

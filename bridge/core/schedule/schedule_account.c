@@ -22,31 +22,31 @@ static size_t at_most(size_t value, size_t most)
 size_t schedule_add_account(struct schedule *schedule, const struct schedule_account_options *options)
 {
     assert(options->connections > 0);
-    struct account *account = mem_alloc(sizeof *account);
+    struct schedule_account *account = mem_alloc(sizeof *account);
     account->number = schedule->account_count;
     account->connections = (size_t)options->connections;
     account->limit = at_most(START_LIMIT, account->connections);
     account->cut_ms = INT64_MIN / 2;
     for (size_t i = 0; i < options->limit_count; i++) {
-        quota_set(&action_open(account, options->limits[i].action)->quota, options->limits[i].per_second);
+        quota_set(&schedule_action_open(account, options->limits[i].action)->quota, options->limits[i].per_second);
     }
-    schedule->accounts = mem_resize(schedule->accounts, schedule->account_count + 1, sizeof(struct account *));
+    schedule->accounts = mem_resize(schedule->accounts, schedule->account_count + 1, sizeof(struct schedule_account *));
     schedule->accounts[schedule->account_count] = account;
     return schedule->account_count++;
 }
 
-static struct action *find_action(const struct account *account, const char *name)
+static struct schedule_action *find_action(const struct schedule_account *account, const char *name)
 {
-    struct action *action = account->actions;
+    struct schedule_action *action = account->actions;
     while (action != NULL && strcmp(action->name, name) != 0) {
         action = action->next;
     }
     return action;
 }
 
-struct action *action_open(struct account *account, const char *name)
+struct schedule_action *schedule_action_open(struct schedule_account *account, const char *name)
 {
-    struct action *action = find_action(account, name);
+    struct schedule_action *action = find_action(account, name);
     if (action != NULL) {
         return action;
     }
@@ -59,10 +59,10 @@ struct action *action_open(struct account *account, const char *name)
     return action;
 }
 
-void account_free(struct account *account)
+void schedule_account_free(struct schedule_account *account)
 {
     while (account->actions != NULL) {
-        struct action *next = account->actions->next;
+        struct schedule_action *next = account->actions->next;
         heap_free(&account->actions->by_turn);
         heap_free(&account->actions->by_group_turn);
         heap_free(&account->actions->by_size);
@@ -75,7 +75,7 @@ void account_free(struct account *account)
 // ---- the in-flight limit
 
 // A burst of failures tells one thing: calls that left before the last cut do not cut again.
-static void cut_limit(struct account *account, int64_t left_ms, int64_t now_ms)
+static void cut_limit(struct schedule_account *account, int64_t left_ms, int64_t now_ms)
 {
     if (left_ms < account->cut_ms || now_ms - account->cut_ms < CUT_EVERY_MS) {
         return;
@@ -86,7 +86,7 @@ static void cut_limit(struct account *account, int64_t left_ms, int64_t now_ms)
     account->cut_ms = now_ms;
 }
 
-static void raise_limit(struct account *account)
+static void raise_limit(struct schedule_account *account)
 {
     if (!account->is_held || account->limit == account->connections) {
         return;
@@ -113,7 +113,7 @@ static int64_t with_jitter(struct schedule *schedule, int64_t wait_ms)
     return wait_ms - (int64_t)(next_random(schedule) % (uint64_t)(wait_ms / 4 + 1));
 }
 
-static void open_breaker(struct schedule *schedule, struct breaker *breaker, enum schedule_outcome cause)
+static void open_breaker(struct schedule *schedule, struct circuit_breaker *breaker, enum schedule_outcome cause)
 {
     int64_t doubled = breaker->wait_ms * 2 < LONGEST_WAIT_MS ? breaker->wait_ms * 2 : LONGEST_WAIT_MS;
     breaker->wait_ms = breaker->wait_ms == 0 ? FIRST_WAIT_MS : doubled;
@@ -123,9 +123,9 @@ static void open_breaker(struct schedule *schedule, struct breaker *breaker, enu
 }
 
 // The limit starts anew, so that what has waited does not rush in.
-static void close_breaker(struct account *account)
+static void close_breaker(struct schedule_account *account)
 {
-    account->breaker = (struct breaker){.told = account->breaker.told, .cause = account->breaker.cause};
+    account->breaker = (struct circuit_breaker){.told = account->breaker.told, .cause = account->breaker.cause};
     account->limit = at_most(START_LIMIT, account->connections);
     account->successes = 0;
 }
@@ -135,7 +135,7 @@ static bool is_trouble(enum schedule_outcome outcome)
     return outcome == SCHEDULE_BUSY || outcome == SCHEDULE_NO_ANSWER || outcome == SCHEDULE_SERVER_ERROR;
 }
 
-static void probe_ended(struct schedule *schedule, struct account *account, enum schedule_outcome outcome)
+static void probe_ended(struct schedule *schedule, struct schedule_account *account, enum schedule_outcome outcome)
 {
     if (outcome == SCHEDULE_NOT_TRIED) {
         account->breaker.state = SCHEDULE_OPEN;
@@ -147,7 +147,7 @@ static void probe_ended(struct schedule *schedule, struct account *account, enum
     }
 }
 
-static void note_trouble(struct breaker *breaker, const char *device_or_null)
+static void note_trouble(struct circuit_breaker *breaker, const char *device_or_null)
 {
     uint64_t hash = table_hash_text(device_or_null != NULL ? device_or_null : "");
     for (size_t i = 0; i < breaker->troubled_count; i++) {
@@ -159,7 +159,7 @@ static void note_trouble(struct breaker *breaker, const char *device_or_null)
 }
 
 // Late answers of calls that left before it opened tell nothing new: only the probe's counts then.
-static void watch(struct schedule *schedule, struct breaker *breaker, const struct schedule_report *report)
+static void watch(struct schedule *schedule, struct circuit_breaker *breaker, const struct schedule_report *report)
 {
     if (breaker->state != SCHEDULE_CLOSED || report->outcome == SCHEDULE_NOT_TRIED) {
         return;
@@ -177,8 +177,8 @@ static void watch(struct schedule *schedule, struct breaker *breaker, const stru
 
 // ---- reports
 
-static void report_to_quota(struct quota *quota, const struct flight *flight, const struct schedule_report *report,
-                            int64_t now_ms)
+static void report_to_quota(struct quota *quota, const struct schedule_flight *flight,
+                            const struct schedule_report *report, int64_t now_ms)
 {
     if (report->outcome == SCHEDULE_ANSWERED) {
         quota_answered(quota);
@@ -191,9 +191,10 @@ static void report_to_quota(struct quota *quota, const struct flight *flight, co
     }
 }
 
-void account_report(struct schedule *schedule, const struct flight *flight, const struct schedule_report *report)
+void schedule_account_report(struct schedule *schedule, const struct schedule_flight *flight,
+                             const struct schedule_report *report)
 {
-    struct account *account = flight->account;
+    struct schedule_account *account = flight->account;
     int64_t now_ms = schedule->now_ms;
     report_to_quota(&flight->action->quota, flight, report, now_ms);
     if (flight->release.probe) {
@@ -221,7 +222,7 @@ const char *schedule_breaker_name(enum schedule_breaker state)
 struct schedule_account_state schedule_account_state(const struct schedule *schedule, size_t number)
 {
     assert(number < schedule->account_count);
-    const struct account *account = schedule->accounts[number];
+    const struct schedule_account *account = schedule->accounts[number];
     return (struct schedule_account_state){
         .in_flight = account->in_flight,
         .in_flight_limit = account->limit,
@@ -234,7 +235,7 @@ struct schedule_account_state schedule_account_state(const struct schedule *sche
 bool schedule_breaker_changed(struct schedule *schedule, size_t *number)
 {
     for (size_t i = 0; i < schedule->account_count; i++) {
-        struct breaker *breaker = &schedule->accounts[i]->breaker;
+        struct circuit_breaker *breaker = &schedule->accounts[i]->breaker;
         if (breaker->told != breaker->state) {
             breaker->told = breaker->state;
             *number = i;
@@ -247,6 +248,6 @@ bool schedule_breaker_changed(struct schedule *schedule, size_t *number)
 double schedule_action_rate(const struct schedule *schedule, size_t number, const char *name, int64_t now_ms)
 {
     assert(number < schedule->account_count);
-    const struct action *action = find_action(schedule->accounts[number], name);
+    const struct schedule_action *action = find_action(schedule->accounts[number], name);
     return action == NULL ? -1 : quota_rate(&action->quota, now_ms);
 }

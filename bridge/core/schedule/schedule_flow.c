@@ -6,38 +6,38 @@
 
 // ---- rules
 
-static struct rule *find_rule(const struct schedule *schedule, const char *name)
+static struct schedule_rule *find_rule(const struct schedule *schedule, const char *name)
 {
     struct table_node *node = table_first(&schedule->rules, table_hash_text(name));
-    while (node != NULL && strcmp(OWNER_OF(node, struct rule, node)->name, name) != 0) {
+    while (node != NULL && strcmp(OWNER_OF(node, struct schedule_rule, node)->name, name) != 0) {
         node = table_next(node);
     }
-    return node == NULL ? NULL : OWNER_OF(node, struct rule, node);
+    return node == NULL ? NULL : OWNER_OF(node, struct schedule_rule, node);
 }
 
 // A new rule stands behind all others: rules that come and go cannot push one aside that waits.
-static struct rule *add_rule(struct schedule *schedule, const char *name)
+static struct schedule_rule *add_rule(struct schedule *schedule, const char *name)
 {
     size_t size = strlen(name) + 1;
-    struct rule *rule = mem_alloc(sizeof *rule + size);
+    struct schedule_rule *rule = mem_alloc(sizeof *rule + size);
     memcpy(rule->name, name, size);
     rule->turn = ++schedule->turns;
     table_add(&schedule->rules, &rule->node, table_hash_text(name));
     return rule;
 }
 
-struct rule *rule_open(struct schedule *schedule, const char *name)
+struct schedule_rule *schedule_rule_open(struct schedule *schedule, const char *name)
 {
-    struct rule *rule = find_rule(schedule, name);
+    struct schedule_rule *rule = find_rule(schedule, name);
     rule = rule != NULL ? rule : add_rule(schedule, name);
     rule->users++;
     return rule;
 }
 
-void schedule_rule_free(struct rule *rule)
+void schedule_rule_free(struct schedule_rule *rule)
 {
     while (rule->flows != NULL) {
-        struct flow *next = rule->flows->next;
+        struct schedule_flow *next = rule->flows->next;
         heap_free(&rule->flows->units);
         heap_free(&rule->flows->groups);
         heap_free(&rule->flows->large);
@@ -47,7 +47,7 @@ void schedule_rule_free(struct rule *rule)
     free(rule);
 }
 
-static void free_unused(struct schedule *schedule, struct rule *rule)
+static void free_unused(struct schedule *schedule, struct schedule_rule *rule)
 {
     if (rule->users == 0 && !rule->has_bucket) {
         table_remove(&schedule->rules, &rule->node);
@@ -55,7 +55,7 @@ static void free_unused(struct schedule *schedule, struct rule *rule)
     }
 }
 
-void rule_close(struct schedule *schedule, struct rule *rule)
+void schedule_rule_close(struct schedule *schedule, struct schedule_rule *rule)
 {
     rule->users--;
     free_unused(schedule, rule);
@@ -63,7 +63,7 @@ void rule_close(struct schedule *schedule, struct rule *rule)
 
 void schedule_set_rate(struct schedule *schedule, const char *name, double per_second)
 {
-    struct rule *rule = find_rule(schedule, name);
+    struct schedule_rule *rule = find_rule(schedule, name);
     if (rule == NULL && per_second <= 0) {
         return;
     }
@@ -78,27 +78,27 @@ void schedule_set_rate(struct schedule *schedule, const char *name, double per_s
 
 // ---- flows
 
-size_t unit_size(const struct unit *unit)
+size_t schedule_unit_size(const struct schedule_unit *unit)
 {
-    return unit->group != NULL ? unit->group->count : OWNER_OF(unit, struct call, unit)->devices;
+    return unit->group != NULL ? unit->group->count : OWNER_OF(unit, struct queued_call, unit)->devices;
 }
 
-struct unit *flow_oldest(const struct flow *flow)
+struct schedule_unit *schedule_flow_oldest(const struct schedule_flow *flow)
 {
-    return OWNER_OF(heap_first(&flow->units), struct unit, age);
+    return OWNER_OF(heap_first(&flow->units), struct schedule_unit, age);
 }
 
-struct unit *flow_largest(const struct flow *flow)
+struct schedule_unit *schedule_flow_largest(const struct schedule_flow *flow)
 {
-    return OWNER_OF(heap_first(&flow->large), struct unit, size);
+    return OWNER_OF(heap_first(&flow->large), struct schedule_unit, size);
 }
 
-struct group *flow_oldest_group(const struct flow *flow)
+struct schedule_group *schedule_flow_oldest_group(const struct schedule_flow *flow)
 {
-    return OWNER_OF(heap_first(&flow->groups), struct group, age);
+    return OWNER_OF(heap_first(&flow->groups), struct schedule_group, age);
 }
 
-static void hide_flow(struct flow *flow)
+static void hide_flow(struct schedule_flow *flow)
 {
     flow->action->offered -= flow->offered;
     flow->offered = 0;
@@ -107,7 +107,7 @@ static void hide_flow(struct flow *flow)
     heap_remove(&flow->action->by_size, &flow->by_size);
 }
 
-static void show_flow(struct flow *flow)
+static void show_flow(struct schedule_flow *flow)
 {
     int64_t turn = (int64_t)flow->rule->turn;
     flow->offered = flow->units.count;
@@ -127,11 +127,11 @@ static void show_flow(struct flow *flow)
     }
 }
 
-void schedule_rule_place(struct schedule *schedule, struct rule *rule)
+void schedule_rule_place(struct schedule *schedule, struct schedule_rule *rule)
 {
     int64_t ready_ms = rule->has_bucket ? bucket_ready_ms(&rule->bucket) : 0;
     bool is_waiting = false;
-    for (struct flow *flow = rule->flows; flow != NULL; flow = flow->next) {
+    for (struct schedule_flow *flow = rule->flows; flow != NULL; flow = flow->next) {
         hide_flow(flow);
         if (ready_ms <= schedule->now_ms) {
             show_flow(flow);
@@ -145,7 +145,7 @@ void schedule_rule_place(struct schedule *schedule, struct rule *rule)
     }
 }
 
-void rule_served(struct schedule *schedule, struct rule *rule)
+void schedule_rule_served(struct schedule *schedule, struct schedule_rule *rule)
 {
     rule->turn = ++schedule->turns;
     if (rule->has_bucket) {
@@ -154,24 +154,25 @@ void rule_served(struct schedule *schedule, struct rule *rule)
     schedule_rule_place(schedule, rule);
 }
 
-static struct flow *open_flow(struct rule *rule, struct action *action)
+static struct schedule_flow *open_flow(struct schedule_rule *rule, struct schedule_action *action)
 {
-    struct flow *flow = rule->flows;
+    struct schedule_flow *flow = rule->flows;
     while (flow != NULL && flow->action != action) {
         flow = flow->next;
     }
     if (flow == NULL) {
         flow = mem_alloc(sizeof *flow);
-        *flow = (struct flow){.next = rule->flows, .rule = rule, .action = action};
+        *flow = (struct schedule_flow){.next = rule->flows, .rule = rule, .action = action};
         rule->flows = flow;
     }
     return flow;
 }
 
-void flow_add(struct schedule *schedule, struct rule *rule, struct action *action, struct unit *unit)
+void schedule_flow_add(struct schedule *schedule, struct schedule_rule *rule, struct schedule_action *action,
+                       struct schedule_unit *unit)
 {
-    struct flow *flow = open_flow(rule, action);
-    size_t size = unit_size(unit);
+    struct schedule_flow *flow = open_flow(rule, action);
+    size_t size = schedule_unit_size(unit);
     unit->flow = flow;
     heap_add(&flow->units, &unit->age);
     if (size > 1) {
@@ -185,9 +186,9 @@ void flow_add(struct schedule *schedule, struct rule *rule, struct action *actio
     schedule_rule_place(schedule, rule);
 }
 
-void flow_remove(struct schedule *schedule, struct unit *unit)
+void schedule_flow_remove(struct schedule *schedule, struct schedule_unit *unit)
 {
-    struct flow *flow = unit->flow;
+    struct schedule_flow *flow = unit->flow;
     if (flow == NULL) {
         return;
     }

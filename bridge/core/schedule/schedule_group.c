@@ -6,29 +6,29 @@
 
 // ---- finding the open group
 
-static uint64_t hash_of(const struct call *call)
+static uint64_t hash_of(const struct queued_call *call)
 {
     return table_hash_text(call->entry->fold->key);
 }
 
-static bool fits(const struct group *group, const struct call *call)
+static bool fits(const struct schedule_group *group, const struct queued_call *call)
 {
-    const struct entry *entry = call->entry;
+    const struct schedule_entry *entry = call->entry;
     return group->folded == entry->fold->action && group->single == call->action &&
            strcmp(group->key, entry->fold->key) == 0 &&
            (group->rule == entry->rule || (!group->of_one_rule && !entry->rule->has_bucket));
 }
 
-static struct group *find_group(const struct schedule *schedule, const struct call *call)
+static struct schedule_group *find_group(const struct schedule *schedule, const struct queued_call *call)
 {
     struct table_node *node = table_first(&schedule->groups, hash_of(call));
-    while (node != NULL && !fits(OWNER_OF(node, struct group, node), call)) {
+    while (node != NULL && !fits(OWNER_OF(node, struct schedule_group, node), call)) {
         node = table_next(node);
     }
-    return node == NULL ? NULL : OWNER_OF(node, struct group, node);
+    return node == NULL ? NULL : OWNER_OF(node, struct schedule_group, node);
 }
 
-static void close_group(struct schedule *schedule, struct group *group)
+static void close_group(struct schedule *schedule, struct schedule_group *group)
 {
     if (group->is_open) {
         group->is_open = false;
@@ -36,11 +36,11 @@ static void close_group(struct schedule *schedule, struct group *group)
     }
 }
 
-static struct group *open_group(struct schedule *schedule, const struct call *call)
+static struct schedule_group *open_group(struct schedule *schedule, const struct queued_call *call)
 {
-    const struct entry *entry = call->entry;
+    const struct schedule_entry *entry = call->entry;
     size_t size = strlen(entry->fold->key) + 1;
-    struct group *group = mem_alloc(sizeof *group + size);
+    struct schedule_group *group = mem_alloc(sizeof *group + size);
     memcpy(group->key, entry->fold->key, size);
     group->unit.group = group;
     group->unit.age = (struct heap_node){.key = (int64_t)entry->order};
@@ -59,9 +59,9 @@ static struct group *open_group(struct schedule *schedule, const struct call *ca
 }
 
 // The lanes keep commands of one device apart, where they have one; a group is short.
-static bool has_device(const struct group *group, uint64_t device)
+static bool has_device(const struct schedule_group *group, uint64_t device)
 {
-    const struct call *call = group->first;
+    const struct queued_call *call = group->first;
     while (call != NULL && call->entry->fold->device != device) {
         call = call->next;
     }
@@ -70,22 +70,22 @@ static bool has_device(const struct group *group, uint64_t device)
 
 // ---- joining and leaving
 
-static void free_group(struct schedule *schedule, struct group *group)
+static void free_group(struct schedule *schedule, struct schedule_group *group)
 {
     heap_remove(&schedule->windows, &group->window);
     close_group(schedule, group);
-    rule_close(schedule, group->rule);
+    schedule_rule_close(schedule, group->rule);
     free(group);
 }
 
-void group_offer(struct schedule *schedule, struct group *group)
+void schedule_group_offer(struct schedule *schedule, struct schedule_group *group)
 {
     heap_remove(&schedule->windows, &group->window);
     group->offered_ms = schedule->now_ms < group->offered_ms ? schedule->now_ms : group->offered_ms;
-    flow_add(schedule, group->rule, group->count > 1 ? group->folded : group->single, &group->unit);
+    schedule_flow_add(schedule, group->rule, group->count > 1 ? group->folded : group->single, &group->unit);
 }
 
-static void append(struct group *group, struct call *call)
+static void append(struct schedule_group *group, struct queued_call *call)
 {
     call->group = group;
     call->previous = group->last;
@@ -95,7 +95,7 @@ static void append(struct group *group, struct call *call)
     group->count++;
 }
 
-static void keep_window(struct schedule *schedule, struct group *group, int64_t until_ms)
+static void keep_window(struct schedule *schedule, struct schedule_group *group, int64_t until_ms)
 {
     if (until_ms < group->window.key) {
         heap_remove(&schedule->windows, &group->window);
@@ -104,17 +104,17 @@ static void keep_window(struct schedule *schedule, struct group *group, int64_t 
     }
 }
 
-void group_join(struct schedule *schedule, struct call *call)
+void schedule_group_join(struct schedule *schedule, struct queued_call *call)
 {
-    const struct fold *fold = call->entry->fold;
-    struct group *group = find_group(schedule, call);
+    const struct queued_fold *fold = call->entry->fold;
+    struct schedule_group *group = find_group(schedule, call);
     if (group != NULL && (group->count >= fold->max || has_device(group, fold->device))) {
         close_group(schedule, group);
         group = NULL;
     }
     group = group != NULL ? group : open_group(schedule, call);
     bool was_offered = group->unit.flow != NULL;
-    flow_remove(schedule, &group->unit);
+    schedule_flow_remove(schedule, &group->unit);
     append(group, call);
     group->max = fold->max < group->max ? fold->max : group->max;
     group->window_ms = fold->window_ms < group->window_ms ? fold->window_ms : group->window_ms;
@@ -123,17 +123,17 @@ void group_join(struct schedule *schedule, struct call *call)
         close_group(schedule, group);
     }
     if (was_offered || !group->is_open) {
-        group_offer(schedule, group);
+        schedule_group_offer(schedule, group);
     } else {
         keep_window(schedule, group, schedule->now_ms + fold->window_ms);
     }
 }
 
-void group_leave(struct schedule *schedule, struct call *call)
+void schedule_group_leave(struct schedule *schedule, struct queued_call *call)
 {
-    struct group *group = call->group;
+    struct schedule_group *group = call->group;
     bool was_offered = group->unit.flow != NULL;
-    flow_remove(schedule, &group->unit);
+    schedule_flow_remove(schedule, &group->unit);
     *(call->previous != NULL ? &call->previous->next : &group->first) = call->next;
     *(call->next != NULL ? &call->next->previous : &group->last) = call->previous;
     call->group = NULL;
@@ -142,6 +142,6 @@ void group_leave(struct schedule *schedule, struct call *call)
     if (group->count == 0) {
         free_group(schedule, group);
     } else if (was_offered) {
-        group_offer(schedule, group);
+        schedule_group_offer(schedule, group);
     }
 }

@@ -8,7 +8,7 @@
 #include "core/schedule/schedule_bucket.h"
 #include "core/schedule/schedule_parts.h"
 
-enum call_state {
+enum queued_call_state {
     CALL_BLOCKED,   // its command is not first in all its lanes
     CALL_DELAYED,   // in schedule.delayed, until its not_before
     CALL_READY,     // in a flow
@@ -20,42 +20,42 @@ enum call_state {
 };
 
 // What leaves as one request: a call alone (group is NULL), or a group.
-struct unit {
-    struct heap_node age;  // in flow->units
-    struct heap_node size; // in flow->large, while it is for several devices
-    struct flow *flow;     // or NULL
-    struct group *group;
+struct schedule_unit {
+    struct heap_node age;       // in flow->units
+    struct heap_node size;      // in flow->large, while it is for several devices
+    struct schedule_flow *flow; // or NULL
+    struct schedule_group *group;
 };
 
-struct call {
-    struct entry *entry;
-    struct action *action;
-    enum call_state state;
+struct queued_call {
+    struct schedule_entry *entry;
+    struct schedule_action *action;
+    enum queued_call_state state;
     size_t devices;
-    struct heap_node delay; // in schedule.delayed
-    struct unit unit;       // CALL_READY
-    struct group *group;    // CALL_GROUPED
-    struct call *previous;  // in the group
-    struct call *next;
+    struct heap_node delay;       // in schedule.delayed
+    struct schedule_unit unit;    // CALL_READY
+    struct schedule_group *group; // CALL_GROUPED
+    struct queued_call *previous; // in the group
+    struct queued_call *next;
 };
 
 // A command's place in the queue of one lane.
-struct place {
-    struct entry *entry;
-    struct lane *lane;
-    struct place *previous;
-    struct place *next;
+struct schedule_place {
+    struct schedule_entry *entry;
+    struct schedule_lane *lane;
+    struct schedule_place *previous;
+    struct schedule_place *next;
 };
 
-struct lane {
+struct schedule_lane {
     struct table_node node; // in schedule.lanes, by name
-    struct place *first;
-    struct place *last;
+    struct schedule_place *first;
+    struct schedule_place *last;
     char name[];
 };
 
-struct fold {
-    struct action *action;
+struct queued_fold {
+    struct schedule_action *action;
     int64_t window_ms;
     size_t max;
     uint64_t device; // hash of its name
@@ -63,12 +63,12 @@ struct fold {
 };
 
 // A command.
-struct entry {
+struct schedule_entry {
     struct table_node node; // in schedule.entries, by id
     uint64_t id;
     uint64_t order; // of entering
-    struct account *account;
-    struct rule *rule;
+    struct schedule_account *account;
+    struct schedule_rule *rule;
     struct heap_node deadline;     // in schedule.deadlines while a call waits; in schedule.expired once it is late
     bool late;                     // the deadline has passed while a call waited
     enum schedule_reason late_for; // what it waited for then
@@ -79,25 +79,25 @@ struct entry {
     bool is_newest; // in schedule.latest
     struct table_node latest_node;
     char *latest; // or NULL
-    struct entry *next_superseded;
-    struct entry *before_superseded;
-    struct fold *fold; // or NULL
-    size_t waiting;    // calls: blocked, delayed, ready or grouped
-    size_t in_flight;  // calls
-    size_t away;       // calls: in flight or ended
-    size_t done;       // calls
+    struct schedule_entry *next_superseded;
+    struct schedule_entry *before_superseded;
+    struct queued_fold *fold; // or NULL
+    size_t waiting;           // calls: blocked, delayed, ready or grouped
+    size_t in_flight;         // calls
+    size_t away;              // calls: in flight or ended
+    size_t done;              // calls
     size_t call_count;
-    struct call *calls;
+    struct queued_call *calls;
     size_t behind; // lanes in which another command is first
     size_t place_count;
-    struct place places[];
+    struct schedule_place places[];
 };
 
-struct rule {
+struct schedule_rule {
     struct table_node node; // in schedule.rules, by name
     uint64_t turn;          // when it was served last: the lowest of the waiting is next
     size_t users;           // commands and groups
-    struct flow *flows;
+    struct schedule_flow *flows;
     bool has_bucket;
     struct bucket bucket;
     struct heap_node limited; // in schedule.limited, while calls wait for a token of the rule
@@ -105,10 +105,10 @@ struct rule {
 };
 
 // The units of one rule for one action.
-struct flow {
-    struct flow *next; // of the rule
-    struct rule *rule;
-    struct action *action;
+struct schedule_flow {
+    struct schedule_flow *next; // of the rule
+    struct schedule_rule *rule;
+    struct schedule_action *action;
     struct heap units;  // all, the oldest first
     struct heap groups; // of several commands, the oldest first
     struct heap large;  // for several devices, the largest first
@@ -119,8 +119,8 @@ struct flow {
     struct heap_node by_size;
 };
 
-struct action {
-    struct action *next; // of the account
+struct schedule_action {
+    struct schedule_action *next; // of the account
     struct quota quota;
     struct heap by_turn;       // flows with units
     struct heap by_group_turn; // flows with groups
@@ -131,39 +131,39 @@ struct action {
     char name[];
 };
 
-struct group {
-    struct table_node node;  // in schedule.groups, while it is open
-    struct unit unit;        // in a flow once the window has passed, or it is full
-    struct heap_node age;    // in flow->groups
-    struct heap_node window; // in schedule.windows before that
-    int64_t window_ms;       // the shortest of its members'
-    int64_t offered_ms;      // when it could leave first, but for tokens; INT64_MAX before that
-    bool is_open;            // takes further members
-    struct rule *rule;       // of its first member
+struct schedule_group {
+    struct table_node node;     // in schedule.groups, while it is open
+    struct schedule_unit unit;  // in a flow once the window has passed, or it is full
+    struct heap_node age;       // in flow->groups
+    struct heap_node window;    // in schedule.windows before that
+    int64_t window_ms;          // the shortest of its members'
+    int64_t offered_ms;         // when it could leave first, but for tokens; INT64_MAX before that
+    bool is_open;               // takes further members
+    struct schedule_rule *rule; // of its first member
     bool of_one_rule;
-    struct action *single;
-    struct action *folded;
-    struct call *first;
-    struct call *last;
+    struct schedule_action *single;
+    struct schedule_action *folded;
+    struct queued_call *first;
+    struct queued_call *last;
     size_t count;
     size_t max;
     char key[];
 };
 
 // A request on its way.
-struct flight {
+struct schedule_flight {
     struct schedule_release release; // first: the caller has its address
-    struct flight *previous;
-    struct flight *next;
-    struct account *account;
-    struct action *action;
+    struct schedule_flight *previous;
+    struct schedule_flight *next;
+    struct schedule_account *account;
+    struct schedule_action *action;
     int64_t left_ms;
     uint64_t *ids;
-    struct call **calls;
+    struct queued_call **calls;
 };
 
 enum { TROUBLED_DEVICES = 3 };
-struct breaker {
+struct circuit_breaker {
     enum schedule_breaker state;
     enum schedule_breaker told; // by schedule_breaker_changed
     enum schedule_outcome cause;
@@ -174,7 +174,7 @@ struct breaker {
     uint64_t troubled[TROUBLED_DEVICES]; // hashes of different devices without a success since
 };
 
-struct account {
+struct schedule_account {
     size_t number;
     size_t connections;
     size_t in_flight;
@@ -182,8 +182,8 @@ struct account {
     size_t successes; // since the limit last changed, while it held calls back
     bool is_held;     // the limit holds calls back
     int64_t cut_ms;   // when the limit was last lowered
-    struct breaker breaker;
-    struct action *actions;
+    struct circuit_breaker breaker;
+    struct schedule_action *actions;
 };
 
 struct schedule {
@@ -192,7 +192,7 @@ struct schedule {
     uint64_t entered; // commands so far
     uint64_t turns;
     size_t in_flight;
-    struct account **accounts;
+    struct schedule_account **accounts;
     size_t account_count;
     struct table entries;
     struct table lanes;
@@ -204,63 +204,66 @@ struct schedule {
     struct heap delayed;
     struct heap windows;
     struct heap limited;
-    struct entry *superseded_first;
-    struct entry *superseded_last;
-    struct flight *flights;
+    struct schedule_entry *superseded_first;
+    struct schedule_entry *superseded_last;
+    struct schedule_flight *flights;
 };
 
 // schedule_wait.c: what calls wait for
-void entry_unblock(struct schedule *schedule, struct entry *entry);  // if it is first in all its lanes
-void entry_withdraw(struct schedule *schedule, struct entry *entry); // its calls wait no more
-void entry_supersede(struct schedule *schedule, struct entry *entry);
-bool entry_is_replaceable(const struct entry *entry);
-void call_wait(struct schedule *schedule, struct call *call, int64_t not_before_ms); // begins to
-void call_leave(struct schedule *schedule, struct call *call);                       // in a flight
-void call_land(struct schedule *schedule, struct call *call, enum call_state state); // is not away any more
+void schedule_entry_unblock(struct schedule *schedule, struct schedule_entry *entry); // if it is first in all its lanes
+void schedule_entry_withdraw(struct schedule *schedule, struct schedule_entry *entry); // its calls wait no more
+void schedule_entry_supersede(struct schedule *schedule, struct schedule_entry *entry);
+bool schedule_entry_is_replaceable(const struct schedule_entry *entry);
+void schedule_call_wait(struct schedule *schedule, struct queued_call *call, int64_t not_before_ms); // begins to
+void schedule_call_leave(struct schedule *schedule, struct queued_call *call);                       // in a flight
+void schedule_call_land(struct schedule *schedule, struct queued_call *call,
+                        enum queued_call_state state); // is not away any more
 void schedule_advance(struct schedule *schedule, int64_t now_ms);
 
 // schedule_lane.c
-void lane_join(struct schedule *schedule, struct entry *entry, const char *name);
-void lane_leave(struct schedule *schedule, struct place *place);
+void schedule_lane_join(struct schedule *schedule, struct schedule_entry *entry, const char *name);
+void schedule_lane_leave(struct schedule *schedule, struct schedule_place *place);
 
 // schedule_flow.c
-struct rule *rule_open(struct schedule *schedule, const char *name); // counts a user
-void rule_close(struct schedule *schedule, struct rule *rule);       // one user less
-void schedule_rule_free(struct rule *rule);
+struct schedule_rule *schedule_rule_open(struct schedule *schedule, const char *name); // counts a user
+void schedule_rule_close(struct schedule *schedule, struct schedule_rule *rule);       // one user less
+void schedule_rule_free(struct schedule_rule *rule);
 // Puts the rule's flows where they belong, after its turn, its token or its units changed.
-void schedule_rule_place(struct schedule *schedule, struct rule *rule);
-void rule_served(struct schedule *schedule, struct rule *rule);
-void flow_add(struct schedule *schedule, struct rule *rule, struct action *action, struct unit *unit);
-void flow_remove(struct schedule *schedule, struct unit *unit); // nothing happens if it is in none
-void flow_units_free(struct flow *flow);
-size_t unit_size(const struct unit *unit); // devices
-struct unit *flow_oldest(const struct flow *flow);
-struct unit *flow_largest(const struct flow *flow);
-struct group *flow_oldest_group(const struct flow *flow);
+void schedule_rule_place(struct schedule *schedule, struct schedule_rule *rule);
+void schedule_rule_served(struct schedule *schedule, struct schedule_rule *rule);
+void schedule_flow_add(struct schedule *schedule, struct schedule_rule *rule, struct schedule_action *action,
+                       struct schedule_unit *unit);
+void schedule_flow_remove(struct schedule *schedule, struct schedule_unit *unit); // nothing happens if it is in none
+void schedule_flow_units_free(struct schedule_flow *flow);
+size_t schedule_unit_size(const struct schedule_unit *unit); // devices
+struct schedule_unit *schedule_flow_oldest(const struct schedule_flow *flow);
+struct schedule_unit *schedule_flow_largest(const struct schedule_flow *flow);
+struct schedule_group *schedule_flow_oldest_group(const struct schedule_flow *flow);
 
 // schedule_group.c
-void group_join(struct schedule *schedule, struct call *call);
-void group_leave(struct schedule *schedule, struct call *call);   // frees a group that is empty then
-void group_offer(struct schedule *schedule, struct group *group); // it may leave from now on
+void schedule_group_join(struct schedule *schedule, struct queued_call *call);
+void schedule_group_leave(struct schedule *schedule, struct queued_call *call);     // frees a group that is empty then
+void schedule_group_offer(struct schedule *schedule, struct schedule_group *group); // it may leave from now on
 
 // schedule_account.c
-struct action *action_open(struct account *account, const char *name);
-void account_free(struct account *account);
-void account_report(struct schedule *schedule, const struct flight *flight, const struct schedule_report *report);
+struct schedule_action *schedule_action_open(struct schedule_account *account, const char *name);
+void schedule_account_free(struct schedule_account *account);
+void schedule_account_report(struct schedule *schedule, const struct schedule_flight *flight,
+                             const struct schedule_report *report);
 
 // schedule_pick.c
-struct pick {
-    struct unit *unit;     // NULL: nothing may leave
-    struct action *action; // whose token it takes
-    bool single;           // only the oldest command of the group
+struct schedule_pick {
+    struct schedule_unit *unit;     // NULL: nothing may leave
+    struct schedule_action *action; // whose token it takes
+    bool single;                    // only the oldest command of the group
 };
-struct pick account_pick(const struct schedule *schedule, struct account *account);
-void account_picked(const struct pick *pick); // it leaves
+struct schedule_pick schedule_account_pick(const struct schedule *schedule, struct schedule_account *account);
+void schedule_account_picked(const struct schedule_pick *pick); // it leaves
 // When account_pick may give something; INT64_MAX: not by time alone.
-int64_t account_wake_ms(const struct account *account);
+int64_t schedule_account_wake_ms(const struct schedule_account *account);
 
 // schedule.c
-struct entry *find_entry(const struct schedule *schedule, uint64_t id); // or NULL
+struct schedule_entry *schedule_entry_find(const struct schedule *schedule, uint64_t id); // or NULL
 
 // schedule_flight.c
-void flight_free(struct schedule *schedule, struct flight *flight);
+void schedule_flight_free(struct schedule *schedule, struct schedule_flight *flight);

@@ -3,30 +3,30 @@
 #include "base/mem.h"
 #include "core/schedule/schedule_internal.h"
 
-static struct lane *open_lane(struct schedule *schedule, const char *name)
+static struct schedule_lane *open_lane(struct schedule *schedule, const char *name)
 {
     uint64_t hash = table_hash_text(name);
     for (struct table_node *node = table_first(&schedule->lanes, hash); node != NULL; node = table_next(node)) {
-        struct lane *lane = OWNER_OF(node, struct lane, node);
+        struct schedule_lane *lane = OWNER_OF(node, struct schedule_lane, node);
         if (strcmp(lane->name, name) == 0) {
             return lane;
         }
     }
     size_t size = strlen(name) + 1;
-    struct lane *lane = mem_alloc(sizeof *lane + size);
+    struct schedule_lane *lane = mem_alloc(sizeof *lane + size);
     memcpy(lane->name, name, size);
     table_add(&schedule->lanes, &lane->node, hash);
     return lane;
 }
 
-void lane_join(struct schedule *schedule, struct entry *entry, const char *name)
+void schedule_lane_join(struct schedule *schedule, struct schedule_entry *entry, const char *name)
 {
-    struct lane *lane = open_lane(schedule, name);
+    struct schedule_lane *lane = open_lane(schedule, name);
     if (lane->last != NULL && lane->last->entry == entry) {
         return; // named twice: it would wait for itself
     }
-    struct place *place = &entry->places[entry->place_count++];
-    *place = (struct place){.entry = entry, .lane = lane, .previous = lane->last};
+    struct schedule_place *place = &entry->places[entry->place_count++];
+    *place = (struct schedule_place){.entry = entry, .lane = lane, .previous = lane->last};
     if (lane->last == NULL) {
         lane->first = place;
     } else {
@@ -36,21 +36,21 @@ void lane_join(struct schedule *schedule, struct entry *entry, const char *name)
     lane->last = place;
 }
 
-static void close_lane(struct schedule *schedule, struct lane *lane)
+static void close_lane(struct schedule *schedule, struct schedule_lane *lane)
 {
     table_remove(&schedule->lanes, &lane->node);
     free(lane);
 }
 
-void lane_leave(struct schedule *schedule, struct place *place)
+void schedule_lane_leave(struct schedule *schedule, struct schedule_place *place)
 {
-    struct lane *lane = place->lane;
+    struct schedule_lane *lane = place->lane;
     *(place->previous != NULL ? &place->previous->next : &lane->first) = place->next;
     *(place->next != NULL ? &place->next->previous : &lane->last) = place->previous;
     if (lane->first == NULL) {
         close_lane(schedule, lane);
     } else if (place->previous == NULL) {
         lane->first->entry->behind--;
-        entry_unblock(schedule, lane->first->entry);
+        schedule_entry_unblock(schedule, lane->first->entry);
     }
 }

@@ -4,7 +4,7 @@
 #include "core/schedule/schedule_internal.h"
 
 // A command counts for its deadline while a call of it waits.
-static void watch_deadline(struct schedule *schedule, struct entry *entry)
+static void watch_deadline(struct schedule *schedule, struct schedule_entry *entry)
 {
     if (entry->late) {
         return;
@@ -18,17 +18,17 @@ static void watch_deadline(struct schedule *schedule, struct entry *entry)
     }
 }
 
-static void stop_waiting(struct schedule *schedule, struct call *call, enum call_state state)
+static void stop_waiting(struct schedule *schedule, struct queued_call *call, enum queued_call_state state)
 {
     switch (call->state) {
     case CALL_DELAYED:
         heap_remove(&schedule->delayed, &call->delay);
         break;
     case CALL_READY:
-        flow_remove(schedule, &call->unit);
+        schedule_flow_remove(schedule, &call->unit);
         break;
     case CALL_GROUPED:
-        group_leave(schedule, call);
+        schedule_group_leave(schedule, call);
         break;
     case CALL_BLOCKED:
         break;
@@ -42,15 +42,15 @@ static void stop_waiting(struct schedule *schedule, struct call *call, enum call
     call->entry->waiting--;
 }
 
-static void delay(struct schedule *schedule, struct call *call)
+static void delay(struct schedule *schedule, struct queued_call *call)
 {
     call->state = CALL_DELAYED;
     heap_add(&schedule->delayed, &call->delay);
 }
 
-void call_wait(struct schedule *schedule, struct call *call, int64_t not_before_ms)
+void schedule_call_wait(struct schedule *schedule, struct queued_call *call, int64_t not_before_ms)
 {
-    struct entry *entry = call->entry;
+    struct schedule_entry *entry = call->entry;
     assert(call->state == CALL_WITHDRAWN);
     call->delay = (struct heap_node){.key = not_before_ms, .order = entry->order};
     call->state = CALL_BLOCKED;
@@ -61,7 +61,7 @@ void call_wait(struct schedule *schedule, struct call *call, int64_t not_before_
     watch_deadline(schedule, entry);
 }
 
-void entry_unblock(struct schedule *schedule, struct entry *entry)
+void schedule_entry_unblock(struct schedule *schedule, struct schedule_entry *entry)
 {
     for (size_t i = 0; entry->behind == 0 && i < entry->call_count; i++) {
         if (entry->calls[i].state == CALL_BLOCKED) {
@@ -70,7 +70,7 @@ void entry_unblock(struct schedule *schedule, struct entry *entry)
     }
 }
 
-void call_leave(struct schedule *schedule, struct call *call)
+void schedule_call_leave(struct schedule *schedule, struct queued_call *call)
 {
     stop_waiting(schedule, call, CALL_IN_FLIGHT);
     call->entry->in_flight++;
@@ -78,9 +78,9 @@ void call_leave(struct schedule *schedule, struct call *call)
     watch_deadline(schedule, call->entry);
 }
 
-void call_land(struct schedule *schedule, struct call *call, enum call_state state)
+void schedule_call_land(struct schedule *schedule, struct queued_call *call, enum queued_call_state state)
 {
-    struct entry *entry = call->entry;
+    struct schedule_entry *entry = call->entry;
     call->state = state;
     entry->away--;
     if (entry->late && entry->away == 0) {
@@ -88,7 +88,7 @@ void call_land(struct schedule *schedule, struct call *call, enum call_state sta
     }
 }
 
-void entry_withdraw(struct schedule *schedule, struct entry *entry)
+void schedule_entry_withdraw(struct schedule *schedule, struct schedule_entry *entry)
 {
     for (size_t i = 0; i < entry->call_count; i++) {
         stop_waiting(schedule, &entry->calls[i], CALL_WITHDRAWN);
@@ -98,14 +98,14 @@ void entry_withdraw(struct schedule *schedule, struct entry *entry)
 
 // ---- superseding
 
-bool entry_is_replaceable(const struct entry *entry)
+bool schedule_entry_is_replaceable(const struct schedule_entry *entry)
 {
     return !entry->late && !entry->superseded && !entry->may_have_run && entry->away == 0 && entry->done == 0;
 }
 
-void entry_supersede(struct schedule *schedule, struct entry *entry)
+void schedule_entry_supersede(struct schedule *schedule, struct schedule_entry *entry)
 {
-    entry_withdraw(schedule, entry);
+    schedule_entry_withdraw(schedule, entry);
     entry->superseded = true;
     entry->before_superseded = schedule->superseded_last;
     *(entry->before_superseded != NULL ? &entry->before_superseded->next_superseded : &schedule->superseded_first) =
@@ -116,8 +116,8 @@ void entry_supersede(struct schedule *schedule, struct entry *entry)
 // ---- what one waits for
 
 // A call that nothing but the platform's limits and other commands hold back.
-static enum schedule_reason reason_in_flow(const struct schedule *schedule, const struct account *account,
-                                           const struct flow *flow)
+static enum schedule_reason reason_in_flow(const struct schedule *schedule, const struct schedule_account *account,
+                                           const struct schedule_flow *flow)
 {
     const struct quota *quota = &flow->action->quota;
     if (flow->rule->has_bucket && bucket_ready_ms(&flow->rule->bucket) > schedule->now_ms) {
@@ -136,21 +136,21 @@ static enum schedule_reason reason_in_flow(const struct schedule *schedule, cons
     return quota->has_limit && flow->action->offered > 1 ? SCHEDULE_FOR_QUOTA : SCHEDULE_FOR_TURN;
 }
 
-static enum schedule_reason reason_of_call(const struct schedule *schedule, const struct call *call)
+static enum schedule_reason reason_of_call(const struct schedule *schedule, const struct queued_call *call)
 {
-    const struct account *account = call->entry->account;
+    const struct schedule_account *account = call->entry->account;
     if (call->state == CALL_READY) {
         return reason_in_flow(schedule, account, call->unit.flow);
     }
     if (call->state == CALL_GROUPED) {
-        const struct flow *flow = call->group->unit.flow;
+        const struct schedule_flow *flow = call->group->unit.flow;
         return flow != NULL ? reason_in_flow(schedule, account, flow) : SCHEDULE_FOR_GROUP;
     }
     bool is_due = call->state == CALL_DELAYED && call->delay.key <= schedule->now_ms;
     return is_due ? SCHEDULE_FOR_TURN : SCHEDULE_FOR_RETRY;
 }
 
-static enum schedule_reason reason_of(const struct schedule *schedule, const struct entry *entry)
+static enum schedule_reason reason_of(const struct schedule *schedule, const struct schedule_entry *entry)
 {
     if (entry->waiting == 0) {
         return SCHEDULE_NO_WAIT;
@@ -170,7 +170,7 @@ static enum schedule_reason reason_of(const struct schedule *schedule, const str
 
 enum schedule_reason schedule_waits_for(const struct schedule *schedule, uint64_t id)
 {
-    const struct entry *entry = find_entry(schedule, id);
+    const struct schedule_entry *entry = schedule_entry_find(schedule, id);
     if (entry == NULL) {
         return SCHEDULE_NO_WAIT;
     }
@@ -179,9 +179,9 @@ enum schedule_reason schedule_waits_for(const struct schedule *schedule, uint64_
 
 bool schedule_before(const struct schedule *schedule, uint64_t id, uint64_t *before)
 {
-    const struct entry *entry = find_entry(schedule, id);
+    const struct schedule_entry *entry = schedule_entry_find(schedule, id);
     for (size_t i = 0; entry != NULL && i < entry->place_count; i++) {
-        const struct entry *first = entry->places[i].lane->first->entry;
+        const struct schedule_entry *first = entry->places[i].lane->first->entry;
         if (first != entry) {
             *before = first->id;
             return true;
@@ -192,27 +192,27 @@ bool schedule_before(const struct schedule *schedule, uint64_t id, uint64_t *bef
 
 // ---- time
 
-static void become_late(struct schedule *schedule, struct entry *entry)
+static void become_late(struct schedule *schedule, struct schedule_entry *entry)
 {
     entry->late_for = reason_of(schedule, entry);
-    entry_withdraw(schedule, entry);
+    schedule_entry_withdraw(schedule, entry);
     entry->late = true;
     if (entry->away == 0) {
         heap_add(&schedule->expired, &entry->deadline);
     }
 }
 
-static void become_ready(struct schedule *schedule, struct call *call)
+static void become_ready(struct schedule *schedule, struct queued_call *call)
 {
     heap_remove(&schedule->delayed, &call->delay);
     if (call->entry->fold != NULL && !call->entry->alone) {
-        group_join(schedule, call);
+        schedule_group_join(schedule, call);
         return;
     }
     call->state = CALL_READY;
     size_t index = (size_t)(call - call->entry->calls);
     call->unit.age = (struct heap_node){.key = (int64_t)call->entry->order, .order = index};
-    flow_add(schedule, call->entry->rule, call->action, &call->unit);
+    schedule_flow_add(schedule, call->entry->rule, call->action, &call->unit);
 }
 
 static struct heap_node *due(const struct heap *heap, int64_t now_ms)
@@ -226,15 +226,15 @@ void schedule_advance(struct schedule *schedule, int64_t now_ms)
     struct heap_node *node = NULL;
     schedule->now_ms = now_ms > schedule->now_ms ? now_ms : schedule->now_ms;
     while ((node = due(&schedule->deadlines, schedule->now_ms)) != NULL) {
-        become_late(schedule, OWNER_OF(node, struct entry, deadline));
+        become_late(schedule, OWNER_OF(node, struct schedule_entry, deadline));
     }
     while ((node = due(&schedule->delayed, schedule->now_ms)) != NULL) {
-        become_ready(schedule, OWNER_OF(node, struct call, delay));
+        become_ready(schedule, OWNER_OF(node, struct queued_call, delay));
     }
     while ((node = due(&schedule->windows, schedule->now_ms)) != NULL) {
-        group_offer(schedule, OWNER_OF(node, struct group, window));
+        schedule_group_offer(schedule, OWNER_OF(node, struct schedule_group, window));
     }
     while ((node = due(&schedule->limited, schedule->now_ms)) != NULL) {
-        schedule_rule_place(schedule, OWNER_OF(node, struct rule, limited));
+        schedule_rule_place(schedule, OWNER_OF(node, struct schedule_rule, limited));
     }
 }

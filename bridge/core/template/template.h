@@ -18,7 +18,7 @@
 struct template;      // one text
 struct template_tree; // JSON-like value whose texts are templates (args, parameters)
 
-struct group {
+struct device_group {
     char *name;
     struct json_object *members; // a list of device names, which the templates share
 };
@@ -26,7 +26,7 @@ struct group {
 // What names mean while compiling: so that unknown captures and groups are errors with the nearest known name.
 struct template_scope {
     const struct topic_pattern *pattern; // captures; or NULL
-    const struct group *groups;
+    const struct device_group *groups;
     size_t group_count;
     // What defines them could not be read, so any name is taken for right: the template is for finding errors only.
     bool captures_unknown;

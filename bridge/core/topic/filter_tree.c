@@ -49,7 +49,7 @@ struct edge {
     uint32_t hash; // of all that
 };
 
-struct search {
+struct tree_search {
     const struct filter_tree *tree;
     bool by_name; // for a topic name, in which nothing is a wildcard
     filter_tree_visit *visit;
@@ -218,14 +218,14 @@ void filter_tree_add(struct filter_tree *tree, const char *filter, size_t value)
     node->values.many = values;
 }
 
-static bool emit(const struct search *search, uint32_t at)
+static bool emit(const struct tree_search *search, uint32_t at)
 {
     const struct node *node = &search->tree->nodes[at];
     const size_t *values = node->value_count == 1 ? &node->values.one : node->values.many;
     return at == 0 || node->value_count == 0 || search->visit(search->context, values, node->value_count);
 }
 
-static bool visit_all_below(const struct search *search, uint32_t at, bool first)
+static bool visit_all_below(const struct tree_search *search, uint32_t at, bool first)
 {
     const struct node *node = &search->tree->nodes[at];
     if (!emit(search, at) || !emit(search, node->rest)) {
@@ -240,9 +240,9 @@ static bool visit_all_below(const struct search *search, uint32_t at, bool first
     return node->one == 0 || visit_all_below(search, node->one, false);
 }
 
-static bool visit_overlapping(const struct search *search, uint32_t at, const char *rest, bool first);
+static bool visit_overlapping(const struct tree_search *search, uint32_t at, const char *rest, bool first);
 
-static bool visit_text_children(const struct search *search, uint32_t at, const char *rest, bool first)
+static bool visit_text_children(const struct tree_search *search, uint32_t at, const char *rest, bool first)
 {
     const struct node *nodes = search->tree->nodes;
     for (uint32_t child = nodes[at].first_child; child != 0; child = nodes[child].next_sibling) {
@@ -261,7 +261,7 @@ static bool agree(struct str a, struct str b)
 }
 
 // The children that a level with this beginning can be.
-static bool visit_beginning(const struct search *search, uint32_t at, struct str beginning, const char *rest)
+static bool visit_beginning(const struct tree_search *search, uint32_t at, struct str beginning, const char *rest)
 {
     const struct node *nodes = search->tree->nodes;
     for (uint32_t child = nodes[at].first_child; child != 0; child = nodes[child].next_sibling) {
@@ -275,14 +275,14 @@ static bool visit_beginning(const struct search *search, uint32_t at, struct str
     return true;
 }
 
-static bool visit_edge(const struct search *search, struct edge edge, const char *rest)
+static bool visit_edge(const struct tree_search *search, struct edge edge, const char *rest)
 {
     uint32_t child = find_slot(search->tree, &edge)->node;
     return child == 0 || visit_overlapping(search, child, rest, false);
 }
 
 // The children that are the level, or a beginning of it.
-static bool visit_level(const struct search *search, uint32_t at, struct str level, const char *rest)
+static bool visit_level(const struct tree_search *search, uint32_t at, struct str level, const char *rest)
 {
     uint64_t prefixes = search->tree->nodes[at].prefixes;
     uint64_t hash = hash_start(at);
@@ -296,8 +296,8 @@ static bool visit_level(const struct search *search, uint32_t at, struct str lev
     return visit_edge(search, edge_of(at, false, level, hash), rest);
 }
 
-static bool visit_children(const struct search *search, uint32_t at, struct str level, const char *rest, bool first,
-                           bool is_text)
+static bool visit_children(const struct tree_search *search, uint32_t at, struct str level, const char *rest,
+                           bool first, bool is_text)
 {
     if (is_text) {
         return visit_level(search, at, level, rest);
@@ -306,7 +306,7 @@ static bool visit_children(const struct search *search, uint32_t at, struct str 
                                : visit_beginning(search, at, (struct str){level.data, level.len - 1}, rest);
 }
 
-static bool visit_overlapping(const struct search *search, uint32_t at, const char *rest, bool first)
+static bool visit_overlapping(const struct tree_search *search, uint32_t at, const char *rest, bool first)
 {
     const struct node *node = &search->tree->nodes[at];
     struct str level;
@@ -328,12 +328,12 @@ static bool visit_overlapping(const struct search *search, uint32_t at, const ch
 
 void filter_tree_match(const struct filter_tree *tree, const char *name, filter_tree_visit *visit, void *context)
 {
-    struct search search = {tree, true, visit, context};
+    struct tree_search search = {tree, true, visit, context};
     visit_overlapping(&search, 0, name, true);
 }
 
 void filter_tree_search(const struct filter_tree *tree, const char *filter, filter_tree_visit *visit, void *context)
 {
-    struct search search = {tree, false, visit, context};
+    struct tree_search search = {tree, false, visit, context};
     visit_overlapping(&search, 0, filter, true);
 }

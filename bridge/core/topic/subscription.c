@@ -11,7 +11,7 @@
 #define ID_MAX 268435455U // MQTT 5, section 3.8.2.1.2
 
 // Filters while they are folded; dead ones are covered by, or part of, another.
-struct fold {
+struct filter_fold {
     char **filters;
     bool *dead;
     size_t count;
@@ -19,7 +19,7 @@ struct fold {
 };
 
 struct fold_search {
-    const struct fold *fold;
+    const struct filter_fold *fold;
     size_t self;
     size_t found;
 };
@@ -29,12 +29,12 @@ static int compare_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void fold_start(struct fold *fold, const char *const *filters, size_t count)
+static void fold_start(struct filter_fold *fold, const char *const *filters, size_t count)
 {
     // A union takes the place of two filters, so there are never more than count - 1 of them.
-    *fold = (struct fold){.filters = mem_alloc((count * 2 + 1) * sizeof(char *)),
-                          .dead = mem_alloc((count * 2 + 1) * sizeof(bool)),
-                          .tree = filter_tree_create()};
+    *fold = (struct filter_fold){.filters = mem_alloc((count * 2 + 1) * sizeof(char *)),
+                                 .dead = mem_alloc((count * 2 + 1) * sizeof(bool)),
+                                 .tree = filter_tree_create()};
     AUTO_FREE const char **sorted = mem_alloc((count + 1) * sizeof *sorted);
     if (count > 0) {
         memcpy(sorted, filters, count * sizeof *sorted);
@@ -48,7 +48,7 @@ static void fold_start(struct fold *fold, const char *const *filters, size_t cou
     }
 }
 
-static void fold_end(struct fold *fold)
+static void fold_end(struct filter_fold *fold)
 {
     for (size_t i = 0; i < fold->count; i++) {
         free(fold->filters[i]);
@@ -59,7 +59,7 @@ static void fold_end(struct fold *fold)
 }
 
 // Of two filters that say the same ("#" and "+/#") the first stays.
-static bool makes_needless(const struct fold *fold, size_t a, size_t b)
+static bool makes_needless(const struct filter_fold *fold, size_t a, size_t b)
 {
     return topic_filter_covers(fold->filters[a], fold->filters[b]) &&
            (a < b || !topic_filter_covers(fold->filters[b], fold->filters[a]));
@@ -89,7 +89,7 @@ static bool find_alive(void *context, const size_t *values, size_t count)
     return true;
 }
 
-static bool fold_search(const struct fold *fold, size_t self, filter_tree_visit *visit, size_t *found)
+static bool fold_search(const struct filter_fold *fold, size_t self, filter_tree_visit *visit, size_t *found)
 {
     struct fold_search search = {fold, self, SIZE_MAX};
     filter_tree_search(fold->tree, fold->filters[self], visit, &search);
@@ -97,7 +97,7 @@ static bool fold_search(const struct fold *fold, size_t self, filter_tree_visit 
     return search.found != SIZE_MAX;
 }
 
-static void drop_covered(struct fold *fold)
+static void drop_covered(struct filter_fold *fold)
 {
     size_t by;
     for (size_t i = 0; i < fold->count; i++) {
@@ -105,7 +105,7 @@ static void drop_covered(struct fold *fold)
     }
 }
 
-static void merge_overlapping(struct fold *fold)
+static void merge_overlapping(struct filter_fold *fold)
 {
     size_t other;
     for (size_t i = 0; i < fold->count; i++) {
@@ -161,7 +161,7 @@ static void index_filters(struct subscription_set *set)
 
 void subscription_set_build(const char *const *filters, size_t count, bool merge, struct subscription_set *out)
 {
-    struct fold fold;
+    struct filter_fold fold;
     fold_start(&fold, filters, count);
     drop_covered(&fold);
     if (merge) {

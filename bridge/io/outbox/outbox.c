@@ -197,7 +197,7 @@ struct append {
     const struct message *message;
     const struct moment *arrived;
     const char *refusal;
-    const char *plan;
+    const char *command_text;
     bool is_recorded; // enters the redelivery record
     struct live_facts facts;
     char *properties; // encoded, or NULL
@@ -219,7 +219,7 @@ static void prepare_append(struct append *append)
         .state = OUTBOX_QUEUED,
         .refused = append->refusal != NULL,
         .head_bytes = text_len(message->topic) + text_len(message->response_topic) + (int64_t)message->correlation_len,
-        .plan_bytes = text_len(append->plan),
+        .plan_bytes = text_len(append->command_text),
     };
     if (append->refusal == NULL) {
         append->properties = outbox_encode_properties(message, &append->properties_len);
@@ -305,7 +305,7 @@ static int write_append(struct outbox *outbox, void *context)
     outbox_bind_int(statement, 4, append->arrived->wall_ms);
     bind_message(statement, append);
     outbox_bind_text(statement, 15, append->refusal);
-    outbox_bind_text(statement, 16, append->plan);
+    outbox_bind_text(statement, 16, append->command_text);
     int code = outbox_sql_run(statement);
     return code == SQLITE_DONE ? write_delivery(outbox, append) : code;
 }
@@ -361,11 +361,14 @@ static enum outbox_append_result match_or_append(struct outbox *outbox, struct a
 
 enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
                                         const struct moment *arrived, bool by_content, const char *refusal,
-                                        const char *plan, int64_t *id, struct diag *diag)
+                                        const char *command_text, int64_t *id, struct diag *diag)
 {
-    assert(refusal == NULL || plan != NULL);
-    struct append append = {
-        .message = message, .arrived = arrived, .refusal = refusal, .plan = plan, .is_recorded = message->qos > 0};
+    assert(refusal == NULL || command_text != NULL);
+    struct append append = {.message = message,
+                            .arrived = arrived,
+                            .refusal = refusal,
+                            .command_text = command_text,
+                            .is_recorded = message->qos > 0};
     prepare_append(&append);
     pthread_mutex_lock(&outbox->mutex);
     enum outbox_append_result result = match_or_append(outbox, &append, by_content, id, diag);
@@ -375,10 +378,10 @@ enum outbox_append_result outbox_append(struct outbox *outbox, const struct mess
 }
 
 enum outbox_append_result outbox_append_answer(struct outbox *outbox, const struct message *message,
-                                               const struct moment *arrived, const char *plan, int64_t *id,
+                                               const struct moment *arrived, const char *command_text, int64_t *id,
                                                struct diag *diag)
 {
-    struct append append = {.message = message, .arrived = arrived, .plan = plan};
+    struct append append = {.message = message, .arrived = arrived, .command_text = command_text};
     prepare_append(&append);
     pthread_mutex_lock(&outbox->mutex);
     enum outbox_append_result result = append_new(outbox, &append, id, diag);

@@ -42,7 +42,7 @@ struct outbox_row {
     struct moment arrived;
     struct message message; // without subscription ids; refused and REPLIED rows have no payload and user properties
     char *refusal;          // error code of a refusal made on arrival, or NULL
-    char *plan;             // what the command was mapped to, or NULL
+    char *command_text;     // what the command was mapped to, or NULL
     char *reply;            // final reply and where it goes, or NULL
     char *note;             // of its first call that is not DONE and has one, or NULL
 };
@@ -76,15 +76,15 @@ enum outbox_append_result {
 // record (packet id and hash), in the same transaction, and stays there until its PUBACK is proved to have arrived
 // (outbox_forget_proved). A PUBLISH with DUP that equals an entry of an earlier connection, or that is the same packet
 // of this one, is that command, each entry once; `by_content`: without DUP as well. `plan` may be NULL, if the command
-// is mapped later (outbox_stage_plan). `refusal` is NULL for a command that is to be run; a refused row has a plan, and
-// its payload is not stored. Blocks for one commit.
+// is mapped later (outbox_stage_plan). `refusal` is NULL for a command that is to be run; a refused row has a
+// command_text, and its payload is not stored. Blocks for one commit.
 enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
                                         const struct moment *arrived, bool by_content, const char *refusal,
-                                        const char *plan, int64_t *id, struct diag *diag) MUST_CHECK;
+                                        const char *command_text, int64_t *id, struct diag *diag) MUST_CHECK;
 // The same for a message that outbox_append has found to be a redelivery, and that is to be answered: it gets a row of
 // its own and no entry in the record.
 enum outbox_append_result outbox_append_answer(struct outbox *outbox, const struct message *message,
-                                               const struct moment *arrived, const char *plan, int64_t *id,
+                                               const struct moment *arrived, const char *command_text, int64_t *id,
                                                struct diag *diag) MUST_CHECK;
 // A connection was made: what was delivered before can be delivered again from now on, with whatever packet ids.
 // `session_present` as the CONNACK says.
@@ -96,7 +96,7 @@ bool outbox_knows(struct outbox *outbox, const struct message *message);
 
 // ---- core thread: changes are collected in memory and written by outbox_commit in one transaction, in their order.
 
-void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *plan);
+void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *command_text);
 void outbox_stage_state(struct outbox *outbox, int64_t id, enum outbox_state state); // SENT, QUEUED or DONE
 // REPLIED with the reply's bytes. Payload and user properties are dropped (they are needed no more).
 void outbox_stage_reply(struct outbox *outbox, int64_t id, const char *reply);
@@ -128,16 +128,16 @@ enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call
 void outbox_calls_free(struct outbox_call *calls, size_t count);
 // The earliest command with this key that arrived before `id` (0: any) and within window_ms before `now`; found false
 // if none. What is staged counts as if it were committed.
-struct outbox_twin {
+struct outbox_original {
     bool found;
     int64_t id;
     enum outbox_state state;
     bool same_message; // its payload's hash is equal
     char *reply;       // set in REPLIED and DONE; owned by the caller
 };
-enum err outbox_find_twin(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32],
-                          const struct moment *now, int64_t window_ms, struct outbox_twin *twin,
-                          struct diag *diag) MUST_CHECK;
+enum err outbox_find_original(struct outbox *outbox, int64_t id, const unsigned char key[32],
+                              const unsigned char hash[32], const struct moment *now, int64_t window_ms,
+                              struct outbox_original *original, struct diag *diag) MUST_CHECK;
 // Deletes DONE rows older than window_ms, and the oldest above max_done. At most 500 rows per call; call it often
 // enough for the rate of commands (a call that finds nothing costs one look into an index).
 enum err outbox_purge(struct outbox *outbox, const struct moment *now, int64_t window_ms, int64_t max_done,

@@ -7,7 +7,7 @@
 // Columns of SQL_TWINS and SQL_TWIN_BY_ID.
 enum twin_column { TWIN_ID, TWIN_STATE, TWIN_BOOT_ID, TWIN_BOOT_MS, TWIN_WALL_MS, TWIN_HASH, TWIN_REPLY };
 
-struct search {
+struct duplicate_search {
     int64_t before; // only ids below; 0: any
     const unsigned char *key;
     const unsigned char *hash;
@@ -27,7 +27,7 @@ static bool staged_deleted(const struct staged *staged, int64_t id)
 
 // A row from the time before a clock was set back looks as if it came from the future: it counts as recent, as running
 // a command twice is worse than answering it with an old reply.
-static bool fits(const struct outbox *outbox, const struct search *search, sqlite3_stmt *statement)
+static bool fits(const struct outbox *outbox, const struct duplicate_search *search, sqlite3_stmt *statement)
 {
     int64_t id = sqlite3_column_int64(statement, TWIN_ID);
     struct moment arrived;
@@ -36,48 +36,49 @@ static bool fits(const struct outbox *outbox, const struct search *search, sqlit
            clock_elapsed_ms(&arrived, search->now) <= search->window_ms && !staged_deleted(&outbox->staged, id);
 }
 
-static void take(const struct search *search, sqlite3_stmt *statement, struct outbox_twin *twin)
+static void take(const struct duplicate_search *search, sqlite3_stmt *statement, struct outbox_original *original)
 {
     const void *hash = sqlite3_column_blob(statement, TWIN_HASH);
     bool whole = sqlite3_column_bytes(statement, TWIN_HASH) == DELIVERY_HASH_LEN;
-    free(twin->reply);
-    *twin = (struct outbox_twin){.found = true,
-                                 .id = sqlite3_column_int64(statement, TWIN_ID),
-                                 .state = (enum outbox_state)sqlite3_column_int(statement, TWIN_STATE),
-                                 .same_message = whole && memcmp(hash, search->hash, DELIVERY_HASH_LEN) == 0,
-                                 .reply = outbox_column_text(statement, TWIN_REPLY)};
+    free(original->reply);
+    *original = (struct outbox_original){.found = true,
+                                         .id = sqlite3_column_int64(statement, TWIN_ID),
+                                         .state = (enum outbox_state)sqlite3_column_int(statement, TWIN_STATE),
+                                         .same_message = whole && memcmp(hash, search->hash, DELIVERY_HASH_LEN) == 0,
+                                         .reply = outbox_column_text(statement, TWIN_REPLY)};
 }
 
-static int search_committed(struct outbox *outbox, const struct search *search, struct outbox_twin *twin)
+static int search_committed(struct outbox *outbox, const struct duplicate_search *search,
+                            struct outbox_original *original)
 {
     sqlite3_stmt *statement = outbox->statements[SQL_TWINS];
     outbox_bind_blob(statement, 1, search->key, 32);
     int code = SQLITE_ROW;
-    while (!twin->found && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+    while (!original->found && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         if (fits(outbox, search, statement)) {
-            take(search, statement, twin);
+            take(search, statement, original);
         }
     }
     sqlite3_reset(statement);
-    return twin->found ? SQLITE_DONE : code;
+    return original->found ? SQLITE_DONE : code;
 }
 
 // The row of a key that is staged and not yet committed.
-static int consider_staged(struct outbox *outbox, const struct search *search, const struct change *change,
-                           struct outbox_twin *twin)
+static int consider_staged(struct outbox *outbox, const struct duplicate_search *search, const struct change *change,
+                           struct outbox_original *original)
 {
     sqlite3_stmt *statement = outbox->statements[SQL_TWIN_BY_ID];
     outbox_bind_int(statement, 1, change->id);
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW && fits(outbox, search, statement)) {
-        take(search, statement, twin);
-        twin->same_message = memcmp(change->hash, search->hash, DELIVERY_HASH_LEN) == 0;
+        take(search, statement, original);
+        original->same_message = memcmp(change->hash, search->hash, DELIVERY_HASH_LEN) == 0;
     }
     sqlite3_reset(statement);
     return code == SQLITE_ROW ? SQLITE_DONE : code;
 }
 
-static int search_staged(struct outbox *outbox, const struct search *search, struct outbox_twin *twin)
+static int search_staged(struct outbox *outbox, const struct duplicate_search *search, struct outbox_original *original)
 {
     const struct staged *staged = &outbox->staged;
     uint64_t prefix = 0;
@@ -88,36 +89,37 @@ static int search_staged(struct outbox *outbox, const struct search *search, str
             continue;
         }
         const struct change *change = &staged->items[staged->keys[i].change];
-        bool earlier = !twin->found || change->id < twin->id;
+        bool earlier = !original->found || change->id < original->id;
         if (earlier && memcmp(change->key, search->key, sizeof change->key) == 0) {
-            code = consider_staged(outbox, search, change, twin);
+            code = consider_staged(outbox, search, change, original);
         }
     }
     return code;
 }
 
 // The caller decides by what it has asked for already, committed or not.
-static void apply_staged(const struct staged *staged, struct outbox_twin *twin)
+static void apply_staged(const struct staged *staged, struct outbox_original *original)
 {
     for (size_t i = 0; i < staged->count; i++) {
         const struct change *change = &staged->items[i];
         bool changes_state = change->kind == CHANGE_STATE || change->kind == CHANGE_REPLY;
-        if (change->id != twin->id || !changes_state) {
+        if (change->id != original->id || !changes_state) {
             continue;
         }
-        twin->state = change->state;
+        original->state = change->state;
         if (change->kind == CHANGE_REPLY) {
-            free(twin->reply);
-            twin->reply = mem_strdup(change->text);
+            free(original->reply);
+            original->reply = mem_strdup(change->text);
         }
     }
 }
 
-enum err outbox_find_twin(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32],
-                          const struct moment *now, int64_t window_ms, struct outbox_twin *twin, struct diag *diag)
+enum err outbox_find_original(struct outbox *outbox, int64_t id, const unsigned char key[32],
+                              const unsigned char hash[32], const struct moment *now, int64_t window_ms,
+                              struct outbox_original *original, struct diag *diag)
 {
-    struct search search = {.before = id, .key = key, .hash = hash, .now = now, .window_ms = window_ms};
-    struct outbox_twin found = {0};
+    struct duplicate_search search = {.before = id, .key = key, .hash = hash, .now = now, .window_ms = window_ms};
+    struct outbox_original found = {0};
     enum err err = ERR_OK;
     pthread_mutex_lock(&outbox->mutex);
     int code = search_committed(outbox, &search, &found);
@@ -135,7 +137,7 @@ enum err outbox_find_twin(struct outbox *outbox, int64_t id, const unsigned char
     if (found.found) {
         apply_staged(&outbox->staged, &found);
     }
-    *twin = found;
+    *original = found;
     return ERR_OK;
 }
 

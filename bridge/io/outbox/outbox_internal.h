@@ -139,7 +139,7 @@ struct change {
     enum outbox_state state; // of STATE, REPLY and CALL
     int call;
     char *name;      // of a note
-    char *text;      // plan, reply, note of a call, note, answer
+    char *text;      // command_text, reply, note of a call, note, answer
     int64_t request; // of an answer
     bool done;       // of an answer
     int64_t *slots;  // of what was proved
@@ -152,7 +152,7 @@ struct staged {
     struct change *items;
     size_t count;
     size_t capacity;
-    // The first bytes of each staged key, close together: a search for a twin looks through all of them.
+    // The first bytes of each staged key, close together: a search for a original looks through all of them.
     struct staged_key {
         uint64_t prefix;
         size_t change;
@@ -268,7 +268,7 @@ enum err outbox_memory_read(struct outbox *outbox, struct diag *diag) MUST_CHECK
 // User properties as one blob; NULL and 0 for none. The caller frees it.
 char *outbox_encode_properties(const struct message *message, size_t *len);
 // Columns of a statement that are read into a row: id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup,
-// retained, packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan, reply,
+// retained, packet_id, expiry_s, response_topic, correlation_data, properties, refusal, command_text, reply,
 // OUTBOX_NOTE_COLUMN.
 #define OUTBOX_NOTE_COLUMN                                                                                             \
     "(SELECT note FROM call WHERE command_id = command.id AND call.state < 3 AND note IS NOT NULL"                     \

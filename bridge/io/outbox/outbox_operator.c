@@ -158,7 +158,7 @@ static int read_data_version(struct outbox *outbox, int64_t *version)
 
 // What one look into the table finds. The table may hold more rows than an operator of this version makes: the rest of
 // the old ones goes with the next look.
-struct look {
+struct operator_look {
     const struct moment *now;
     struct outbox_request *request;
     bool found;
@@ -177,7 +177,7 @@ static enum outbox_verb verb_of(const char *text)
     return OUTBOX_OTHER_VERB;
 }
 
-static void consider(const struct outbox *outbox, sqlite3_stmt *statement, struct look *look)
+static void consider(const struct outbox *outbox, sqlite3_stmt *statement, struct operator_look *look)
 {
     struct moment made;
     int64_t id = sqlite3_column_int64(statement, 0);
@@ -196,7 +196,7 @@ static void consider(const struct outbox *outbox, sqlite3_stmt *statement, struc
     }
 }
 
-static int look_for_requests(struct outbox *outbox, struct look *look)
+static int look_for_requests(struct outbox *outbox, struct operator_look *look)
 {
     sqlite3_stmt *statement = outbox->statements[SQL_REQUESTS];
     int code = sqlite3_step(statement);
@@ -211,7 +211,7 @@ static int look_for_requests(struct outbox *outbox, struct look *look)
     return code;
 }
 
-static int take_locked(struct outbox *outbox, struct look *look)
+static int take_locked(struct outbox *outbox, struct operator_look *look)
 {
     struct request_watch *watch = &outbox->requests;
     int64_t version = 0;
@@ -232,7 +232,7 @@ enum err outbox_take_request(struct outbox *outbox, const struct moment *now, st
                              bool *found, struct diag *diag)
 {
     struct outbox_request taken = {0};
-    struct look look = {.now = now, .request = &taken};
+    struct operator_look look = {.now = now, .request = &taken};
     enum err err = ERR_OK;
     pthread_mutex_lock(&outbox->mutex);
     int code = take_locked(outbox, &look);

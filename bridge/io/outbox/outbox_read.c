@@ -108,7 +108,7 @@ void outbox_read_row(sqlite3_stmt *statement, struct outbox_row *row)
     outbox_column_moment(statement, LOAD_BOOT_ID, &row->arrived);
     read_message(statement, &row->message);
     row->refusal = outbox_column_text(statement, LOAD_REFUSAL);
-    row->plan = outbox_column_text(statement, LOAD_PLAN);
+    row->command_text = outbox_column_text(statement, LOAD_PLAN);
     row->reply = outbox_column_text(statement, LOAD_REPLY);
     row->note = outbox_column_text(statement, LOAD_NOTE);
 }
@@ -117,7 +117,7 @@ void outbox_row_clear(struct outbox_row *row)
 {
     message_clear(&row->message);
     free(row->refusal);
-    free(row->plan);
+    free(row->command_text);
     free(row->reply);
     free(row->note);
     *row = (struct outbox_row){0};

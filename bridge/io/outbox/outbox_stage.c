@@ -18,9 +18,9 @@ static struct change *stage(struct outbox *outbox, enum change_kind kind, int64_
     return change;
 }
 
-void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *plan)
+void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *command_text)
 {
-    stage(outbox, CHANGE_PLAN, id)->text = mem_strdup(plan);
+    stage(outbox, CHANGE_PLAN, id)->text = mem_strdup(command_text);
 }
 
 void outbox_stage_state(struct outbox *outbox, int64_t id, enum outbox_state state)

@@ -148,7 +148,7 @@ static void check_reply(const struct loop_check *check, const struct rule *rule,
             "the rule %s cannot reply to %s: topics that begin with $ or %s/bridge/, and Home Assistant's "
             "discovery topics, are not for replies; reply elsewhere, as reply: {ack: \"reply/${topic}\", result: "
             "\"reply/${topic}\"}",
-            show_text(rule->keys.name).text, show_text(tmpl->text).text, check->mapping->base_topic);
+            show_text(rule->options.name).text, show_text(tmpl->text).text, check->mapping->base_topic);
         return;
     }
     const struct rule *taker = find_taker_of(check, rule, tmpl);
@@ -157,9 +157,9 @@ static void check_reply(const struct loop_check *check, const struct rule *rule,
                      "the reply topic %s of the rule %s would be taken for a command by %s %s (topic %s); reply to a "
                      "topic that no rule takes, as reply: {ack: \"reply/${topic}\", result: \"reply/${topic}\"}, or "
                      "narrow that rule with `where`",
-                     show_text(tmpl->text).text, show_text(rule->keys.name).text,
-                     taker == rule ? "the rule itself," : "the rule", show_text(taker->keys.name).text,
-                     show_text(taker->keys.topic).text);
+                     show_text(tmpl->text).text, show_text(rule->options.name).text,
+                     taker == rule ? "the rule itself," : "the rule", show_text(taker->options.name).text,
+                     show_text(taker->options.topic).text);
     }
 }
 

@@ -368,7 +368,7 @@ static void tell(const struct look *look, size_t taker, const struct rule_source
     const struct yaml_node *node = rule_place(&sources[look->late], "topic");
     size_t other = taker != SIZE_MAX ? taker : look->crosser;
     const struct yaml_node *place = rule_place(&sources[other], "topic");
-    struct shown name = show_text(look->mapping->rules[other]->keys.name);
+    struct shown name = show_text(look->mapping->rules[other]->options.name);
     if (taker != SIZE_MAX) {
         yaml_problem(
             problems, SEVERITY_WARNING, node,

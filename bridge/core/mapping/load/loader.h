@@ -4,8 +4,8 @@
 #include "core/mapping/load/mapping_load.h"
 #include "core/mapping/rule.h"
 
-// Filled through mapping_file_keys. Nodes are borrowed from the document.
-struct file_keys {
+// Filled through mapping_file_options. Nodes are borrowed from the document.
+struct file_options {
     int64_t version;
     const struct yaml_node *defaults;
     const struct yaml_node *groups;
@@ -19,7 +19,7 @@ void rule_free(struct rule *rule);
 // While loading: what all rules of all files need.
 struct loader {
     const struct mapping_options *options;
-    const struct group *groups;
+    const struct device_group *groups;
     size_t group_count;
     const struct json_object *group_names; // the same names as members
     bool groups_unknown;                   // not all that define some could be read
@@ -50,4 +50,4 @@ const struct yaml_node *rule_product_place(const struct rule_source *source);
 bool expect_map(const struct yaml_node *node, const char *what, struct problems *problems);
 // Checks `defaults` once, so that their errors are told once and not for each rule.
 void rule_check_defaults(const struct yaml_node *defaults, struct problems *problems);
-void rule_check_default_parts(const struct rule_keys *defaults, struct problems *problems);
+void rule_check_default_parts(const struct rule_options *defaults, struct problems *problems);

@@ -18,7 +18,7 @@
 
 struct file {
     const struct yaml_node *root;
-    struct file_keys keys;
+    struct file_options options;
 };
 
 struct load {
@@ -26,7 +26,7 @@ struct load {
     struct mapping *mapping;
     struct file *files;
     size_t file_count;
-    struct group *groups;
+    struct device_group *groups;
     struct rule_source *sources;    // one per rule of the mapping
     struct json_object *rule_names; // name -> place, of all rules, also of those with errors
     struct json_object *group_names;
@@ -54,7 +54,7 @@ static bool claim_name(const struct load *load, struct json_object *names, const
 
 static void check_version(const struct load *load, const struct file *file)
 {
-    if (yaml_get(file->root, "version") == NULL && !keys_misspelt(mapping_file_keys, file->root, "version")) {
+    if (yaml_get(file->root, "version") == NULL && !options_misspelt(mapping_file_options, file->root, "version")) {
         problem(load, file->root, "`version: 1` is missing; put it at the top of the file");
     }
 }
@@ -63,13 +63,13 @@ static void check_defaults(const struct load *load, struct file *file)
 {
     struct problems *problems = load->loader.problems;
     size_t errors = problems->errors;
-    if (!expect_map(file->keys.defaults, "defaults", problems)) {
-        file->keys.defaults = NULL;
+    if (!expect_map(file->options.defaults, "defaults", problems)) {
+        file->options.defaults = NULL;
         return;
     }
-    rule_check_defaults(file->keys.defaults, problems);
+    rule_check_defaults(file->options.defaults, problems);
     if (problems->errors - errors > MAX_DEFAULT_ERRORS) {
-        file->keys.rules = NULL;
+        file->options.rules = NULL;
     }
 }
 
@@ -77,16 +77,16 @@ static void read_file(struct load *load, const struct yaml_document *document)
 {
     struct file *file = &load->files[load->file_count];
     *file = (struct file){.root = yaml_root(document)};
-    if (keys_read(mapping_file_keys, file->root, &file->keys, load->loader.problems) != ERR_OK &&
+    if (options_read(mapping_file_options, file->root, &file->options, load->loader.problems) != ERR_OK &&
         file->root->kind != YAML_MAP) {
         return;
     }
     load->file_count++;
     check_version(load, file);
-    if (file->keys.tests != NULL) {
-        mapping_check_tests(file->keys.tests, load->loader.problems);
+    if (file->options.tests != NULL) {
+        mapping_check_tests(file->options.tests, load->loader.problems);
     }
-    if (file->keys.defaults != NULL) {
+    if (file->options.defaults != NULL) {
         check_defaults(load, file);
     }
 }
@@ -120,7 +120,7 @@ static void read_group(struct load *load, const struct yaml_node *key, const str
     }
     struct json_object *list = json_new_list();
     load->groups = mem_resize(load->groups, load->loader.group_count + 1, sizeof *load->groups);
-    load->groups[load->loader.group_count++] = (struct group){.name = mem_strdup(key->text), .members = list};
+    load->groups[load->loader.group_count++] = (struct device_group){.name = mem_strdup(key->text), .members = list};
     if (members->kind != YAML_LIST || members->count == 0) {
         problem(load, members, "a group is a list of at least one device name, as [hall-lamp, kitchen-lamp]");
     } else if (members->count > MAPPING_MAX_DEVICES) {
@@ -168,7 +168,7 @@ static void add_rule(struct load *load, const struct rule_source *source)
 
 static void read_rules(struct load *load, const struct file *file, size_t *total)
 {
-    const struct yaml_node *list = file->keys.rules;
+    const struct yaml_node *list = file->options.rules;
     if (list == NULL) {
         return;
     }
@@ -184,7 +184,7 @@ static void read_rules(struct load *load, const struct file *file, size_t *total
         return;
     }
     for (size_t i = 0; i < list->count; i++) {
-        add_rule(load, &(struct rule_source){list->items[i], file->keys.defaults});
+        add_rule(load, &(struct rule_source){list->items[i], file->options.defaults});
     }
 }
 
@@ -263,7 +263,7 @@ static void read_all(struct load *load, struct yaml_document *const *documents, 
         read_file(load, documents[i]);
     }
     for (size_t i = 0; i < load->file_count; i++) {
-        read_groups(load, load->files[i].keys.groups);
+        read_groups(load, load->files[i].options.groups);
     }
     load->loader.groups = load->groups;
     load->loader.group_names = load->group_names;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "base/options/keys.h"
+#include "base/options/options.h"
 #include "base/yaml/yaml.h"
 #include "core/mapping/mapping.h"
 
@@ -30,17 +30,18 @@ enum err mapping_create(struct yaml_document *const *documents, size_t count, co
 void mapping_destroy(struct mapping *mapping);
 
 // Tables of keys, for the schema and the reference.
-extern const struct key mapping_file_keys[];
-extern const struct key mapping_rule_keys[];
-extern const struct key mapping_default_keys[]; // `defaults`: a rule's but name, topic, where, invoke and call
-extern const struct key mapping_invoke_keys[];
-extern const struct key mapping_call_keys[];
-extern const struct key mapping_reply_keys[];
-extern const struct key mapping_batch_keys[];
-extern const struct key mapping_test_keys[];
-extern const struct key mapping_answer_keys[];       // `answer` of a test
-extern const struct key mapping_expect_keys[];       // `expect` of a test, without the request's parameters
-extern const struct key mapping_expect_reply_keys[]; // `reply` of `expect`
+extern const struct option_row mapping_file_options[];
+extern const struct option_row mapping_rule_options[];
+extern const struct option_row
+    mapping_default_options[]; // `defaults`: a rule's but name, topic, where, invoke and call
+extern const struct option_row mapping_invoke_options[];
+extern const struct option_row mapping_call_options[];
+extern const struct option_row mapping_reply_options[];
+extern const struct option_row mapping_batch_options[];
+extern const struct option_row mapping_test_options[];
+extern const struct option_row mapping_answer_options[];       // `answer` of a test
+extern const struct option_row mapping_expect_options[];       // `expect` of a test, without the request's parameters
+extern const struct option_row mapping_expect_reply_options[]; // `reply` of `expect`
 
 // Is it a filter that reply_allow can have?
 enum err mapping_check_allow(const char *filter, struct diag *diag) MUST_CHECK;

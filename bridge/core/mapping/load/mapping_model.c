@@ -86,7 +86,7 @@ static const struct model *take_model(const struct loader *loader, const struct 
 static void check_product(const struct loader *loader, const struct yaml_node *node, const struct rule *rule,
                           const struct model *model)
 {
-    const char *product = rule->keys.product_key;
+    const char *product = rule->options.product_key;
     if (product != NULL && model->product_key != NULL && strcmp(product, model->product_key) != 0) {
         yaml_problem(loader->problems, SEVERITY_WARNING, node,
                      "the thing model is that of the product %s, and the rule is for %s",
@@ -97,13 +97,13 @@ static void check_product(const struct loader *loader, const struct yaml_node *n
 void rule_load_models(const struct loader *loader, const struct rule_source *source, struct rule *rule)
 {
     const struct yaml_node *node = rule_place(source, "model");
-    const struct text_list *paths = &rule->keys.model;
+    const struct text_list *paths = &rule->options.model;
     if (paths->count == 0) {
         return;
     }
-    if (rule->keys.invoke == NULL) {
+    if (rule->options.invoke == NULL) {
         // One that stands in the defaults is for the file's other rules.
-        if (yaml_get(source->rule, "model") != NULL && rule->keys.call != NULL) {
+        if (yaml_get(source->rule, "model") != NULL && rule->options.call != NULL) {
             yaml_problem(loader->problems, SEVERITY_WARNING, node,
                          "`model` checks what `invoke` names; of a `call` nothing is checked");
         }
@@ -121,23 +121,23 @@ void rule_load_models(const struct loader *loader, const struct rule_source *sou
 }
 
 // What the checks of one rule's arguments share.
-struct checker {
+struct model_checker {
     const struct loader *loader;
     struct template_scope scope;
     const struct text_list *captures[TOPIC_MAX_CAPTURES]; // as of rule_fixed_captures
     const struct model_service *service;
 };
 
-static void tell(const struct checker *checker, const struct yaml_node *node, const char *text)
+static void tell(const struct model_checker *checker, const struct yaml_node *node, const char *text)
 {
     yaml_problem(checker->loader->problems, SEVERITY_ERROR, node, "%s: %s", checker->service->identifier, text);
 }
 
 // `name` is the argument's, with the members and items on the way: fade.seconds.
-static void check_node(const struct checker *checker, const struct model_data *data, const char *name,
+static void check_node(const struct model_checker *checker, const struct model_data *data, const char *name,
                        const struct yaml_node *node);
 
-static void check_field(const struct checker *checker, const struct model_field *fields, size_t count,
+static void check_field(const struct model_checker *checker, const struct model_field *fields, size_t count,
                         const char *prefix, const struct yaml_node *key, const struct yaml_node *value)
 {
     const struct model_field *field = model_find_field(fields, count, key->text);
@@ -154,7 +154,7 @@ static void check_field(const struct checker *checker, const struct model_field 
 }
 
 // `map_or_null`: no arguments at all. What is missing is told at `place`.
-static void check_fields(const struct checker *checker, const struct model_field *fields, size_t count,
+static void check_fields(const struct model_checker *checker, const struct model_field *fields, size_t count,
                          const char *prefix, const struct yaml_node *map_or_null, const struct yaml_node *place)
 {
     for (size_t i = 0; map_or_null != NULL && i < map_or_null->count; i++) {
@@ -170,7 +170,7 @@ static void check_fields(const struct checker *checker, const struct model_field
     }
 }
 
-static void check_value(const struct checker *checker, const struct model_data *data, const char *name,
+static void check_value(const struct model_checker *checker, const struct model_data *data, const char *name,
                         const struct yaml_node *node, const struct json_object *value)
 {
     AUTO_JSON struct json_object *sent = NULL;
@@ -191,7 +191,7 @@ static const char *fitting_filter(const struct model_data *data, unsigned kinds)
     return data->type == MODEL_TEXT ? "; add | string" : "";
 }
 
-static void tell_kinds(const struct checker *checker, const struct model_data *data, const char *name,
+static void tell_kinds(const struct model_checker *checker, const struct model_data *data, const char *name,
                        const struct yaml_node *node, unsigned kinds)
 {
     AUTO_BUF struct buf text = {0};
@@ -209,7 +209,7 @@ static void tell_kinds(const struct checker *checker, const struct model_data *d
     tell(checker, node, text.data);
 }
 
-static void check_template(const struct checker *checker, const struct model_data *data, const char *name,
+static void check_template(const struct model_checker *checker, const struct model_data *data, const char *name,
                            const struct yaml_node *node)
 {
     struct template *tmpl = NULL;
@@ -235,7 +235,7 @@ static bool may_hold_template(const struct yaml_node *node)
            strstr(node->text, "${") != NULL;
 }
 
-static void check_items(const struct checker *checker, const struct model_data *data, const char *name,
+static void check_items(const struct model_checker *checker, const struct model_data *data, const char *name,
                         const struct yaml_node *list)
 {
     if (data->max_size > 0 && list->count > data->max_size) {
@@ -249,7 +249,7 @@ static void check_items(const struct checker *checker, const struct model_data *
     }
 }
 
-static void check_node(const struct checker *checker, const struct model_data *data, const char *name,
+static void check_node(const struct model_checker *checker, const struct model_data *data, const char *name,
                        const struct yaml_node *node)
 {
     if (may_hold_template(node)) {
@@ -269,7 +269,7 @@ static void check_node(const struct checker *checker, const struct model_data *d
     check_value(checker, data, name, node, value);
 }
 
-static void check_args(const struct checker *checker, const struct yaml_node *invoke)
+static void check_args(const struct model_checker *checker, const struct yaml_node *invoke)
 {
     const struct yaml_node *args = yaml_get(invoke, "args");
     const struct model_service *service = checker->service;
@@ -279,7 +279,7 @@ static void check_args(const struct checker *checker, const struct yaml_node *in
 }
 
 // A call for several devices is asynchronous, whatever the service is (platform document, InvokeThingsService).
-static void check_sync(const struct checker *checker, const struct rule_source *source, const struct rule *rule)
+static void check_sync(const struct model_checker *checker, const struct rule_source *source, const struct rule *rule)
 {
     if (!checker->service->is_sync) {
         return;
@@ -290,31 +290,31 @@ static void check_sync(const struct checker *checker, const struct rule_source *
     }
     if (rule->target == TARGET_DEVICES && rule->device_count > 1) {
         yaml_problem(
-            checker->loader->problems, SEVERITY_WARNING, yaml_get(rule->keys.invoke, "devices"),
+            checker->loader->problems, SEVERITY_WARNING, yaml_get(rule->options.invoke, "devices"),
             "%s: the service is synchronous, and the platform takes only asynchronous ones for several devices",
             checker->service->identifier);
     }
 }
 
-static void check_identifier(struct checker *checker, const struct rule_source *source, const struct rule *rule,
+static void check_identifier(struct model_checker *checker, const struct rule_source *source, const struct rule *rule,
                              const char *identifier)
 {
     struct failure failure;
     if (rule_find_service(rule, identifier, &checker->service, &failure) != ERR_OK) {
-        yaml_problem(checker->loader->problems, SEVERITY_ERROR, yaml_get(rule->keys.invoke, "identifier"), "%s",
+        yaml_problem(checker->loader->problems, SEVERITY_ERROR, yaml_get(rule->options.invoke, "identifier"), "%s",
                      failure.detail);
         return;
     }
-    check_args(checker, rule->keys.invoke);
+    check_args(checker, rule->options.invoke);
     check_sync(checker, source, rule);
 }
 
 void rule_check_models(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
 {
-    if (rule->model_count < rule->keys.model.count || rule->model_count == 0 || rule->identifier == NULL) {
+    if (rule->model_count < rule->options.model.count || rule->model_count == 0 || rule->identifier == NULL) {
         return;
     }
-    struct checker checker = {.loader = loader, .scope = rule_scope(loader, rule)};
+    struct model_checker checker = {.loader = loader, .scope = rule_scope(loader, rule)};
     rule_fixed_captures(rule, checker.captures);
     struct template_forecast identifiers;
     template_forecast(rule->identifier, checker.captures, &identifiers);

@@ -34,14 +34,14 @@ static bool is_one_level_down(const struct yaml_node *rule, const char *key)
 // A key that each rule has is not there.
 static void missing(const struct loader *loader, const struct rule_source *source, const char *key, const char *example)
 {
-    if (!keys_misspelt(mapping_rule_keys, source->rule, key) && !is_one_level_down(source->rule, key)) {
+    if (!options_misspelt(mapping_rule_options, source->rule, key) && !is_one_level_down(source->rule, key)) {
         yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "the rule has no `%s`, as %s", key, example);
     }
 }
 
 static void check_name(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
 {
-    const char *name = rule->keys.name;
+    const char *name = rule->options.name;
     const struct yaml_node *node = yaml_get(source->rule, "name");
     if (node == NULL) {
         missing(loader, source, "name", "name: lamp-set");
@@ -85,7 +85,7 @@ static void load_topic(const struct loader *loader, const struct rule_source *so
         return;
     }
     struct diag diag;
-    if (rule->keys.topic != NULL && topic_pattern_compile(rule->keys.topic, &rule->pattern, &diag) != ERR_OK) {
+    if (rule->options.topic != NULL && topic_pattern_compile(rule->options.topic, &rule->pattern, &diag) != ERR_OK) {
         yaml_problem(loader->problems, SEVERITY_ERROR, node, "%s", diag.text);
     }
     if (rule->pattern != NULL) {
@@ -174,7 +174,7 @@ static bool is_rest_capture(const struct topic_pattern *pattern, int capture)
 
 static void load_where(const struct loader *loader, struct rule *rule)
 {
-    const struct yaml_node *node = rule->keys.where;
+    const struct yaml_node *node = rule->options.where;
     if (node == NULL || rule->pattern == NULL || !expect_map(node, "where", loader->problems)) {
         return;
     }
@@ -231,8 +231,8 @@ static bool uses_id(const struct template *tmpl)
 static void load_id(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
                     struct rule *rule)
 {
-    rule_load_template(loader, rule->keys.id_from, scope, &rule->id_from);
-    rule_load_template(loader, rule->keys.sent_at, scope, &rule->sent_at);
+    rule_load_template(loader, rule->options.id_from, scope, &rule->id_from);
+    rule_load_template(loader, rule->options.sent_at, scope, &rule->sent_at);
     if (rule->id_from != NULL && uses_id(rule->id_from)) {
         yaml_problem(loader->problems, SEVERITY_ERROR, rule_place(source, "id_from"),
                      "${id} is what id_from gives; take a member of the payload, as ${payload.id}");
@@ -252,7 +252,7 @@ static void load_platform(const struct loader *loader, const struct rule_source 
 {
     const struct mapping_options *options = loader->options;
     const struct yaml_node *node = rule_place(source, "platform");
-    if (rule->keys.platform == NULL) {
+    if (rule->options.platform == NULL) {
         if (options->default_platform == NULL) {
             yaml_problem(loader->problems, SEVERITY_ERROR, node,
                          "there are several platforms, and the rule names none with `platform`");
@@ -262,14 +262,14 @@ static void load_platform(const struct loader *loader, const struct rule_source 
     AUTO_FREE const char **names = mem_alloc((options->platform_count + 1) * sizeof *names);
     for (size_t i = 0; i < options->platform_count; i++) {
         names[i] = options->platforms[i];
-        if (strcmp(names[i], rule->keys.platform) == 0) {
+        if (strcmp(names[i], rule->options.platform) == 0) {
             return;
         }
     }
     if (options->platform_count > 0) {
-        const char *nearest = str_nearest(rule->keys.platform, names);
+        const char *nearest = str_nearest(rule->options.platform, names);
         yaml_problem(loader->problems, SEVERITY_ERROR, node, "no platform %s is configured%s%s%s",
-                     show_text(rule->keys.platform).text, nearest != NULL ? "; did you mean `" : "",
+                     show_text(rule->options.platform).text, nearest != NULL ? "; did you mean `" : "",
                      nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
     }
 }
@@ -298,26 +298,26 @@ static void take_product_of_invoke(const struct loader *loader, const struct rul
                      "`product_key` is in the rule already: leave one of the two out");
         return;
     }
-    free(rule->keys.product_key);
-    rule->keys.product_key = mem_strdup(node->text);
+    free(rule->options.product_key);
+    rule->options.product_key = mem_strdup(node->text);
 }
 
 static void load_product(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
 {
     struct diag diag;
     bool by_name = rule->target == TARGET_DEVICE || rule->target == TARGET_DEVICES;
-    if (rule->keys.product_key == NULL) {
+    if (rule->options.product_key == NULL) {
         const struct yaml_node *invoke = yaml_get(source->rule, "invoke");
         bool misspelt =
-            keys_misspelt(mapping_rule_keys, source->rule, "product_key") || product_of_invoke(source) != NULL ||
-            (invoke != NULL && keys_misspelt(mapping_invoke_keys, invoke, "product_key")) ||
-            (source->defaults != NULL && keys_misspelt(mapping_default_keys, source->defaults, "product_key"));
+            options_misspelt(mapping_rule_options, source->rule, "product_key") || product_of_invoke(source) != NULL ||
+            (invoke != NULL && options_misspelt(mapping_invoke_options, invoke, "product_key")) ||
+            (source->defaults != NULL && options_misspelt(mapping_default_options, source->defaults, "product_key"));
         if (by_name && !misspelt && invoke != NULL) {
             yaml_problem(loader->problems, SEVERITY_ERROR, source->rule,
                          "the rule has no `product_key`, which a device's name needs (in the rule, in `invoke` or in "
                          "`defaults`)");
         }
-    } else if (name_check(NAME_PRODUCT_KEY, rule->keys.product_key, &diag) != ERR_OK) {
+    } else if (name_check(NAME_PRODUCT_KEY, rule->options.product_key, &diag) != ERR_OK) {
         yaml_problem(loader->problems, SEVERITY_ERROR, rule_product_place(source), "%s", diag.text);
     }
 }
@@ -325,13 +325,13 @@ static void load_product(const struct loader *loader, const struct rule_source *
 static void load_target(const struct loader *loader, const struct rule_source *source,
                         const struct template_scope *scope, struct rule *rule)
 {
-    if (rule->keys.invoke != NULL && rule->keys.call != NULL) {
+    if (rule->options.invoke != NULL && rule->options.call != NULL) {
         yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "a rule has either `invoke` or `call`, not both");
         return;
     }
-    if (rule->keys.invoke == NULL && rule->keys.call == NULL) {
+    if (rule->options.invoke == NULL && rule->options.call == NULL) {
         bool is_misplaced = yaml_get(source->rule, "identifier") != NULL || yaml_get(source->rule, "action") != NULL;
-        if (!keys_misspelt(mapping_rule_keys, source->rule, "call") && !is_misplaced) {
+        if (!options_misspelt(mapping_rule_options, source->rule, "call") && !is_misplaced) {
             missing(loader, source, "invoke",
                     "invoke: {identifier: Set, device: lamp}, or a `call`: this one has neither");
         }
@@ -343,13 +343,13 @@ static void load_target(const struct loader *loader, const struct rule_source *s
 static void read_keys(const struct loader *loader, const struct rule_source *source, struct rule *rule)
 {
     struct problems told_before = {0};
-    keys_defaults(mapping_rule_keys, &rule->keys);
+    options_defaults(mapping_rule_options, &rule->options);
     if (source->defaults != NULL) {
-        enum err err = keys_read(mapping_default_keys, source->defaults, &rule->keys, &told_before);
+        enum err err = options_read(mapping_default_options, source->defaults, &rule->options, &told_before);
         (void)err; // rule_check_defaults tells it, once
         problems_clear(&told_before);
     }
-    enum err err = keys_read(mapping_rule_keys, source->rule, &rule->keys, loader->problems);
+    enum err err = options_read(mapping_rule_options, source->rule, &rule->options, loader->problems);
     (void)err; // told in the problems
     take_product_of_invoke(loader, source, rule);
 }
@@ -376,7 +376,7 @@ static void warn_of_useless_keys(const struct loader *loader, const struct rule_
                      "`batch` folds what `invoke` asks of a `device`; of %s nothing is folded",
                      is_call ? "a `call`" : "an `iot_id`");
     }
-    if (latest_only != NULL && rule->keys.latest_only && is_call && !call_names_device(rule)) {
+    if (latest_only != NULL && rule->options.latest_only && is_call && !call_names_device(rule)) {
         yaml_problem(
             loader->problems, SEVERITY_WARNING, latest_only,
             "the call names no device (DeviceName or IotId), so each newer command of the rule takes the place "
@@ -387,14 +387,14 @@ static void warn_of_useless_keys(const struct loader *loader, const struct rule_
 // MQTT clears a retained message by an empty one (MQTT section 3.3.1.3), which a subscriber gets like any other.
 static void warn_of_clearing(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
 {
-    if (rule->keys.empty == EMPTY_ACCEPT && rule->keys.retained == RETAINED_ACCEPT) {
+    if (rule->options.empty == EMPTY_ACCEPT && rule->options.retained == RETAINED_ACCEPT) {
         yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "empty"),
                      "a retained message is cleared by an empty one, and that runs this rule too: leave out "
                      "`empty: accept`, and let senders send {}");
     }
 }
 
-static void drop_nodes(struct rule_keys *keys)
+static void drop_nodes(struct rule_options *keys)
 {
     keys->where = keys->invoke = keys->call = keys->reply = NULL;
     keys->batch = keys->id_from = keys->sent_at = NULL;
@@ -424,7 +424,7 @@ struct rule *rule_load(const struct loader *loader, const struct rule_source *so
     rule_check_models(loader, source, rule);
     warn_of_useless_keys(loader, source, rule);
     warn_of_clearing(loader, source, rule);
-    drop_nodes(&rule->keys);
+    drop_nodes(&rule->options);
     if (loader->problems->errors > errors) {
         rule_free(rule);
         return NULL;
@@ -434,11 +434,11 @@ struct rule *rule_load(const struct loader *loader, const struct rule_source *so
 
 void rule_check_defaults(const struct yaml_node *defaults, struct problems *problems)
 {
-    struct rule_keys keys = {0};
-    if (keys_read(mapping_default_keys, defaults, &keys, problems) == ERR_OK) {
-        rule_check_default_parts(&keys, problems);
+    struct rule_options options = {0};
+    if (options_read(mapping_default_options, defaults, &options, problems) == ERR_OK) {
+        rule_check_default_parts(&options, problems);
     }
-    keys_free(mapping_default_keys, &keys);
+    options_free(mapping_default_options, &options);
 }
 
 static void free_where(struct rule *rule)
@@ -473,6 +473,6 @@ void rule_free(struct rule *rule)
     template_free(rule->sent_at);
     free(rule->models);
     topic_pattern_free(rule->pattern);
-    keys_free(mapping_rule_keys, &rule->keys);
+    options_free(mapping_rule_options, &rule->options);
     free(rule);
 }

@@ -14,7 +14,7 @@ static bool is_word(const struct yaml_node *node, const char *word)
 }
 
 // True if `reply` is the word none; a map is read into *out.
-static bool read_reply(const struct yaml_node *node, struct reply_keys *out, struct problems *problems)
+static bool read_reply(const struct yaml_node *node, struct reply_options *out, struct problems *problems)
 {
     if (node == NULL) {
         return false;
@@ -27,8 +27,8 @@ static bool read_reply(const struct yaml_node *node, struct reply_keys *out, str
                      "`reply` must be none or a map such as {ack: ..., result: ...}, not %s", yaml_kind_name(node));
         return false;
     }
-    // What keys_read finds is in `problems`, and that is all that matters.
-    enum err err = keys_read(mapping_reply_keys, node, out, problems);
+    // What options_read finds is in `problems`, and that is all that matters.
+    enum err err = options_read(mapping_reply_options, node, out, problems);
     (void)err;
     return false;
 }
@@ -93,28 +93,28 @@ static void load_reply_topic(const struct loader *loader, const struct yaml_node
 void rule_load_reply(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
                      struct rule *rule)
 {
-    struct reply_keys keys = {0};
+    struct reply_options options = {0};
     struct problems told_before = {0};
     const struct yaml_node *own = yaml_get(source->rule, "reply");
     const struct yaml_node *shared = source->defaults != NULL ? yaml_get(source->defaults, "reply") : NULL;
-    bool none = read_reply(shared, &keys, &told_before);
+    bool none = read_reply(shared, &options, &told_before);
     problems_clear(&told_before);
     if (own != NULL) {
-        none = read_reply(own, &keys, loader->problems);
+        none = read_reply(own, &options, loader->problems);
     }
-    rule->progress = keys.progress;
+    rule->progress = options.progress;
     if (!none) {
-        load_reply_topic(loader, keys.ack, scope, &rule->ack);
-        load_reply_topic(loader, keys.result, scope, &rule->result);
+        load_reply_topic(loader, options.ack, scope, &rule->ack);
+        load_reply_topic(loader, options.result, scope, &rule->result);
     }
     bool asks_for_progress = rule->progress && own != NULL && yaml_get(own, "progress") != NULL;
-    if (asks_for_progress && keys.ack != NULL && is_word(keys.ack, "none")) {
+    if (asks_for_progress && options.ack != NULL && is_word(options.ack, "none")) {
         yaml_problem(loader->problems, SEVERITY_WARNING, own,
                      "progress is told on the ack topic, and there is none: give one, as ack: \"${topic}/ack\"");
     }
 }
 
-static void read_batch(const struct yaml_node *node, struct batch_keys *out, struct problems *problems)
+static void read_batch(const struct yaml_node *node, struct batch_options *out, struct problems *problems)
 {
     if (node == NULL || is_word(node, "off")) {
         return;
@@ -124,10 +124,10 @@ static void read_batch(const struct yaml_node *node, struct batch_keys *out, str
                      "`batch` must be off or a map such as {window: 50ms, max: 100}, not %s", yaml_kind_name(node));
         return;
     }
-    struct batch_keys keys = {0};
-    keys_defaults(mapping_batch_keys, &keys);
-    if (keys_read(mapping_batch_keys, node, &keys, problems) == ERR_OK) {
-        *out = keys;
+    struct batch_options options = {0};
+    options_defaults(mapping_batch_options, &options);
+    if (options_read(mapping_batch_options, node, &options, problems) == ERR_OK) {
+        *out = options;
     }
 }
 
@@ -135,14 +135,14 @@ void rule_load_batch(const struct loader *loader, const struct rule_source *sour
 {
     struct problems told_before = {0};
     bool own = yaml_get(source->rule, "batch") != NULL;
-    read_batch(rule->keys.batch, &rule->batch, own ? loader->problems : &told_before);
+    read_batch(rule->options.batch, &rule->batch, own ? loader->problems : &told_before);
     problems_clear(&told_before);
 }
 
-void rule_check_default_parts(const struct rule_keys *defaults, struct problems *problems)
+void rule_check_default_parts(const struct rule_options *defaults, struct problems *problems)
 {
-    struct reply_keys reply = {0};
-    struct batch_keys batch = {0};
+    struct reply_options reply = {0};
+    struct batch_options batch = {0};
     read_reply(defaults->reply, &reply, problems);
     read_batch(defaults->batch, &batch, problems);
 }

@@ -34,7 +34,7 @@ static enum err refuse(const struct target *target, const struct yaml_node *node
 static void warn_unchecked(const struct target *target, const struct yaml_node *node, const char *source,
                            const char *what)
 {
-    bool names_known = target->rule->target != TARGET_CALL && target->rule->keys.model.count > 0;
+    bool names_known = target->rule->target != TARGET_CALL && target->rule->options.model.count > 0;
     const struct topic_pattern *pattern = target->scope->pattern;
     // A `where` with errors may be meant to say it.
     bool where_known = pattern != NULL && !target->rule->where_wrong;
@@ -170,10 +170,10 @@ static enum err load_devices(const struct target *target, const struct yaml_node
 // A key of `invoke` that is missing there is misspelt, or stands one level up.
 static bool was_told(const struct target *target, const char *key)
 {
-    return keys_misspelt(mapping_invoke_keys, target->node, key) || yaml_get(target->above, key) != NULL;
+    return options_misspelt(mapping_invoke_options, target->node, key) || yaml_get(target->above, key) != NULL;
 }
 
-static enum err load_device_key(const struct target *target, const struct invoke_keys *keys)
+static enum err load_device_key(const struct target *target, const struct invoke_options *keys)
 {
     struct rule *rule = target->rule;
     int given = (keys->device != NULL) + (keys->devices != NULL) + (keys->iot_id != NULL);
@@ -244,15 +244,15 @@ static enum err load_identifier(const struct target *target, const struct yaml_n
 
 static enum err load_invoke(const struct target *target)
 {
-    struct invoke_keys keys = {0};
-    enum err err = keys_read(mapping_invoke_keys, target->node, &keys, target->loader->problems);
+    struct invoke_options options = {0};
+    enum err err = options_read(mapping_invoke_options, target->node, &options, target->loader->problems);
     if (target->node->kind != YAML_MAP) {
         return err;
     }
-    enum err identifier_err = load_identifier(target, keys.identifier);
-    enum err device_err = load_device_key(target, &keys);
-    enum err args_err = load_args(target, keys.args);
-    keys_free(mapping_invoke_keys, &keys);
+    enum err identifier_err = load_identifier(target, options.identifier);
+    enum err device_err = load_device_key(target, &options);
+    enum err args_err = load_args(target, options.args);
+    options_free(mapping_invoke_options, &options);
     err = err != ERR_OK ? err : identifier_err;
     return err != ERR_OK ? err : device_err != ERR_OK ? device_err : args_err;
 }
@@ -385,29 +385,29 @@ static enum err load_parameters(const struct target *target, const struct yaml_n
 
 static enum err load_call(const struct target *target)
 {
-    struct call_keys keys = {0};
+    struct call_options options = {0};
     struct diag diag;
     target->rule->target = TARGET_CALL;
-    enum err err = keys_read(mapping_call_keys, target->node, &keys, target->loader->problems);
-    target->rule->action = keys.action;
-    if (keys.action == NULL && err == ERR_OK) {
+    enum err err = options_read(mapping_call_options, target->node, &options, target->loader->problems);
+    target->rule->action = options.action;
+    if (options.action == NULL && err == ERR_OK) {
         err = refuse(target, target->node, "`call` has no `action`, as action: SetDeviceProperty");
     }
-    if (keys.action != NULL && name_check(NAME_ACTION, keys.action, &diag) != ERR_OK) {
+    if (options.action != NULL && name_check(NAME_ACTION, options.action, &diag) != ERR_OK) {
         err = refuse(target, yaml_get(target->node, "action"), diag.text);
     }
-    enum err parameters_err = load_parameters(target, keys.parameters);
+    enum err parameters_err = load_parameters(target, options.parameters);
     return err != ERR_OK ? err : parameters_err;
 }
 
 void rule_load_target(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
                       struct rule *rule)
 {
-    bool is_invoke = rule->keys.invoke != NULL;
+    bool is_invoke = rule->options.invoke != NULL;
     struct target target = {.loader = loader,
                             .scope = scope,
                             .rule = rule,
-                            .node = is_invoke ? rule->keys.invoke : rule->keys.call,
+                            .node = is_invoke ? rule->options.invoke : rule->options.call,
                             .above = source->rule};
     for (size_t i = 0; i < rule->where_count; i++) {
         target.checked[rule->where[i].capture] = true;

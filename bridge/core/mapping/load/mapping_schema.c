@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/json/json.h"
 #include "base/mem.h"
-#include "base/options/keys_schema.h"
+#include "base/options/options_schema.h"
 #include "core/mapping/load/mapping_load.h"
 #include "core/mapping/rule.h"
 #include "core/platform/code.h"
@@ -30,57 +30,57 @@
 
 // clang-format off
 static const struct schema_shape shapes[] = {
-    {mapping_file_keys, NULL, REQUIRED("version")},
-    {mapping_file_keys, "defaults", REF("defaults")},
-    {mapping_file_keys, "groups", "{\"type\":\"object\",\"propertyNames\":{\"pattern\":\"^[A-Za-z0-9_-]+$\"},"
+    {mapping_file_options, NULL, REQUIRED("version")},
+    {mapping_file_options, "defaults", REF("defaults")},
+    {mapping_file_options, "groups", "{\"type\":\"object\",\"propertyNames\":{\"pattern\":\"^[A-Za-z0-9_-]+$\"},"
                                   "\"additionalProperties\":" LIST_OF(REF("device_name")) "}"},
-    {mapping_file_keys, "rules", "{\"type\":\"array\",\"items\":" REF("rule") "}"},
-    {mapping_file_keys, "tests", "{\"type\":\"array\",\"items\":" REF("test") "}"},
+    {mapping_file_options, "rules", "{\"type\":\"array\",\"items\":" REF("rule") "}"},
+    {mapping_file_options, "tests", "{\"type\":\"array\",\"items\":" REF("test") "}"},
 
-    {mapping_rule_keys, NULL, "{\"required\":[\"name\",\"topic\"],"
+    {mapping_rule_options, NULL, "{\"required\":[\"name\",\"topic\"],"
                               "\"oneOf\":[" REQUIRED("invoke") "," REQUIRED("call") "]}"},
-    {mapping_rule_keys, "name", "{\"type\":[" SCALAR "],\"minLength\":1,\"maxLength\":" NUMBER(MAPPING_MAX_NAME_BYTES) "}"},
-    {mapping_rule_keys, "topic", "{\"type\":[" SCALAR "],\"minLength\":1}"},
-    {mapping_rule_keys, "where", MAP_OF(ANY_OF(REF("text"), LIST_OF(REF("text"))))},
-    {mapping_rule_keys, "invoke", REF("invoke")},
-    {mapping_rule_keys, "call", REF("call")},
-    SHARED_SHAPES(mapping_rule_keys),
-    SHARED_SHAPES(mapping_default_keys),
+    {mapping_rule_options, "name", "{\"type\":[" SCALAR "],\"minLength\":1,\"maxLength\":" NUMBER(MAPPING_MAX_NAME_BYTES) "}"},
+    {mapping_rule_options, "topic", "{\"type\":[" SCALAR "],\"minLength\":1}"},
+    {mapping_rule_options, "where", MAP_OF(ANY_OF(REF("text"), LIST_OF(REF("text"))))},
+    {mapping_rule_options, "invoke", REF("invoke")},
+    {mapping_rule_options, "call", REF("call")},
+    SHARED_SHAPES(mapping_rule_options),
+    SHARED_SHAPES(mapping_default_options),
 
-    {mapping_invoke_keys, NULL, "{\"required\":[\"identifier\"],\"oneOf\":[" REQUIRED("device") ","
+    {mapping_invoke_options, NULL, "{\"required\":[\"identifier\"],\"oneOf\":[" REQUIRED("device") ","
                                 REQUIRED("devices") "," REQUIRED("iot_id") "]}"},
-    {mapping_invoke_keys, "identifier", REF("identifier_template")},
-    {mapping_invoke_keys, "device", REF("device_name_template")},
-    {mapping_invoke_keys, "devices", ANY_OF(REF("device_name_template"), LIST_OF(REF("device_name_template")))},
-    {mapping_invoke_keys, "iot_id", REF("iot_id_template")},
-    {mapping_invoke_keys, "product_key", REF("product_key")},
-    {mapping_invoke_keys, "args", ANY_OF("{\"type\":\"object\"}", "{\"type\":\"string\",\"pattern\":\"[$][{]\"}")},
-    {mapping_call_keys, NULL, REQUIRED("action")},
-    {mapping_call_keys, "action", REF("action")},
-    {mapping_call_keys, "parameters", "{\"type\":\"object\",\"propertyNames\":" REF("parameter") "}"},
-    {mapping_reply_keys, "ack", "{\"type\":[" SCALAR "],\"minLength\":1}"},
-    {mapping_reply_keys, "result", "{\"type\":[" SCALAR "],\"minLength\":1}"},
+    {mapping_invoke_options, "identifier", REF("identifier_template")},
+    {mapping_invoke_options, "device", REF("device_name_template")},
+    {mapping_invoke_options, "devices", ANY_OF(REF("device_name_template"), LIST_OF(REF("device_name_template")))},
+    {mapping_invoke_options, "iot_id", REF("iot_id_template")},
+    {mapping_invoke_options, "product_key", REF("product_key")},
+    {mapping_invoke_options, "args", ANY_OF("{\"type\":\"object\"}", "{\"type\":\"string\",\"pattern\":\"[$][{]\"}")},
+    {mapping_call_options, NULL, REQUIRED("action")},
+    {mapping_call_options, "action", REF("action")},
+    {mapping_call_options, "parameters", "{\"type\":\"object\",\"propertyNames\":" REF("parameter") "}"},
+    {mapping_reply_options, "ack", "{\"type\":[" SCALAR "],\"minLength\":1}"},
+    {mapping_reply_options, "result", "{\"type\":[" SCALAR "],\"minLength\":1}"},
 
-    {mapping_test_keys, NULL, "{\"required\":[\"topic\",\"expect\"]}"},
-    {mapping_test_keys, "topic", "{\"type\":[" SCALAR "],\"pattern\":\"^[^+#]+$\"}"},
-    {mapping_test_keys, "response_topic", "{\"type\":[" SCALAR "],\"pattern\":\"^[^+#]+$\"}"},
-    {mapping_test_keys, "properties", MAP_OF("{\"type\":[" SCALAR ",\"null\"]}")},
-    {mapping_test_keys, "answer", ANY_OF(REF("answer"), LIST_OF(REF("answer")))},
-    {mapping_test_keys, "expect", REF("expect")},
+    {mapping_test_options, NULL, "{\"required\":[\"topic\",\"expect\"]}"},
+    {mapping_test_options, "topic", "{\"type\":[" SCALAR "],\"pattern\":\"^[^+#]+$\"}"},
+    {mapping_test_options, "response_topic", "{\"type\":[" SCALAR "],\"pattern\":\"^[^+#]+$\"}"},
+    {mapping_test_options, "properties", MAP_OF("{\"type\":[" SCALAR ",\"null\"]}")},
+    {mapping_test_options, "answer", ANY_OF(REF("answer"), LIST_OF(REF("answer")))},
+    {mapping_test_options, "expect", REF("expect")},
     // A parameter of the request begins with a capital letter.
-    {mapping_expect_keys, NULL, "{\"minProperties\":1,\"patternProperties\":{\"^[A-Z]\":{}}}"},
-    {mapping_expect_keys, "rejected", REF("error_code")},
-    {mapping_expect_keys, "reply", REF("expect_reply")},
-    {mapping_expect_reply_keys, "status", REF("status")},
-    {mapping_expect_reply_keys, "code", REF("error_code")},
+    {mapping_expect_options, NULL, "{\"minProperties\":1,\"patternProperties\":{\"^[A-Z]\":{}}}"},
+    {mapping_expect_options, "rejected", REF("error_code")},
+    {mapping_expect_options, "reply", REF("expect_reply")},
+    {mapping_expect_reply_options, "status", REF("status")},
+    {mapping_expect_reply_options, "code", REF("error_code")},
     {0},
 };
 
 static const struct schema_table tables[] = {
-    {"defaults", mapping_default_keys}, {"rule", mapping_rule_keys},     {"invoke", mapping_invoke_keys},
-    {"call", mapping_call_keys},        {"reply", mapping_reply_keys},   {"batch", mapping_batch_keys},
-    {"test", mapping_test_keys},        {"answer", mapping_answer_keys}, {"expect", mapping_expect_keys},
-    {"expect_reply", mapping_expect_reply_keys},
+    {"defaults", mapping_default_options}, {"rule", mapping_rule_options},     {"invoke", mapping_invoke_options},
+    {"call", mapping_call_options},        {"reply", mapping_reply_options},   {"batch", mapping_batch_options},
+    {"test", mapping_test_options},        {"answer", mapping_answer_options}, {"expect", mapping_expect_options},
+    {"expect_reply", mapping_expect_reply_options},
     {0},
 };
 // clang-format on
@@ -88,9 +88,9 @@ static const struct schema_table tables[] = {
 static void define_name(struct json_object *schema, const char *definition, enum name_kind kind)
 {
     AUTO_FREE char *pattern = name_pattern(kind);
-    struct json_object *name = keys_schema_parse("{\"type\":[" SCALAR "]}");
+    struct json_object *name = options_schema_parse("{\"type\":[" SCALAR "]}");
     json_put_text(name, "pattern", pattern);
-    keys_schema_define(schema, definition, name);
+    options_schema_define(schema, definition, name);
 }
 
 // What a template gives is known when a command comes.
@@ -98,16 +98,16 @@ static void define_name_template(struct json_object *schema, const char *definit
 {
     AUTO_FREE char *pattern = name_pattern(kind);
     AUTO_FREE char *either = mem_printf("%s|[$][{]", pattern);
-    struct json_object *name = keys_schema_parse("{\"type\":[" SCALAR "]}");
+    struct json_object *name = options_schema_parse("{\"type\":[" SCALAR "]}");
     json_put_text(name, "pattern", either);
-    keys_schema_define(schema, definition, name);
+    options_schema_define(schema, definition, name);
 }
 
 static void define_words(struct json_object *schema, const char *definition, struct json_object *words)
 {
     struct json_object *choice = json_new_map();
     json_put(choice, "enum", words);
-    keys_schema_define(schema, definition, choice);
+    options_schema_define(schema, definition, choice);
 }
 
 static struct json_object *error_codes(void)
@@ -130,8 +130,8 @@ static struct json_object *statuses(void)
 
 struct json_object *mapping_schema(void)
 {
-    static const struct schema parts = {"thingbridge mapping file", mapping_file_keys, tables, shapes};
-    struct json_object *schema = keys_schema_create(&parts);
+    static const struct schema parts = {"thingbridge mapping file", mapping_file_options, tables, shapes};
+    struct json_object *schema = options_schema_create(&parts);
     define_name(schema, "product_key", NAME_PRODUCT_KEY);
     define_name(schema, "device_name", NAME_DEVICE);
     define_name(schema, "action", NAME_ACTION);

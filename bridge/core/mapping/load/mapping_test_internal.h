@@ -1,12 +1,12 @@
 // The tests inside mapping files: what loading and running them share. Private to core.
 #pragma once
 
-#include "base/options/keys.h"
+#include "base/options/options.h"
 #include "base/yaml/yaml.h"
 #include "core/mapping/mapping.h"
 
-// Filled through mapping_test_keys. Nodes are borrowed from the document.
-struct test_keys {
+// Filled through mapping_test_options. Nodes are borrowed from the document.
+struct test_options {
     char *name;
     char *topic;
     char *response_topic; // or NULL
@@ -17,14 +17,14 @@ struct test_keys {
     const struct yaml_node *expect;
 };
 
-// Filled through mapping_answer_keys.
-struct answer_keys {
+// Filled through mapping_answer_options.
+struct answer_options {
     int64_t status;
     const struct yaml_node *body;
 };
 
-// Filled through mapping_expect_keys.
-struct expect_keys {
+// Filled through mapping_expect_options.
+struct expect_options {
     char *rule;
     char *action;
     int64_t calls; // 0: not told
@@ -37,8 +37,8 @@ struct expect_keys {
     const struct yaml_node *reply;
 };
 
-// Filled through mapping_expect_reply_keys.
-struct expect_reply_keys {
+// Filled through mapping_expect_reply_options.
+struct expect_reply_options {
     char *status;
     char *code;
     char *platform_code;
@@ -52,11 +52,11 @@ struct expect_reply_keys {
 
 // One test as it was read.
 struct test {
-    struct test_keys keys;
-    struct answer_keys *answers; // to the requests in their order; the last also to all that follow
+    struct test_options options;
+    struct answer_options *answers; // to the requests in their order; the last also to all that follow
     size_t answer_count;
-    struct expect_keys expect;
-    struct expect_reply_keys reply;
+    struct expect_options expect;
+    struct expect_reply_options reply;
     size_t parameter_count; // members of `expect` that are parameters of the request
 };
 // What is wrong is in the problems. Cleared in any case.

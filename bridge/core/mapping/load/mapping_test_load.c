@@ -58,7 +58,7 @@ static void warn_values(const struct yaml_node *node, struct problems *problems)
     }
 }
 
-static void check_message(const struct yaml_node *node, const struct test_keys *keys, struct problems *problems)
+static void check_message(const struct yaml_node *node, const struct test_options *keys, struct problems *problems)
 {
     int64_t ignored;
     if (yaml_get(node, "topic") == NULL) {
@@ -82,16 +82,16 @@ static void check_message(const struct yaml_node *node, const struct test_keys *
 
 static void read_answer(struct test *test, const struct yaml_node *node, struct problems *problems)
 {
-    struct answer_keys *answer = &test->answers[test->answer_count++];
-    keys_defaults(mapping_answer_keys, answer);
-    enum err err = keys_read(mapping_answer_keys, node, answer, problems);
+    struct answer_options *answer = &test->answers[test->answer_count++];
+    options_defaults(mapping_answer_options, answer);
+    enum err err = options_read(mapping_answer_options, node, answer, problems);
     (void)err; // told in the problems
 }
 
 // One, or a list with one for each request.
 static void read_answers(struct test *test, struct problems *problems)
 {
-    const struct yaml_node *node = test->keys.answer;
+    const struct yaml_node *node = test->options.answer;
     if (node == NULL) {
         return;
     }
@@ -138,7 +138,7 @@ static void check_status(const struct yaml_node *node, const char *name, struct 
 }
 
 // Nothing is sent for these, so they have a reply without an answer.
-static bool replies_alone(const struct expect_reply_keys *reply)
+static bool replies_alone(const struct expect_reply_options *reply)
 {
     return reply->status != NULL && (strcmp(reply->status, "rejected") == 0 || strcmp(reply->status, "expired") == 0);
 }
@@ -149,12 +149,12 @@ static void read_reply(struct test *test, struct problems *problems)
     if (node == NULL) {
         return;
     }
-    if (keys_read(mapping_expect_reply_keys, node, &test->reply, problems) != ERR_OK) {
+    if (options_read(mapping_expect_reply_options, node, &test->reply, problems) != ERR_OK) {
         return;
     }
     check_status(place_of(node, "status"), test->reply.status, problems);
     check_code(place_of(node, "code"), test->reply.code, problems);
-    if (test->keys.answer == NULL && !replies_alone(&test->reply) && test->expect.rejected == NULL &&
+    if (test->options.answer == NULL && !replies_alone(&test->reply) && test->expect.rejected == NULL &&
         !test->expect.expired) {
         problem(problems, node, "a `reply` needs the platform's `answer`, beside `payload`: {status: 200, body: ...}");
     }
@@ -163,7 +163,7 @@ static void read_reply(struct test *test, struct problems *problems)
 // A command is sent, or it is refused in one way.
 static void check_sense(const struct yaml_node *node, const struct test *test, struct problems *problems)
 {
-    const struct expect_keys *expect = &test->expect;
+    const struct expect_options *expect = &test->expect;
     bool sends = expect->action != NULL || expect->calls > 0 || test->parameter_count > 0;
     bool replies = expect->reply != NULL || expect->ack_topic != NULL || expect->result_topic != NULL ||
                    expect->response_topic != NULL;
@@ -180,7 +180,7 @@ static void check_sense(const struct yaml_node *node, const struct test *test, s
 // Reads the words of `expect` that are ours; the parameters are left to the run.
 static void read_expect(struct test *test, struct problems *problems)
 {
-    const struct yaml_node *node = test->keys.expect;
+    const struct yaml_node *node = test->options.expect;
     if (node->kind != YAML_MAP || node->count == 0) {
         problem(problems, node, "`expect` is a map, as {action: InvokeThingService, DeviceName: lamp-1}");
         return;
@@ -199,7 +199,7 @@ static void read_expect(struct test *test, struct problems *problems)
         keys[ours.count] = node->keys[i];
         items[ours.count++] = node->items[i];
     }
-    if (keys_read(mapping_expect_keys, &ours, &test->expect, problems) == ERR_OK) {
+    if (options_read(mapping_expect_options, &ours, &test->expect, problems) == ERR_OK) {
         check_code(place_of(node, "rejected"), test->expect.rejected, problems);
         read_reply(test, problems);
         check_sense(node, test, problems);
@@ -209,13 +209,13 @@ static void read_expect(struct test *test, struct problems *problems)
 void test_read(const struct yaml_node *node, struct test *out, struct problems *problems)
 {
     *out = (struct test){0};
-    keys_defaults(mapping_test_keys, &out->keys);
-    if (keys_read(mapping_test_keys, node, &out->keys, problems) != ERR_OK) {
+    options_defaults(mapping_test_options, &out->options);
+    if (options_read(mapping_test_options, node, &out->options, problems) != ERR_OK) {
         return;
     }
-    check_message(node, &out->keys, problems);
+    check_message(node, &out->options, problems);
     read_answers(out, problems);
-    if (out->keys.expect == NULL) {
+    if (out->options.expect == NULL) {
         problem(problems, node, "the test has no `expect`");
     } else {
         read_expect(out, problems);
@@ -224,13 +224,13 @@ void test_read(const struct yaml_node *node, struct test *out, struct problems *
 
 void test_clear(struct test *test)
 {
-    keys_free(mapping_test_keys, &test->keys);
+    options_free(mapping_test_options, &test->options);
     for (size_t i = 0; i < test->answer_count; i++) {
-        keys_free(mapping_answer_keys, &test->answers[i]);
+        options_free(mapping_answer_options, &test->answers[i]);
     }
     free(test->answers);
-    keys_free(mapping_expect_keys, &test->expect);
-    keys_free(mapping_expect_reply_keys, &test->reply);
+    options_free(mapping_expect_options, &test->expect);
+    options_free(mapping_expect_reply_options, &test->reply);
 }
 
 void mapping_check_tests(const struct yaml_node *tests, struct problems *problems)

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "core/mapping/mapping_internal.h"
-#include "core/mapping/tools/rehearse.h"
+#include "core/mapping/tools/dry_run.h"
 #include "core/template/template_internal.h"
 
 #define MISSING_LEVEL_COST 16 // in the distance of topics: more than most words differ
@@ -13,7 +13,7 @@
 static struct json_object *rule_json(const struct rule *rule)
 {
     struct json_object *map = json_new_map();
-    json_put_text(map, "name", rule->keys.name);
+    json_put_text(map, "name", rule->options.name);
     json_put_text(map, "topic", rule->pattern->text);
     return map;
 }
@@ -272,11 +272,11 @@ static enum service_kind service_kind_of(const struct rule *rule, const struct c
 static void put_reply(struct json_object *report, const char *name, const struct command *command,
                       const struct moment *arrived, struct json_object *result_or_null)
 {
-    AUTO_FREE char *body = rehearse_is_over(command) ? NULL : rehearse_success_body(&command->calls[0], result_or_null);
+    AUTO_FREE char *body = dry_run_is_over(command) ? NULL : dry_run_success_body(&command->calls[0], result_or_null);
     struct api_input answer = {.http_status = 200, .body = body, .body_len = body != NULL ? strlen(body) : 0};
     struct json_object *reply = NULL;
     struct diag ignored;
-    AUTO_FREE char *text = rehearse_reply(command, &(struct rehearsal){&answer, 1, NULL, 0}, arrived->wall_ms);
+    AUTO_FREE char *text = dry_run_reply(command, &(struct dry_run){&answer, 1, NULL, 0}, arrived->wall_ms);
     if (json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH}, &reply, &ignored) == ERR_OK) {
         json_put(report, name, reply);
     }
@@ -287,7 +287,7 @@ static void put_replies(struct json_object *report, const struct rule *rule, con
 {
     static const char *const names[] = {
         [SERVICE_SYNC] = "sync", [SERVICE_ASYNC] = "async", [SERVICE_UNKNOWN] = "unknown"};
-    if (rehearse_is_over(command)) {
+    if (dry_run_is_over(command)) {
         put_reply(report, "reply", command, arrived, NULL);
         return;
     }

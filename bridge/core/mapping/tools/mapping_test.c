@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "core/mapping/load/mapping_test_internal.h"
 #include "core/mapping/rule.h"
+#include "core/mapping/tools/dry_run.h"
 #include "core/mapping/tools/mapping_test_compare.h"
-#include "core/mapping/tools/rehearse.h"
 
 // Of a command that brings no id.
 #define TEST_ID      "00000000-0000-7000-8000-000000000000"
@@ -82,12 +82,12 @@ static void make_properties(struct message *message, const struct yaml_node *map
 
 static void make_message(struct run *run)
 {
-    run->message = (struct message){.topic = mem_strdup(run->test.keys.topic), .qos = 1};
-    run->message.response_topic = mem_strdup_or_null(run->test.keys.response_topic);
+    run->message = (struct message){.topic = mem_strdup(run->test.options.topic), .qos = 1};
+    run->message.response_topic = mem_strdup_or_null(run->test.options.response_topic);
     run->now = (struct moment){.boot_id = "test", .boot_ms = 1};
-    clock_parse_iso(run->test.keys.now, &run->now.wall_ms);
-    make_payload(&run->message, run->test.keys.payload);
-    make_properties(&run->message, run->test.keys.properties);
+    clock_parse_iso(run->test.options.now, &run->now.wall_ms);
+    make_payload(&run->message, run->test.options.payload);
+    make_properties(&run->message, run->test.options.properties);
 }
 
 // ---- what became of it, for people
@@ -121,7 +121,7 @@ static void differs(const struct run *run, const char *what, const char *expecte
 
 static bool is_sent(const struct run *run)
 {
-    return run->command != NULL && !rehearse_is_over(run->command);
+    return run->command != NULL && !dry_run_is_over(run->command);
 }
 
 static void compare_refusal(const struct run *run, const char *code)
@@ -137,7 +137,7 @@ static void compare_refusal(const struct run *run, const char *code)
 // False: what became of the message is not what the rest of the test is about.
 static bool compare_outcome(const struct run *run)
 {
-    const struct expect_keys *expect = &run->test.expect;
+    const struct expect_options *expect = &run->test.expect;
     size_t before = run->result->count;
     bool wants_request = expect->action != NULL || expect->calls > 0 || run->test.parameter_count > 0;
     if (expect->no_rule && run->rule != NULL) {
@@ -187,12 +187,12 @@ static struct json_object *make_reply(const struct run *run, const struct test_p
         answers[i] = (struct api_input){
             .http_status = (long)run->test.answers[i].status, .body = bodies[i], .body_len = strlen(bodies[i])};
     }
-    struct rehearsal rehearsal = {.answers = answers, .answer_count = count};
+    struct dry_run dry_run = {.answers = answers, .answer_count = count};
     if (platform_or_null != NULL) {
-        rehearsal.extra_rows = platform_or_null->rows;
-        rehearsal.extra_count = platform_or_null->row_count;
+        dry_run.extra_rows = platform_or_null->rows;
+        dry_run.extra_count = platform_or_null->row_count;
     }
-    AUTO_FREE char *text = rehearse_reply(run->command, &rehearsal, run->now.wall_ms);
+    AUTO_FREE char *text = dry_run_reply(run->command, &dry_run, run->now.wall_ms);
     for (size_t i = 0; i < count; i++) {
         free(bodies[i]);
     }
@@ -220,7 +220,7 @@ static void compare_reply(const struct run *run, const struct test_platform *pla
 
 static void compare(const struct run *run, const struct test_platform *platforms, size_t platform_count)
 {
-    const struct expect_keys *expect = &run->test.expect;
+    const struct expect_options *expect = &run->test.expect;
     if (expect->rule != NULL && (run->rule == NULL || strcmp(rule_name(run->rule), expect->rule) != 0)) {
         test_differs(run->result, "rule", expect->rule, run->rule != NULL ? rule_name(run->rule) : NO_RULE_TEXT);
     }
@@ -231,7 +231,7 @@ static void compare(const struct run *run, const struct test_platform *platforms
     test_compare_topic(run->result, "result_topic", expect->result_topic, run->command->result_topic);
     test_compare_topic(run->result, "response_topic", expect->response_topic, run->command->response_topic);
     if (is_sent(run)) {
-        test_compare_request(run->result, run->test.keys.expect, expect, run->command);
+        test_compare_request(run->result, run->test.options.expect, expect, run->command);
     }
     compare_reply(run, find_platform(run, platforms, platform_count));
 }
@@ -243,10 +243,10 @@ void mapping_test_run(const struct mapping *mapping, const struct yaml_document 
     struct run run = {.mapping = mapping, .node = tests_of(document)->items[index], .result = out};
     test_read(run.node, &run.test, &none);
     make_message(&run);
-    *out =
-        (struct test_result){.source = run.node->source,
-                             .line = run.node->line,
-                             .name = mem_strdup(run.test.keys.name != NULL ? run.test.keys.name : run.message.topic)};
+    *out = (struct test_result){
+        .source = run.node->source,
+        .line = run.node->line,
+        .name = mem_strdup(run.test.options.name != NULL ? run.test.options.name : run.message.topic)};
     run.rule = mapping_match(mapping, run.message.topic);
     if (run.rule != NULL) {
         out->rule = mem_strdup(rule_name(run.rule));

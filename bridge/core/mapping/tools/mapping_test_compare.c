@@ -235,7 +235,7 @@ static void compare_parameter(struct test_result *result, const char *name, cons
     }
 }
 
-void test_compare_request(struct test_result *result, const struct yaml_node *expect, const struct expect_keys *keys,
+void test_compare_request(struct test_result *result, const struct yaml_node *expect, const struct expect_options *keys,
                           const struct command *command)
 {
     compare_text(result, "action", keys->action, command->calls[0].action);
@@ -291,7 +291,7 @@ static void compare_member_value(struct test_result *result, const char *name, c
     }
 }
 
-void test_compare_reply(struct test_result *result, const struct expect_reply_keys *expected,
+void test_compare_reply(struct test_result *result, const struct expect_reply_options *expected,
                         const struct json_object *reply)
 {
     struct json_object *error = NULL;

@@ -12,9 +12,9 @@ void test_differs(struct test_result *result, const char *what, const char *expe
 // Nothing is compared where nothing is expected. No topic is the word none.
 void test_compare_topic(struct test_result *result, const char *what, const char *expected_or_null,
                         const char *got_or_null);
-void test_compare_request(struct test_result *result, const struct yaml_node *expect, const struct expect_keys *keys,
+void test_compare_request(struct test_result *result, const struct yaml_node *expect, const struct expect_options *keys,
                           const struct command *command);
-void test_compare_reply(struct test_result *result, const struct expect_reply_keys *expected,
+void test_compare_reply(struct test_result *result, const struct expect_reply_options *expected,
                         const struct json_object *reply);
 
 // JSON values, member by member: order does not count, and 10 is not 10.0 (the platform tells them apart). A difference

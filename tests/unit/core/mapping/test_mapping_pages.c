@@ -64,13 +64,13 @@ static void the_page_of_errors_has_no_other_code_and_marks_the_retryable(void **
 static void the_reference_tells_every_key(void **state)
 {
     (void)state;
-    const struct key *const tables[] = {mapping_file_keys,   mapping_rule_keys,        mapping_default_keys,
-                                        mapping_invoke_keys, mapping_call_keys,        mapping_reply_keys,
-                                        mapping_batch_keys,  mapping_test_keys,        mapping_answer_keys,
-                                        mapping_expect_keys, mapping_expect_reply_keys};
+    const struct option_row *const tables[] = {
+        mapping_file_options,   mapping_rule_options,   mapping_default_options,     mapping_invoke_options,
+        mapping_call_options,   mapping_reply_options,  mapping_batch_options,       mapping_test_options,
+        mapping_answer_options, mapping_expect_options, mapping_expect_reply_options};
     AUTO_FREE char *page = read_page(FOLDER "README.md");
     for (size_t i = 0; i < COUNT_OF(tables); i++) {
-        for (const struct key *key = tables[i]; key->name != NULL; key++) {
+        for (const struct option_row *key = tables[i]; key->name != NULL; key++) {
             assert_told(page, key->name);
             assert_non_null(key->help);
         }
@@ -204,13 +204,14 @@ static void the_files_in_the_pages_load_without_a_warning_and_pass_their_tests(v
 static void every_key_is_shown_by_an_example(void **state)
 {
     (void)state;
-    const struct key *const tables[] = {
-        mapping_file_keys,  mapping_rule_keys, mapping_invoke_keys, mapping_call_keys,   mapping_reply_keys,
-        mapping_batch_keys, mapping_test_keys, mapping_answer_keys, mapping_expect_keys, mapping_expect_reply_keys};
+    const struct option_row *const tables[] = {
+        mapping_file_options,   mapping_rule_options,        mapping_invoke_options, mapping_call_options,
+        mapping_reply_options,  mapping_batch_options,       mapping_test_options,   mapping_answer_options,
+        mapping_expect_options, mapping_expect_reply_options};
     struct examples examples = {.count = 0};
     add_examples(&examples, "README.md");
     for (size_t i = 0; i < COUNT_OF(tables); i++) {
-        for (const struct key *key = tables[i]; key->name != NULL; key++) {
+        for (const struct option_row *key = tables[i]; key->name != NULL; key++) {
             if (!shown(&examples, key->name, NULL)) {
                 fail_msg("no example shows %s", key->name);
             }

@@ -19,7 +19,7 @@ struct fixture {
     struct topic_pattern *pattern;
     struct str captures[TOPIC_MAX_CAPTURES];
     struct json_object *payload;
-    struct group *group;
+    struct device_group *group;
     struct template_scope scope;
     struct template_input input;
 };
@@ -36,7 +36,7 @@ static inline struct fixture fixture_create(const char *payload)
     assert_int_equal(topic_pattern_compile("home/{room}/{n}", &fixture.pattern, &diag), ERR_OK);
     assert_true(topic_pattern_match(fixture.pattern, "home/hall/7", fixture.captures));
     fixture.group = mem_alloc(sizeof *fixture.group);
-    *fixture.group = (struct group){(char *)"downstairs", json_new_list()};
+    *fixture.group = (struct device_group){(char *)"downstairs", json_new_list()};
     json_add(fixture.group->members, json_new_text("hall-lamp"));
     json_add(fixture.group->members, json_new_text("kitchen-lamp"));
     fixture.scope = (struct template_scope){.pattern = fixture.pattern, .groups = fixture.group, .group_count = 1};

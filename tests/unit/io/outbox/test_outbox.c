@@ -53,7 +53,7 @@ static void assert_comes_back(struct fixture *fixture, const struct message *mes
     assert_int_equal(row.arrived.wall_ms, some_moment.wall_ms);
     assert_same_message(&row.message, message);
     assert_null(row.refusal);
-    assert_null(row.plan);
+    assert_null(row.command_text);
     assert_null(row.reply);
     outbox_row_clear(&row);
 }
@@ -129,7 +129,7 @@ static void a_command_that_was_mapped_on_arrival_has_its_plan_and_payload(void *
     assert_int_equal(outbox_counts(fixture->outbox).refused, 0);
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
-    assert_text(row.plan, "plan");
+    assert_text(row.command_text, "plan");
     assert_null(row.refusal);
     assert_bytes(row.message.payload, row.message.payload_len, "payload", 7);
     outbox_row_clear(&row);
@@ -160,7 +160,7 @@ static void a_refused_row_keeps_its_reason_and_plan_and_no_payload(void **state)
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
     assert_text(row.refusal, "payload_too_large");
-    assert_text(row.plan, "{\"plan\":1}");
+    assert_text(row.command_text, "{\"plan\":1}");
     assert_text(row.message.topic, "home/hall/lamp/set");
     assert_bytes(row.message.correlation_data, row.message.correlation_len, "c", 1);
     assert_int_equal(row.message.payload_len, 0);

@@ -36,10 +36,10 @@ static void *append_many(void *context)
 static void work_off(struct fixture *fixture, int64_t id)
 {
     unsigned char key[32] = {(unsigned char)id, (unsigned char)(id >> 8)};
-    struct outbox_twin twin;
-    assert_int_equal(outbox_find_twin(fixture->outbox, id, key, key, &some_moment, 1000, &twin, &fixture->diag),
+    struct outbox_original original;
+    assert_int_equal(outbox_find_original(fixture->outbox, id, key, key, &some_moment, 1000, &original, &fixture->diag),
                      ERR_OK);
-    assert_false(twin.found);
+    assert_false(original.found);
     outbox_stage_plan(fixture->outbox, id, "plan");
     outbox_stage_key(fixture->outbox, id, key, key);
     outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);

@@ -374,7 +374,7 @@ static void no_row_is_taken_and_no_change_lost_while_the_disk_cannot_be_written(
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
     assert_int_equal(row.state, OUTBOX_SENT);
-    assert_string_equal(row.plan, "plan");
+    assert_string_equal(row.command_text, "plan");
     outbox_row_clear(&row);
     assert_int_equal(count_rows(fixture), 2);
 }

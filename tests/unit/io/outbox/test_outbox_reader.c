@@ -176,7 +176,7 @@ static void a_list_has_no_payload_and_a_single_row_has_it(void **state)
     assert_null(row.message.correlation_data);
     assert_int_equal(row.message.property_count, 0);
     assert_string_equal(row.message.topic, "home/lamp");
-    assert_string_equal(row.plan, "plan");
+    assert_string_equal(row.command_text, "plan");
     outbox_row_clear(&row);
     struct outbox_call *calls = NULL;
     assert_int_equal(outbox_show(reader, id, &row, &calls, &count, &fixture->diag), ERR_OK);

@@ -116,7 +116,7 @@ static void nothing_staged_is_on_disk_before_the_commit(void **state)
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
     assert_int_equal(row.state, OUTBOX_QUEUED);
-    assert_null(row.plan);
+    assert_null(row.command_text);
     outbox_row_clear(&row);
 }
 
@@ -138,7 +138,7 @@ static void changes_take_effect_in_the_order_of_staging(void **state)
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
     assert_int_equal(row.state, OUTBOX_SENT);
-    assert_string_equal(row.plan, "second");
+    assert_string_equal(row.command_text, "second");
     outbox_row_clear(&row);
 }
 
@@ -153,7 +153,7 @@ static void the_reply_takes_the_place_of_the_payload(void **state)
     struct outbox_row row = load_row(fixture, id);
     assert_int_equal(row.state, OUTBOX_REPLIED);
     assert_string_equal(row.reply, "reply");
-    assert_string_equal(row.plan, "plan");
+    assert_string_equal(row.command_text, "plan");
     assert_string_equal(row.message.topic, "home/hall/lamp/set");
     assert_int_equal(row.message.payload_len, 0);
     outbox_row_clear(&row);
@@ -271,35 +271,36 @@ static int64_t append_keyed(struct fixture *fixture, const unsigned char *key)
 }
 
 // Owned by the caller: its reply.
-static struct outbox_twin find_twin(struct fixture *fixture, int64_t id, int64_t after_ms, int64_t window_ms)
+static struct outbox_original find_twin(struct fixture *fixture, int64_t id, int64_t after_ms, int64_t window_ms)
 {
-    struct outbox_twin twin = {0};
+    struct outbox_original original = {0};
     struct moment now = later(after_ms);
-    assert_int_equal(outbox_find_twin(fixture->outbox, id, some_key, some_hash, &now, window_ms, &twin, &fixture->diag),
-                     ERR_OK);
-    return twin;
+    assert_int_equal(
+        outbox_find_original(fixture->outbox, id, some_key, some_hash, &now, window_ms, &original, &fixture->diag),
+        ERR_OK);
+    return original;
 }
 
 static bool has_twin(struct fixture *fixture, int64_t id, int64_t after_ms, int64_t window_ms)
 {
-    struct outbox_twin twin = find_twin(fixture, id, after_ms, window_ms);
-    free(twin.reply);
-    return twin.found;
+    struct outbox_original original = find_twin(fixture, id, after_ms, window_ms);
+    free(original.reply);
+    return original.found;
 }
 
 static void assert_twin(struct fixture *fixture, int64_t id, int64_t expected, enum outbox_state state,
                         const char *reply)
 {
-    struct outbox_twin twin = find_twin(fixture, id, 1000, 60000);
-    assert_true(twin.found);
-    assert_true(twin.same_message);
-    assert_int_equal(twin.id, expected);
-    assert_int_equal(twin.state, state);
-    assert_int_equal(twin.reply == NULL, reply == NULL);
+    struct outbox_original original = find_twin(fixture, id, 1000, 60000);
+    assert_true(original.found);
+    assert_true(original.same_message);
+    assert_int_equal(original.id, expected);
+    assert_int_equal(original.state, state);
+    assert_int_equal(original.reply == NULL, reply == NULL);
     if (reply != NULL) {
-        assert_string_equal(twin.reply, reply);
+        assert_string_equal(original.reply, reply);
     }
-    free(twin.reply);
+    free(original.reply);
 }
 
 static void a_twin_is_found_in_every_state(void **state)
@@ -374,11 +375,12 @@ static void another_key_is_no_twin_and_another_message_is_told(void **state)
     assert_false(has_twin(fixture, 0, 0, 60000));
     append_keyed(fixture, some_key);
     commit(fixture);
-    struct outbox_twin twin = {0};
+    struct outbox_original original = {0};
     assert_int_equal(
-        outbox_find_twin(fixture->outbox, 0, some_key, other_hash, &some_moment, 60000, &twin, &fixture->diag), ERR_OK);
-    assert_true(twin.found);
-    assert_false(twin.same_message);
+        outbox_find_original(fixture->outbox, 0, some_key, other_hash, &some_moment, 60000, &original, &fixture->diag),
+        ERR_OK);
+    assert_true(original.found);
+    assert_false(original.same_message);
 }
 
 // ---- purge

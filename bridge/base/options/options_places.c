@@ -3,7 +3,7 @@
 // A walk over all tables collects the places of the table at hand (some, such as `tls`, have several) and those of the
 // key that is sought. From each of the former the nearest of the latter is told: by the levels up, where it is a key of
 // what holds the table, else by its names.
-#include "base/options/keys_internal.h"
+#include "base/options/options_internal.h"
 
 #include <string.h>
 
@@ -16,20 +16,20 @@
 
 // The rows on the way from the root.
 struct key_place {
-    const struct key *steps[MAX_DEPTH];
+    const struct option_row *steps[MAX_DEPTH];
     size_t depth;
 };
 
 struct key_search {
-    const struct key *table; // at hand
-    const char *name;        // sought
+    const struct option_row *table; // at hand
+    const char *name;               // sought
     struct key_place here[MAX_PLACES];
     size_t here_count;
     struct key_place found[MAX_PLACES];
     size_t found_count;
 };
 
-static const struct key *root_of(const struct key *keys)
+static const struct option_row *root_of(const struct option_row *keys)
 {
     while (keys->name != NULL) {
         keys++;
@@ -44,12 +44,12 @@ static void add_place(struct key_place *places, size_t *count, const struct key_
     }
 }
 
-static void walk(struct key_search *search, const struct key *keys, struct key_place *place)
+static void walk(struct key_search *search, const struct option_row *keys, struct key_place *place)
 {
     if (keys == search->table) {
         add_place(search->here, &search->here_count, place);
     }
-    for (const struct key *key = keys; key->name != NULL; key++) {
+    for (const struct option_row *key = keys; key->name != NULL; key++) {
         if (strcmp(key->name, search->name) == 0) {
             add_place(search->found, &search->found_count, place);
         }
@@ -138,7 +138,7 @@ static void append_up(struct buf *out, const struct key_place *found, size_t lev
         buf_text(out, "at the top of the file");
         return;
     }
-    const struct key *last = found->steps[found->depth - 1];
+    const struct option_row *last = found->steps[found->depth - 1];
     buf_printf(out, "%s level%s up", levels < COUNT_OF(numbers) ? numbers[levels] : "some", levels == 1 ? "" : "s");
     if (last->each != NULL) {
         buf_printf(out, ": a %s key", last->each);
@@ -210,9 +210,9 @@ static void append_all(struct buf *out, const struct key_search *search)
     text_list_free(&texts);
 }
 
-char *places_describe(const struct key *keys, const char *path, const char *name)
+char *options_describe_place(const struct option_row *keys, const char *path, const char *name)
 {
-    const struct key *root = root_of(keys);
+    const struct option_row *root = root_of(keys);
     struct key_search search = {.table = keys, .name = name};
     AUTO_BUF struct buf out = {0};
     if (root != NULL) {
@@ -242,10 +242,10 @@ static const char *next_name(const char *rest)
     return *rest == '_' ? rest + strspn(rest, "_") : NULL;
 }
 
-static bool find_joined(const struct key *keys, const char *joined, struct buf *out)
+static bool find_joined(const struct option_row *keys, const char *joined, struct buf *out)
 {
     size_t len = out->len;
-    for (const struct key *key = keys; key->name != NULL; key++) {
+    for (const struct option_row *key = keys; key->name != NULL; key++) {
         const char *rest = behind(joined, key->name);
         const char *next = rest != NULL ? next_name(rest) : NULL;
         out->len = len;
@@ -253,8 +253,8 @@ static bool find_joined(const struct key *keys, const char *joined, struct buf *
         if (rest != NULL && *rest == '\0') {
             return true;
         }
-        for (size_t i = 0; next != NULL && key->type == KEY_SECRET && values_secret_keys[i] != NULL; i++) {
-            if (strcmp(next, values_secret_keys[i]) == 0) {
+        for (size_t i = 0; next != NULL && key->type == OPTION_SECRET && options_secret_sources[i] != NULL; i++) {
+            if (strcmp(next, options_secret_sources[i]) == 0) {
                 buf_printf(out, "__%s", next);
                 return true;
             }
@@ -267,7 +267,7 @@ static bool find_joined(const struct key *keys, const char *joined, struct buf *
     return false;
 }
 
-char *keys_find_joined(const struct key *root, const char *joined)
+char *options_find_joined(const struct option_row *root, const char *joined)
 {
     AUTO_BUF struct buf out = {0};
     return find_joined(root, joined, &out) ? buf_steal(&out) : NULL;

@@ -9,19 +9,20 @@
 
 #include "base/json/json.h"
 #include "base/mem.h"
-#include "base/options/keys_schema.h"
+#include "base/options/options_schema.h"
 
 static const char *const versions[] = {"5", "3.1.1", NULL};
-static const struct key inner_keys[] = {{.name = "file", .type = KEY_TEXT, .empty_ok = true, .help = "a file"}, {0}};
-static const struct key keys[] = {
-    {.name = "wait", .type = KEY_DURATION, .fallback = "60s", .min = 1000, .max = 3600000, .help = "how long"},
-    {.name = "keep", .type = KEY_DURATION, .min = 0, .max = 1000, .help = "how long"},
-    {.name = "count", .type = KEY_INT, .fallback = "64", .min = 1, .max = 1000, .help = "how many"},
-    {.name = "bytes", .type = KEY_SIZE, .min = 1024, .max = 1048576, .help = "how large"},
-    {.name = "version", .type = KEY_CHOICE, .fallback = "\"5\"", .choices = versions, .help = "which"},
-    {.name = "tls", .type = KEY_GROUP, .members = inner_keys, .help = "group"},
-    {.name = "part", .type = KEY_NODE, .help = "a part"},
-    {.name = "any", .type = KEY_NODE, .help = "anything"},
+static const struct option_row inner_keys[] = {
+    {.name = "file", .type = OPTION_TEXT, .empty_ok = true, .help = "a file"}, {0}};
+static const struct option_row keys[] = {
+    {.name = "wait", .type = OPTION_DURATION, .fallback = "60s", .min = 1000, .max = 3600000, .help = "how long"},
+    {.name = "keep", .type = OPTION_DURATION, .min = 0, .max = 1000, .help = "how long"},
+    {.name = "count", .type = OPTION_INT, .fallback = "64", .min = 1, .max = 1000, .help = "how many"},
+    {.name = "bytes", .type = OPTION_SIZE, .min = 1024, .max = 1048576, .help = "how large"},
+    {.name = "version", .type = OPTION_CHOICE, .fallback = "\"5\"", .choices = versions, .help = "which"},
+    {.name = "tls", .type = OPTION_GROUP, .members = inner_keys, .help = "group"},
+    {.name = "part", .type = OPTION_NODE, .help = "a part"},
+    {.name = "any", .type = OPTION_NODE, .help = "anything"},
     {0},
 };
 static const struct schema_table tables[] = {{"part", inner_keys}, {0}};
@@ -34,7 +35,7 @@ static const struct schema_shape shapes[] = {
 static struct json_object *create(void)
 {
     static const struct schema schema = {"a title", keys, tables, shapes};
-    return keys_schema_create(&schema);
+    return options_schema_create(&schema);
 }
 
 static struct json_object *get(struct json_object *map, const char *name)
@@ -130,7 +131,7 @@ static void an_owner_can_add_definitions(void **state)
 {
     (void)state;
     AUTO_JSON struct json_object *schema = create();
-    keys_schema_define(schema, "word", keys_schema_parse("{\"enum\":[\"a\"]}"));
+    options_schema_define(schema, "word", options_schema_parse("{\"enum\":[\"a\"]}"));
     expect(get(get(schema, "definitions"), "word"), "{\"enum\":[\"a\"]}");
 }
 

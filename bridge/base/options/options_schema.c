@@ -1,4 +1,4 @@
-#include "base/options/keys_schema.h"
+#include "base/options/options_schema.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/json/json.h"
 #include "base/mem.h"
-#include "base/options/keys_internal.h"
+#include "base/options/options_internal.h"
 
 #define TEXT "{\"type\":[\"string\",\"number\",\"boolean\"]}"
 #define RATE "{\"type\":\"string\",\"pattern\":\"^(?=.*[1-9])[0-9]+([.][0-9]+)?/[smh]$\",\"maxLength\":20}"
@@ -20,7 +20,7 @@
     "{\"type\":[\"object\"],\"properties\":{\"file\":" TEXT_NOT_EMPTY ",\"env\":" TEXT_NOT_EMPTY                       \
     ",\"credential\":" TEXT_NOT_EMPTY "},\"additionalProperties\":false,\"minProperties\":1,\"maxProperties\":1}"
 
-struct json_object *keys_schema_parse(const char *json)
+struct json_object *options_schema_parse(const char *json)
 {
     struct json_object *value = NULL;
     struct diag diag;
@@ -36,12 +36,12 @@ static struct json_object *member(const struct json_object *map, const char *nam
     return json_member(map, name, &value) ? value : NULL;
 }
 
-void keys_schema_define(struct json_object *schema, const char *name, struct json_object *definition)
+void options_schema_define(struct json_object *schema, const char *name, struct json_object *definition)
 {
     json_put(member(schema, "definitions"), name, definition);
 }
 
-static void put_range(struct json_object *schema, const struct key *key)
+static void put_range(struct json_object *schema, const struct option_row *key)
 {
     if (key->min != 0 || key->max != 0) {
         json_put(schema, "minimum", json_new_int(key->min));
@@ -49,24 +49,24 @@ static void put_range(struct json_object *schema, const struct key *key)
     }
 }
 
-static struct json_object *int_schema(const struct key *key)
+static struct json_object *int_schema(const struct option_row *key)
 {
-    struct json_object *schema = keys_schema_parse("{\"type\":\"integer\"}");
+    struct json_object *schema = options_schema_parse("{\"type\":\"integer\"}");
     put_range(schema, key);
     return schema;
 }
 
-static struct json_object *size_schema(const struct key *key)
+static struct json_object *size_schema(const struct option_row *key)
 {
-    struct json_object *schema = keys_schema_parse("{\"anyOf\":[]}");
+    struct json_object *schema = options_schema_parse("{\"anyOf\":[]}");
     struct json_object *forms = member(schema, "anyOf");
     json_add(forms, int_schema(key));
-    json_add(forms, keys_schema_parse(SIZE_TEXT));
+    json_add(forms, options_schema_parse(SIZE_TEXT));
     return schema;
 }
 
 // A word such as "5" may stand in the file without quotes, where it is a number.
-static struct json_object *choice_schema(const struct key *key)
+static struct json_object *choice_schema(const struct option_row *key)
 {
     struct json_object *words = json_new_list();
     for (size_t i = 0; key->choices[i] != NULL; i++) {
@@ -81,7 +81,7 @@ static struct json_object *choice_schema(const struct key *key)
     return schema;
 }
 
-static struct json_object *nullable(struct json_object *schema, const struct key *key)
+static struct json_object *nullable(struct json_object *schema, const struct option_row *key)
 {
     if (key->empty_ok) {
         json_add(member(schema, "type"), json_new_text("null"));
@@ -89,47 +89,47 @@ static struct json_object *nullable(struct json_object *schema, const struct key
     return schema;
 }
 
-static struct json_object *table_schema(const struct key *keys, const struct schema_shape *shapes);
+static struct json_object *table_schema(const struct option_row *keys, const struct schema_shape *shapes);
 
-static struct json_object *group_schema(const struct key *key, const struct schema_shape *shapes)
+static struct json_object *group_schema(const struct option_row *key, const struct schema_shape *shapes)
 {
     struct json_object *schema = table_schema(key->members, shapes);
-    json_put(schema, "type", keys_schema_parse("[\"object\",\"null\"]"));
+    json_put(schema, "type", options_schema_parse("[\"object\",\"null\"]"));
     return schema;
 }
 
-static struct json_object *type_schema(const struct key *key, const struct schema_shape *shapes)
+static struct json_object *type_schema(const struct option_row *key, const struct schema_shape *shapes)
 {
     switch (key->type) {
-    case KEY_TEXT:
-        return nullable(keys_schema_parse(key->min > 0 ? TEXT_NOT_EMPTY : TEXT), key);
-    case KEY_BOOL:
-        return keys_schema_parse("{\"type\":\"boolean\"}");
-    case KEY_INT:
+    case OPTION_TEXT:
+        return nullable(options_schema_parse(key->min > 0 ? TEXT_NOT_EMPTY : TEXT), key);
+    case OPTION_BOOL:
+        return options_schema_parse("{\"type\":\"boolean\"}");
+    case OPTION_INT:
         return int_schema(key);
-    case KEY_DURATION:
-        return keys_schema_parse(key->min > 0 ? DURATION_ABOVE_0 : DURATION);
-    case KEY_SIZE:
+    case OPTION_DURATION:
+        return options_schema_parse(key->min > 0 ? DURATION_ABOVE_0 : DURATION);
+    case OPTION_SIZE:
         return size_schema(key);
-    case KEY_RATE:
-        return keys_schema_parse(RATE);
-    case KEY_FRACTION:
-        return keys_schema_parse("{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":1}");
-    case KEY_CHOICE:
+    case OPTION_RATE:
+        return options_schema_parse(RATE);
+    case OPTION_FRACTION:
+        return options_schema_parse("{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":1}");
+    case OPTION_CHOICE:
         return choice_schema(key);
-    case KEY_TEXT_LIST:
-        return keys_schema_parse(TEXT_LIST);
-    case KEY_SECRET:
-        return nullable(keys_schema_parse(SECRET), key);
-    case KEY_GROUP:
+    case OPTION_TEXT_LIST:
+        return options_schema_parse(TEXT_LIST);
+    case OPTION_SECRET:
+        return nullable(options_schema_parse(SECRET), key);
+    case OPTION_GROUP:
         return group_schema(key, shapes);
-    case KEY_NODE:
+    case OPTION_NODE:
         break;
     }
     return json_new_map();
 }
 
-static const char *find_shape(const struct schema_shape *shapes, const struct key *table, const char *name)
+static const char *find_shape(const struct schema_shape *shapes, const struct option_row *table, const char *name)
 {
     for (; shapes->table != NULL; shapes++) {
         bool same = name == NULL || shapes->key == NULL ? name == shapes->key : strcmp(name, shapes->key) == 0;
@@ -143,41 +143,42 @@ static const char *find_shape(const struct schema_shape *shapes, const struct ke
 // Draft-07 ignores whatever stands beside a $ref, and a description will.
 static struct json_object *shape_schema(const char *json)
 {
-    struct json_object *shape = keys_schema_parse(json);
+    struct json_object *shape = options_schema_parse(json);
     if (member(shape, "$ref") == NULL) {
         return shape;
     }
-    struct json_object *schema = keys_schema_parse("{\"allOf\":[]}");
+    struct json_object *schema = options_schema_parse("{\"allOf\":[]}");
     json_add(member(schema, "allOf"), shape);
     return schema;
 }
 
 // A pattern cannot say the range of a text with a unit, so a person is told.
-static void put_description(struct json_object *schema, const struct key *key)
+static void put_description(struct json_object *schema, const struct option_row *key)
 {
     AUTO_BUF struct buf text = {0};
     buf_text(&text, key->help);
-    bool has_unit = key->type == KEY_DURATION || key->type == KEY_SIZE;
+    bool has_unit = key->type == OPTION_DURATION || key->type == OPTION_SIZE;
     if (has_unit && (key->min != 0 || key->max != 0)) {
-        char min[VALUES_NUMBER_LEN];
-        char max[VALUES_NUMBER_LEN];
-        values_number(key->type, key->min, min);
-        values_number(key->type, key->max, max);
+        char min[OPTIONS_NUMBER_LEN];
+        char max[OPTIONS_NUMBER_LEN];
+        options_value_number(key->type, key->min, min);
+        options_value_number(key->type, key->max, max);
         buf_printf(&text, "; from %s to %s", min, max);
     }
     json_put_text(schema, "description", text.data);
 }
 
-static void put_default(struct json_object *schema, const struct key *key)
+static void put_default(struct json_object *schema, const struct option_row *key)
 {
     AUTO_YAML struct yaml_document *document = NULL;
     struct yaml_node plain;
     if (key->fallback != NULL) {
-        json_put(schema, "default", yaml_to_json(keys_fallback(key, &plain, &document)));
+        json_put(schema, "default", yaml_to_json(options_fallback(key, &plain, &document)));
     }
 }
 
-static struct json_object *key_schema(const struct key *table, const struct key *key, const struct schema_shape *shapes)
+static struct json_object *key_schema(const struct option_row *table, const struct option_row *key,
+                                      const struct schema_shape *shapes)
 {
     const char *shape = find_shape(shapes, table, key->name);
     struct json_object *schema = shape != NULL ? shape_schema(shape) : type_schema(key, shapes);
@@ -192,23 +193,23 @@ static bool copy_member(void *context, const char *name, struct json_object *val
     return true;
 }
 
-static struct json_object *table_schema(const struct key *keys, const struct schema_shape *shapes)
+static struct json_object *table_schema(const struct option_row *keys, const struct schema_shape *shapes)
 {
-    struct json_object *schema = keys_schema_parse("{\"type\":\"object\",\"additionalProperties\":false}");
+    struct json_object *schema = options_schema_parse("{\"type\":\"object\",\"additionalProperties\":false}");
     struct json_object *properties = json_new_map();
     const char *own = find_shape(shapes, keys, NULL);
     if (own != NULL) {
-        AUTO_JSON struct json_object *shape = keys_schema_parse(own);
+        AUTO_JSON struct json_object *shape = options_schema_parse(own);
         json_each(shape, copy_member, schema);
     }
-    for (const struct key *key = keys; key->name != NULL; key++) {
+    for (const struct option_row *key = keys; key->name != NULL; key++) {
         json_put(properties, key->name, key_schema(keys, key, shapes));
     }
     json_put(schema, "properties", properties);
     return schema;
 }
 
-struct json_object *keys_schema_create(const struct schema *schema)
+struct json_object *options_schema_create(const struct schema *schema)
 {
     struct json_object *out = json_new_map();
     json_put_text(out, "$schema", "http://json-schema.org/draft-07/schema#");
@@ -216,10 +217,10 @@ struct json_object *keys_schema_create(const struct schema *schema)
     AUTO_JSON struct json_object *root = table_schema(schema->root, schema->shapes);
     json_each(root, copy_member, out);
     json_put(out, "definitions", json_new_map());
-    keys_schema_define(out, "text", keys_schema_parse(TEXT));
-    keys_schema_define(out, "rate", keys_schema_parse(RATE));
+    options_schema_define(out, "text", options_schema_parse(TEXT));
+    options_schema_define(out, "rate", options_schema_parse(RATE));
     for (const struct schema_table *table = schema->tables; table->name != NULL; table++) {
-        keys_schema_define(out, table->name, table_schema(table->keys, schema->shapes));
+        options_schema_define(out, table->name, table_schema(table->keys, schema->shapes));
     }
     return out;
 }

@@ -1,15 +1,15 @@
 // The JSON Schema (draft-07) of files that are read by tables of keys, for editors. What a row says becomes the schema
-// of its key; what the module that owns a table reads further (KEY_NODE) or demands besides is told by shapes.
+// of its key; what the module that owns a table reads further (OPTION_NODE) or demands besides is told by shapes.
 #pragma once
 
-#include "base/options/keys.h"
+#include "base/options/options.h"
 
 struct json_object;
 
 // A shape is the text of a schema. It may refer to "#/definitions/NAME": `text` (any scalar but null), `rate`, the
 // tables of the schema and what its owner adds.
 struct schema_shape {
-    const struct key *table;
+    const struct option_row *table;
     const char *key;  // its schema in place of what the row's type gives; NULL: added to the table's own schema
     const char *json; // a map
 };
@@ -17,18 +17,18 @@ struct schema_shape {
 // A table that becomes the definition `name`.
 struct schema_table {
     const char *name;
-    const struct key *keys;
+    const struct option_row *keys;
 };
 
 struct schema {
     const char *title;
-    const struct key *root;
+    const struct option_row *root;
     const struct schema_table *tables; // ends with a row without a name
     const struct schema_shape *shapes; // ends with a row without a table
 };
 
 // The whole schema; caller frees. Its owner may add to `definitions`.
-struct json_object *keys_schema_create(const struct schema *schema);
-void keys_schema_define(struct json_object *schema, const char *name, struct json_object *definition); // takes it
+struct json_object *options_schema_create(const struct schema *schema);
+void options_schema_define(struct json_object *schema, const char *name, struct json_object *definition); // takes it
 // A schema from its text, which is part of the program.
-struct json_object *keys_schema_parse(const char *json);
+struct json_object *options_schema_parse(const char *json);

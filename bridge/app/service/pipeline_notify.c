@@ -38,7 +38,7 @@ static void send_notice(struct pipeline *pipeline, const char *topic, char *payl
     notice->topic = mem_strdup(topic);
     notice->payload = payload;
     notice->outgoing = (struct outgoing){.topic = notice->topic, .payload = notice->payload};
-    link_send(pipeline->link, &notice->outgoing);
+    broker_send(pipeline->broker, &notice->outgoing);
 }
 
 // ---- waiting commands
@@ -107,7 +107,7 @@ static void tell_waiting(struct pipeline *pipeline, struct entry *entry, const s
     pipeline_unwatch(pipeline, entry);
 }
 
-void pipeline_tell_waiting(struct pipeline *pipeline, const struct moment *now)
+void pipeline_notify_waiting(struct pipeline *pipeline, const struct moment *now)
 {
     struct entry *next = NULL;
     if (pipeline->watched == NULL || now->boot_ms < pipeline->watch_at_ms) {
@@ -130,7 +130,7 @@ void pipeline_publish_platform(struct pipeline *pipeline, const struct moment *n
         size_t account = pipeline->options.platforms->items[i].schedule_account;
         reachable = reachable && schedule_account_state(pipeline->schedule, account).breaker == SCHEDULE_CLOSED;
     }
-    link_publish_own(pipeline->link, topic, reachable ? "online" : "offline", true, now->boot_ms);
+    broker_publish_own(pipeline->broker, topic, reachable ? "online" : "offline", true, now->boot_ms);
 }
 
 struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline)
@@ -179,7 +179,7 @@ static void publish_event(struct pipeline *pipeline, const char *name, const cha
     json_put_text(map, "state", breaker);
     json_put_text(map, "cause", cause);
     AUTO_FREE char *text = json_print(map);
-    link_publish_own(pipeline->link, topic, text, false, now->boot_ms);
+    broker_publish_own(pipeline->broker, topic, text, false, now->boot_ms);
 }
 
 // For those who look into the outbox: what waits for a platform may never have been tried itself.
@@ -214,7 +214,7 @@ void pipeline_forget_platforms(struct pipeline *pipeline)
     }
 }
 
-void pipeline_tell_platforms(struct pipeline *pipeline, const struct moment *now)
+void pipeline_notify_platforms(struct pipeline *pipeline, const struct moment *now)
 {
     size_t account = 0;
     while (schedule_breaker_changed(pipeline->schedule, &account)) {

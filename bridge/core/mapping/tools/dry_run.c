@@ -1,4 +1,4 @@
-#include "core/mapping/tools/rehearse.h"
+#include "core/mapping/tools/dry_run.h"
 
 #include <string.h>
 
@@ -7,17 +7,16 @@
 #include "core/command/reply.h"
 #include "core/platform/retry.h"
 
-bool rehearse_is_over(const struct command *command)
+bool dry_run_is_over(const struct command *command)
 {
     return command->refusal.code != NULL || command->lifetime_ms <= 0;
 }
 
-static struct call_outcome outcome_of(const struct rehearsal *rehearsal, size_t call)
+static struct call_outcome outcome_of(const struct dry_run *dry_run, size_t call)
 {
-    size_t last = rehearsal->answer_count - 1;
+    size_t last = dry_run->answer_count - 1;
     struct api_answer parsed = {0};
-    api_classify(&rehearsal->answers[call < last ? call : last], rehearsal->extra_rows, rehearsal->extra_count,
-                 &parsed);
+    api_classify(&dry_run->answers[call < last ? call : last], dry_run->extra_rows, dry_run->extra_count, &parsed);
     struct call_outcome outcome = {
         .status = api_status(&parsed),
         .message_id = parsed.message_id,
@@ -43,14 +42,14 @@ static struct call_outcome outcome_of_none(const struct command *command)
     return outcome;
 }
 
-char *rehearse_reply(const struct command *command, const struct rehearsal *rehearsal, int64_t wall_ms)
+char *dry_run_reply(const struct command *command, const struct dry_run *dry_run, int64_t wall_ms)
 {
-    bool over = rehearse_is_over(command);
+    bool over = dry_run_is_over(command);
     size_t count = over ? 1 : command->call_count;
     struct reply_facts facts = {.wall_ms = wall_ms, .attempts = over ? 0 : (int)count};
     AUTO_FREE struct call_outcome *outcomes = mem_alloc(count * sizeof *outcomes);
     for (size_t i = 0; i < count; i++) {
-        outcomes[i] = over ? outcome_of_none(command) : outcome_of(rehearsal, i);
+        outcomes[i] = over ? outcome_of_none(command) : outcome_of(dry_run, i);
     }
     char *reply = reply_final(command, outcomes, count, &facts);
     for (size_t i = 0; i < count; i++) {
@@ -69,7 +68,7 @@ static struct json_object *result_text(struct json_object *data)
     return json_new_text(text);
 }
 
-char *rehearse_success_body(const struct call *call, struct json_object *result_data_or_null)
+char *dry_run_success_body(const struct call *call, struct json_object *result_data_or_null)
 {
     AUTO_JSON struct json_object *body = json_new_map();
     json_put_text(body, "RequestId", "57b144cf-09fc-4916-a272-a62902d5b207");

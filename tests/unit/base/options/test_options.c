@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/options/keys.h"
+#include "base/options/options.h"
 
 struct inner {
     char *ca_file;
@@ -35,28 +35,33 @@ struct sample {
 
 static const char *const orders[] = {"device", "rule", "none", NULL};
 
-static const struct key inner_keys[] = {
-    {.name = "ca_file", .type = KEY_TEXT, .offset = offsetof(struct inner, ca_file), .empty_ok = true},
-    {.name = "depth", .type = KEY_INT, .offset = offsetof(struct inner, depth), .fallback = "3"},
+static const struct option_row inner_keys[] = {
+    {.name = "ca_file", .type = OPTION_TEXT, .offset = offsetof(struct inner, ca_file), .empty_ok = true},
+    {.name = "depth", .type = OPTION_INT, .offset = offsetof(struct inner, depth), .fallback = "3"},
     {0},
 };
 
 #define AT(member) offsetof(struct sample, member)
-static const struct key keys[] = {
-    {.name = "name", .type = KEY_TEXT, .offset = AT(name), .fallback = "someone"},
-    {.name = "note", .type = KEY_TEXT, .offset = AT(note), .fallback = "\"\""},
-    {.name = "clean", .type = KEY_BOOL, .offset = AT(clean), .fallback = "true"},
-    {.name = "connections", .type = KEY_INT, .offset = AT(connections), .fallback = "64", .min = 1, .max = 1000},
-    {.name = "timeout", .type = KEY_DURATION, .offset = AT(timeout_ms), .fallback = "12s", .min = 100, .max = 600000},
-    {.name = "bytes", .type = KEY_SIZE, .offset = AT(bytes), .fallback = "64MiB", .min = 1 << 20, .max = 1LL << 36},
-    {.name = "any_int", .type = KEY_INT, .offset = AT(any_int)},
-    {.name = "rate", .type = KEY_RATE, .offset = AT(rate)},
-    {.name = "part", .type = KEY_FRACTION, .offset = AT(part), .fallback = "0.5"},
-    {.name = "order", .type = KEY_CHOICE, .offset = AT(order), .fallback = "rule", .choices = orders},
-    {.name = "urls", .type = KEY_TEXT_LIST, .offset = AT(urls), .fallback = "[a, b]"},
-    {.name = "password", .type = KEY_SECRET, .offset = AT(password)},
-    {.name = "args", .type = KEY_NODE, .offset = AT(args)},
-    {.name = "tls", .type = KEY_GROUP, .offset = AT(tls), .members = inner_keys},
+static const struct option_row keys[] = {
+    {.name = "name", .type = OPTION_TEXT, .offset = AT(name), .fallback = "someone"},
+    {.name = "note", .type = OPTION_TEXT, .offset = AT(note), .fallback = "\"\""},
+    {.name = "clean", .type = OPTION_BOOL, .offset = AT(clean), .fallback = "true"},
+    {.name = "connections", .type = OPTION_INT, .offset = AT(connections), .fallback = "64", .min = 1, .max = 1000},
+    {.name = "timeout",
+     .type = OPTION_DURATION,
+     .offset = AT(timeout_ms),
+     .fallback = "12s",
+     .min = 100,
+     .max = 600000},
+    {.name = "bytes", .type = OPTION_SIZE, .offset = AT(bytes), .fallback = "64MiB", .min = 1 << 20, .max = 1LL << 36},
+    {.name = "any_int", .type = OPTION_INT, .offset = AT(any_int)},
+    {.name = "rate", .type = OPTION_RATE, .offset = AT(rate)},
+    {.name = "part", .type = OPTION_FRACTION, .offset = AT(part), .fallback = "0.5"},
+    {.name = "order", .type = OPTION_CHOICE, .offset = AT(order), .fallback = "rule", .choices = orders},
+    {.name = "urls", .type = OPTION_TEXT_LIST, .offset = AT(urls), .fallback = "[a, b]"},
+    {.name = "password", .type = OPTION_SECRET, .offset = AT(password)},
+    {.name = "args", .type = OPTION_NODE, .offset = AT(args)},
+    {.name = "tls", .type = OPTION_GROUP, .offset = AT(tls), .members = inner_keys},
     {0},
 };
 
@@ -70,7 +75,7 @@ struct fixture {
 static int begin(void **state)
 {
     struct fixture *fixture = mem_alloc(sizeof *fixture);
-    keys_defaults(keys, &fixture->sample);
+    options_defaults(keys, &fixture->sample);
     *state = fixture;
     return 0;
 }
@@ -78,8 +83,8 @@ static int begin(void **state)
 static int end(void **state)
 {
     struct fixture *fixture = *state;
-    keys_free(keys, &fixture->sample);
-    keys_free(keys, &fixture->sample);
+    options_free(keys, &fixture->sample);
+    options_free(keys, &fixture->sample);
     problems_clear(&fixture->problems);
     for (size_t i = 0; i < fixture->count; i++) {
         yaml_free(fixture->documents[i]);
@@ -95,7 +100,7 @@ static enum err read_text(struct fixture *fixture, const char *yaml)
         fail_msg("%s: %s", yaml, fixture->problems.items[0].text);
     }
     fixture->documents[fixture->count++] = document;
-    return keys_read(keys, yaml_root(document), &fixture->sample, &fixture->problems);
+    return options_read(keys, yaml_root(document), &fixture->sample, &fixture->problems);
 }
 
 static void fallbacks_are_read_first(void **state)
@@ -348,34 +353,34 @@ struct place_fields {
 };
 #define TEXT_ROW(key)                                                                                                  \
     {                                                                                                                  \
-        .name = key, .type = KEY_TEXT, .offset = offsetof(struct place_fields, text)                                   \
+        .name = key, .type = OPTION_TEXT, .offset = offsetof(struct place_fields, text)                                \
     }
 #define NODE_ROW(key, ...)                                                                                             \
     {                                                                                                                  \
-        .name = key, .type = KEY_NODE, .offset = offsetof(struct place_fields, node), __VA_ARGS__                      \
+        .name = key, .type = OPTION_NODE, .offset = offsetof(struct place_fields, node), __VA_ARGS__                   \
     }
-static const struct key place_root[4];
-static const struct key place_tls[] = {TEXT_ROW("ca_file"), {.members = place_root}};
-static const struct key place_mqtt[] = {
+static const struct option_row place_root[4];
+static const struct option_row place_tls[] = {TEXT_ROW("ca_file"), {.members = place_root}};
+static const struct option_row place_mqtt[] = {
     TEXT_ROW("url"), TEXT_ROW("client_id"), NODE_ROW("tls", .members = place_tls), {.members = place_root}};
-static const struct key place_platform[] = {
+static const struct option_row place_platform[] = {
     TEXT_ROW("endpoint"),
-    {.name = "secret", .type = KEY_SECRET, .offset = offsetof(struct place_fields, secret)},
+    {.name = "secret", .type = OPTION_SECRET, .offset = offsetof(struct place_fields, secret)},
     NODE_ROW("tls", .members = place_tls),
     {.members = place_root}};
-static const struct key place_invoke[] = {TEXT_ROW("device"), {.members = place_root}};
-static const struct key place_rule[] = {
+static const struct option_row place_invoke[] = {TEXT_ROW("device"), {.members = place_root}};
+static const struct option_row place_rule[] = {
     TEXT_ROW("expire"), NODE_ROW("invoke", .members = place_invoke), {.members = place_root}};
-static const struct key place_root[4] = {NODE_ROW("mqtt", .members = place_mqtt),
-                                         NODE_ROW("platform", .members = place_platform),
-                                         NODE_ROW("rules", .members = place_rule, .each = "rule"),
-                                         {.members = place_root}};
+static const struct option_row place_root[4] = {NODE_ROW("mqtt", .members = place_mqtt),
+                                                NODE_ROW("platform", .members = place_platform),
+                                                NODE_ROW("rules", .members = place_rule, .each = "rule"),
+                                                {.members = place_root}};
 
 static void a_key_of_another_table_is_told_where_it_belongs(void **state)
 {
     (void)state;
     static const struct {
-        const struct key *table;
+        const struct option_row *table;
         const char *yaml;
         const char *words;
     } rows[] = {
@@ -398,7 +403,7 @@ static void a_key_of_another_table_is_told_where_it_belongs(void **state)
         struct place_fields fields = {0};
         AUTO_YAML struct yaml_document *document = NULL;
         assert_int_equal(yaml_load_text("f", rows[i].yaml, strlen(rows[i].yaml), &document, &problems), ERR_OK);
-        assert_int_equal(keys_read(rows[i].table, yaml_root(document), &fields, &problems), ERR_SYNTAX);
+        assert_int_equal(options_read(rows[i].table, yaml_root(document), &fields, &problems), ERR_SYNTAX);
         assert_int_equal(problems.count, 1);
         assert_string_equal(problems.items[0].text, rows[i].words);
         problems_clear(&problems);
@@ -420,7 +425,7 @@ static void names_of_all_levels_are_found_with_any_number_of_underscores(void **
         {"mqtt_", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        AUTO_FREE char *found = keys_find_joined(place_root, rows[i][0]);
+        AUTO_FREE char *found = options_find_joined(place_root, rows[i][0]);
         if (rows[i][1] == NULL) {
             assert_null(found);
         } else {

@@ -1,4 +1,4 @@
-#include "base/options/keys_internal.h"
+#include "base/options/options_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +9,12 @@
 
 #define MAX_LISTED 24
 
-static void *field_of(const struct key *key, void *out)
+static void *field_of(const struct option_row *key, void *out)
 {
     return (char *)out + key->offset;
 }
 
-static size_t count_keys(const struct key *keys)
+static size_t count_keys(const struct option_row *keys)
 {
     size_t count = 0;
     while (keys[count].name != NULL) {
@@ -23,7 +23,7 @@ static size_t count_keys(const struct key *keys)
     return count;
 }
 
-static const struct key *find_key(const struct key *keys, const char *name)
+static const struct option_row *find_key(const struct option_row *keys, const char *name)
 {
     for (; keys->name != NULL; keys++) {
         if (strcmp(keys->name, name) == 0) {
@@ -33,7 +33,7 @@ static const struct key *find_key(const struct key *keys, const char *name)
     return NULL;
 }
 
-static const char *nearest_key(const struct key *keys, size_t count, const char *name)
+static const char *nearest_key(const struct option_row *keys, size_t count, const char *name)
 {
     AUTO_FREE const char **names = mem_alloc((count + 1) * sizeof *names);
     for (size_t i = 0; i < count; i++) {
@@ -42,14 +42,14 @@ static const char *nearest_key(const struct key *keys, size_t count, const char 
     return str_nearest(name, names);
 }
 
-static void unknown_key(const struct key *keys, const struct yaml_node *node, const char *path,
+static void unknown_key(const struct option_row *keys, const struct yaml_node *node, const char *path,
                         struct problems *problems)
 {
     char shown[STR_SHOWN_LEN];
     str_show(node->text, shown);
     size_t count = count_keys(keys);
     const char *nearest = nearest_key(keys, count, node->text);
-    AUTO_FREE char *place = places_describe(keys, path, node->text);
+    AUTO_FREE char *place = options_describe_place(keys, path, node->text);
     AUTO_BUF struct buf text = {0};
     buf_printf(&text, "unknown key `%s`", shown);
     if (place != NULL) {
@@ -64,7 +64,7 @@ static void unknown_key(const struct key *keys, const struct yaml_node *node, co
     yaml_problem(problems, SEVERITY_ERROR, node, "%s", text.data);
 }
 
-bool keys_misspelt(const struct key *keys, const struct yaml_node *map, const char *name)
+bool options_misspelt(const struct option_row *keys, const struct yaml_node *map, const char *name)
 {
     for (size_t i = 0; map->kind == YAML_MAP && i < map->count; i++) {
         const char *written = map->keys[i]->text;
@@ -76,7 +76,7 @@ bool keys_misspelt(const struct key *keys, const struct yaml_node *map, const ch
     return false;
 }
 
-bool keys_has_any(const struct key *keys, const struct yaml_node *node)
+bool options_has_any(const struct option_row *keys, const struct yaml_node *node)
 {
     bool found = false;
     for (size_t i = 0; node->kind == YAML_MAP && i < node->count; i++) {
@@ -85,7 +85,7 @@ bool keys_has_any(const struct key *keys, const struct yaml_node *node)
     return found;
 }
 
-bool keys_has_foreign(const struct key *keys, const struct key *own, const struct yaml_node *node)
+bool options_has_foreign(const struct option_row *keys, const struct option_row *own, const struct yaml_node *node)
 {
     bool found = false;
     for (size_t i = 0; node->kind == YAML_MAP && i < node->count; i++) {
@@ -95,10 +95,10 @@ bool keys_has_foreign(const struct key *keys, const struct key *own, const struc
     return found;
 }
 
-static bool read_map(const struct key *keys, const struct yaml_node *map, const char *path, void *out,
+static bool read_map(const struct option_row *keys, const struct yaml_node *map, const char *path, void *out,
                      struct problems *problems);
 
-static bool read_group(const struct reading *reading)
+static bool read_group(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
     // A group whose keys are all commented out.
@@ -106,37 +106,37 @@ static bool read_group(const struct reading *reading)
         return true;
     }
     if (node->kind != YAML_MAP) {
-        return values_wrong(reading);
+        return options_value_wrong(reading);
     }
     return read_map(reading->key->members, node, reading->path, reading->field, reading->problems);
 }
 
-static bool read_value(const struct reading *reading)
+static bool read_value(const struct option_reading *reading)
 {
-    return reading->key->type == KEY_GROUP ? read_group(reading) : values_read(reading);
+    return reading->key->type == OPTION_GROUP ? read_group(reading) : options_value_read(reading);
 }
 
 // `path` leads the names in problems, "" at the top.
-static bool read_map(const struct key *keys, const struct yaml_node *map, const char *path, void *out,
+static bool read_map(const struct option_row *keys, const struct yaml_node *map, const char *path, void *out,
                      struct problems *problems)
 {
     bool fine = true;
     for (size_t i = 0; i < map->count; i++) {
-        const struct key *key = find_key(keys, map->keys[i]->text);
+        const struct option_row *key = find_key(keys, map->keys[i]->text);
         if (key == NULL) {
             unknown_key(keys, map->keys[i], path, problems);
             fine = false;
             continue;
         }
         AUTO_FREE char *name = mem_printf("%s%s%s", path, *path == '\0' ? "" : ".", key->name);
-        struct reading reading = {
+        struct option_reading reading = {
             .key = key, .node = map->items[i], .path = name, .field = field_of(key, out), .problems = problems};
         fine &= read_value(&reading);
     }
     return fine;
 }
 
-enum err keys_read(const struct key *keys, const struct yaml_node *map, void *out, struct problems *problems)
+enum err options_read(const struct option_row *keys, const struct yaml_node *map, void *out, struct problems *problems)
 {
     if (map->kind != YAML_MAP) {
         yaml_problem(problems, SEVERITY_ERROR, map, "keys are expected here, as `%s: ...`, not %s", keys[0].name,
@@ -147,7 +147,8 @@ enum err keys_read(const struct key *keys, const struct yaml_node *map, void *ou
 }
 
 // A fallback is part of the program: if it cannot be read, the table is wrong.
-const struct yaml_node *keys_fallback(const struct key *key, struct yaml_node *plain, struct yaml_document **document)
+const struct yaml_node *options_fallback(const struct option_row *key, struct yaml_node *plain,
+                                         struct yaml_document **document)
 {
     struct problems problems = {0};
     *plain = (struct yaml_node){.kind = YAML_SCALAR, .source = "default", .text = (char *)key->fallback};
@@ -160,39 +161,39 @@ const struct yaml_node *keys_fallback(const struct key *key, struct yaml_node *p
     return yaml_root(*document);
 }
 
-static void read_fallback(const struct key *key, void *field)
+static void read_fallback(const struct option_row *key, void *field)
 {
     struct problems problems = {0};
     AUTO_YAML struct yaml_document *document = NULL;
     struct yaml_node plain;
-    struct reading reading = {.key = key,
-                              .node = keys_fallback(key, &plain, &document),
-                              .path = key->name,
-                              .field = field,
-                              .problems = &problems};
-    if (key->type == KEY_NODE || key->type == KEY_SECRET || !values_read(&reading)) {
+    struct option_reading reading = {.key = key,
+                                     .node = options_fallback(key, &plain, &document),
+                                     .path = key->name,
+                                     .field = field,
+                                     .problems = &problems};
+    if (key->type == OPTION_NODE || key->type == OPTION_SECRET || !options_value_read(&reading)) {
         abort();
     }
 }
 
-void keys_defaults(const struct key *keys, void *out)
+void options_defaults(const struct option_row *keys, void *out)
 {
     for (; keys->name != NULL; keys++) {
-        if (keys->type == KEY_GROUP) {
-            keys_defaults(keys->members, field_of(keys, out));
+        if (keys->type == OPTION_GROUP) {
+            options_defaults(keys->members, field_of(keys, out));
         } else if (keys->fallback != NULL) {
             read_fallback(keys, field_of(keys, out));
         }
     }
 }
 
-void keys_free(const struct key *keys, void *out)
+void options_free(const struct option_row *keys, void *out)
 {
     for (; keys->name != NULL; keys++) {
-        if (keys->type == KEY_GROUP) {
-            keys_free(keys->members, field_of(keys, out));
+        if (keys->type == OPTION_GROUP) {
+            options_free(keys->members, field_of(keys, out));
         } else {
-            values_free(keys, field_of(keys, out));
+            options_value_free(keys, field_of(keys, out));
         }
     }
 }

@@ -1,5 +1,5 @@
 // Reads the value of one key, by its type.
-#include "base/options/keys_internal.h"
+#include "base/options/options_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,21 +18,21 @@ static bool is_null(const struct yaml_node *node)
 }
 
 // What a value must be, with an example.
-static const char *wanted(enum key_type type)
+static const char *wanted(enum option_type type)
 {
     static const char *const texts[] = {
-        [KEY_TEXT] = "text",
-        [KEY_BOOL] = "true or false",
-        [KEY_INT] = "a whole number such as 64",
-        [KEY_DURATION] = "a duration with its unit, such as 250ms, 12s, 5m or 1h",
-        [KEY_SIZE] = "a size such as 512 (bytes), 64KiB, 16MiB or 1GiB",
-        [KEY_RATE] = "a rate above 0 such as 500/s or 20/m",
-        [KEY_FRACTION] = "a number above 0 and at most 1, such as 0.5",
-        [KEY_CHOICE] = "one of the known words",
-        [KEY_TEXT_LIST] = "text, or a list of texts such as [\"a\", \"b\"]",
-        [KEY_SECRET] = "{file: /path/to/file}, {env: NAME} or {credential: NAME}",
-        [KEY_NODE] = "a value",
-        [KEY_GROUP] = "a map of keys",
+        [OPTION_TEXT] = "text",
+        [OPTION_BOOL] = "true or false",
+        [OPTION_INT] = "a whole number such as 64",
+        [OPTION_DURATION] = "a duration with its unit, such as 250ms, 12s, 5m or 1h",
+        [OPTION_SIZE] = "a size such as 512 (bytes), 64KiB, 16MiB or 1GiB",
+        [OPTION_RATE] = "a rate above 0 such as 500/s or 20/m",
+        [OPTION_FRACTION] = "a number above 0 and at most 1, such as 0.5",
+        [OPTION_CHOICE] = "one of the known words",
+        [OPTION_TEXT_LIST] = "text, or a list of texts such as [\"a\", \"b\"]",
+        [OPTION_SECRET] = "{file: /path/to/file}, {env: NAME} or {credential: NAME}",
+        [OPTION_NODE] = "a value",
+        [OPTION_GROUP] = "a map of keys",
     };
     return texts[type];
 }
@@ -43,7 +43,7 @@ static bool looks_like_template(const struct yaml_node *node)
     return node->kind == YAML_MAP && node->count == 1 && is_null(node->items[0]);
 }
 
-static bool wrong_null(const struct reading *reading)
+static bool wrong_null(const struct option_reading *reading)
 {
     yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
                  "`%s` must be %s, and has no value here: YAML reads an empty value, or `#` and what follows it, as "
@@ -52,19 +52,19 @@ static bool wrong_null(const struct reading *reading)
     return false;
 }
 
-static void append_example(struct buf *text, const struct key *key)
+static void append_example(struct buf *text, const struct option_row *key)
 {
-    if (key->type == KEY_GROUP) {
+    if (key->type == OPTION_GROUP) {
         buf_printf(text, " such as {%s: ...}", key->members[0].name);
-    } else if (key->type == KEY_TEXT && key->fallback != NULL && *key->fallback != '\0') {
+    } else if (key->type == OPTION_TEXT && key->fallback != NULL && *key->fallback != '\0') {
         buf_printf(text, " such as %s", key->fallback);
     }
-    for (size_t i = 0; key->type == KEY_CHOICE && key->choices[i] != NULL; i++) {
+    for (size_t i = 0; key->type == OPTION_CHOICE && key->choices[i] != NULL; i++) {
         buf_printf(text, "%s%s", i == 0 ? ": " : ", ", key->choices[i]);
     }
 }
 
-bool values_wrong(const struct reading *reading)
+bool options_value_wrong(const struct option_reading *reading)
 {
     if (is_null(reading->node)) {
         return wrong_null(reading);
@@ -81,7 +81,7 @@ bool values_wrong(const struct reading *reading)
 }
 
 // The value has the right kind, and is not of the right form.
-static bool malformed(const struct reading *reading, const char *hint)
+static bool malformed(const struct option_reading *reading, const char *hint)
 {
     char shown[STR_SHOWN_LEN];
     str_show(reading->node->text, shown);
@@ -90,10 +90,10 @@ static bool malformed(const struct reading *reading, const char *hint)
     return false;
 }
 
-static bool read_text(const struct reading *reading)
+static bool read_text(const struct option_reading *reading)
 {
     if (reading->node->kind != YAML_SCALAR) {
-        return values_wrong(reading);
+        return options_value_wrong(reading);
     }
     if (is_null(reading->node)) {
         return reading->key->empty_ok || wrong_null(reading);
@@ -109,11 +109,11 @@ static bool read_text(const struct reading *reading)
     return true;
 }
 
-static bool read_bool(const struct reading *reading)
+static bool read_bool(const struct option_reading *reading)
 {
     static const char *const lookalikes[] = {"yes", "no", "on", "off", "true", "false", "y", "n", NULL};
     if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
-        return values_wrong(reading);
+        return options_value_wrong(reading);
     }
     if (yaml_type(reading->node) != YAML_BOOL) {
         bool lookalike = false;
@@ -126,37 +126,37 @@ static bool read_bool(const struct reading *reading)
     return true;
 }
 
-struct unit {
+struct option_unit {
     const char *name;
     int64_t factor;
 };
 
 // In the largest unit that shows it exactly. `units` from large to small, the last with factor 1.
-static void with_unit(int64_t value, const struct unit *units, char out[VALUES_NUMBER_LEN])
+static void with_unit(int64_t value, const struct option_unit *units, char out[OPTIONS_NUMBER_LEN])
 {
     while (units->factor > 1 && (value == 0 || value % units->factor != 0)) {
         units++;
     }
-    snprintf(out, VALUES_NUMBER_LEN, "%" PRId64 "%s", value / units->factor, units->name);
+    snprintf(out, OPTIONS_NUMBER_LEN, "%" PRId64 "%s", value / units->factor, units->name);
 }
 
-void values_number(enum key_type type, int64_t value, char out[VALUES_NUMBER_LEN])
+void options_value_number(enum option_type type, int64_t value, char out[OPTIONS_NUMBER_LEN])
 {
-    static const struct unit durations[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
-    static const struct unit sizes[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}};
-    static const struct unit plain[] = {{"", 1}};
-    with_unit(value, type == KEY_DURATION ? durations : type == KEY_SIZE ? sizes : plain, out);
+    static const struct option_unit durations[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    static const struct option_unit sizes[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}};
+    static const struct option_unit plain[] = {{"", 1}};
+    with_unit(value, type == OPTION_DURATION ? durations : type == OPTION_SIZE ? sizes : plain, out);
 }
 
-static bool out_of_range(const struct reading *reading)
+static bool out_of_range(const struct option_reading *reading)
 {
-    const struct key *key = reading->key;
-    char min[VALUES_NUMBER_LEN];
-    char max[VALUES_NUMBER_LEN];
+    const struct option_row *key = reading->key;
+    char min[OPTIONS_NUMBER_LEN];
+    char max[OPTIONS_NUMBER_LEN];
     char shown[STR_SHOWN_LEN];
     str_show(reading->node->text, shown);
-    values_number(key->type, key->min, min);
-    values_number(key->type, key->max, max);
+    options_value_number(key->type, key->min, min);
+    options_value_number(key->type, key->max, max);
     if (key->min == 0 && key->max == 0) {
         yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` is too large: `%s`", reading->path, shown);
     } else if (key->min == key->max) {
@@ -170,9 +170,9 @@ static bool out_of_range(const struct reading *reading)
 }
 
 // `err` is what the parser of `value` said.
-static bool store_number(const struct reading *reading, enum err err, int64_t value)
+static bool store_number(const struct option_reading *reading, enum err err, int64_t value)
 {
-    const struct key *key = reading->key;
+    const struct option_row *key = reading->key;
     bool bounded = key->min != 0 || key->max != 0;
     if (err == ERR_LIMIT || (err == ERR_OK && bounded && (value < key->min || value > key->max))) {
         return out_of_range(reading);
@@ -184,11 +184,11 @@ static bool store_number(const struct reading *reading, enum err err, int64_t va
     return true;
 }
 
-static bool read_int(const struct reading *reading)
+static bool read_int(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
     if (node->kind != YAML_SCALAR || is_null(node)) {
-        return values_wrong(reading);
+        return options_value_wrong(reading);
     }
     if (yaml_type(node) != YAML_INT) {
         bool is_quoted = node->quoted && str_parse_int(node->text, &(int64_t){0}) == ERR_OK;
@@ -200,10 +200,10 @@ static bool read_int(const struct reading *reading)
     return store_number(reading, fits ? ERR_OK : ERR_LIMIT, value);
 }
 
-static bool read_duration(const struct reading *reading)
+static bool read_duration(const struct option_reading *reading)
 {
     if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
-        return values_wrong(reading);
+        return options_value_wrong(reading);
     }
     int64_t value = 0;
     enum err err = str_parse_duration_ms(reading->node->text, &value);
@@ -213,20 +213,20 @@ static bool read_duration(const struct reading *reading)
     return store_number(reading, err, value);
 }
 
-static bool read_size(const struct reading *reading)
+static bool read_size(const struct option_reading *reading)
 {
     if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
-        return values_wrong(reading);
+        return options_value_wrong(reading);
     }
     int64_t value = 0;
     enum err err = str_parse_size(reading->node->text, &value);
     return store_number(reading, err, value);
 }
 
-static bool read_rate(const struct reading *reading)
+static bool read_rate(const struct option_reading *reading)
 {
     if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
-        return values_wrong(reading);
+        return options_value_wrong(reading);
     }
     double per_second = 0;
     if (str_parse_rate(reading->node->text, &per_second) != ERR_OK) {
@@ -236,11 +236,11 @@ static bool read_rate(const struct reading *reading)
     return true;
 }
 
-static bool read_fraction(const struct reading *reading)
+static bool read_fraction(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
     if (node->kind != YAML_SCALAR || is_null(node)) {
-        return values_wrong(reading);
+        return options_value_wrong(reading);
     }
     enum yaml_type type = yaml_type(node);
     double value = strtod(node->text, NULL);
@@ -251,12 +251,12 @@ static bool read_fraction(const struct reading *reading)
     return true;
 }
 
-static bool read_choice(const struct reading *reading)
+static bool read_choice(const struct option_reading *reading)
 {
     if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
-        return values_wrong(reading);
+        return options_value_wrong(reading);
     }
-    const struct key *key = reading->key;
+    const struct option_row *key = reading->key;
     for (int i = 0; key->choices[i] != NULL; i++) {
         if (strcmp(key->choices[i], reading->node->text) == 0) {
             *(int *)reading->field = i;
@@ -277,20 +277,20 @@ static bool read_choice(const struct reading *reading)
     return false;
 }
 
-static bool read_text_list(const struct reading *reading)
+static bool read_text_list(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
     struct text_list list = {0};
-    struct reading item = *reading;
+    struct option_reading item = *reading;
     if (node->kind == YAML_MAP || is_null(node)) {
-        return values_wrong(reading);
+        return options_value_wrong(reading);
     }
     list.items = mem_alloc(sizeof *list.items);
     for (size_t i = 0; node->kind == YAML_LIST && i < node->count; i++) {
         item.node = node->items[i];
         if (item.node->kind != YAML_SCALAR || is_null(item.node)) {
             text_list_free(&list);
-            return values_wrong(&item);
+            return options_value_wrong(&item);
         }
         text_list_add(&list, item.node->text);
     }
@@ -303,10 +303,10 @@ static bool read_text_list(const struct reading *reading)
     return true;
 }
 
-const char *const values_secret_keys[] = {"file", "env", "credential", NULL};
+const char *const options_secret_sources[] = {"file", "env", "credential", NULL};
 
 // Never names what was written: it may be the secret itself.
-static bool wrong_secret(const struct reading *reading)
+static bool wrong_secret(const struct option_reading *reading)
 {
     if (reading->node->line == 0 && reading->node->kind == YAML_SCALAR) {
         yaml_problem(
@@ -318,13 +318,13 @@ static bool wrong_secret(const struct reading *reading)
     }
     yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
                  "`%s`: a secret is never written in line; say where it is read from: %s", reading->path,
-                 wanted(KEY_SECRET));
+                 wanted(OPTION_SECRET));
     return false;
 }
 
-static bool wrong_secret_key(const struct reading *reading, const char *name)
+static bool wrong_secret_key(const struct option_reading *reading, const char *name)
 {
-    const char *nearest = str_nearest(name, values_secret_keys);
+    const char *nearest = str_nearest(name, options_secret_sources);
     if (nearest == NULL) {
         return wrong_secret(reading);
     }
@@ -347,15 +347,15 @@ static size_t find_place(const struct yaml_node *map)
     return count == 1 ? of_environment : map->count == 1 ? 0 : map->count;
 }
 
-static bool several_places(const struct reading *reading)
+static bool several_places(const struct option_reading *reading)
 {
     yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
                  "`%s`: a secret is never written in line; say by one key where it is read from: %s", reading->path,
-                 wanted(KEY_SECRET));
+                 wanted(OPTION_SECRET));
     return false;
 }
 
-static bool read_secret(const struct reading *reading)
+static bool read_secret(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
     if (is_null(node) && reading->key->empty_ok) {
@@ -371,8 +371,8 @@ static bool read_secret(const struct reading *reading)
     const char *name = node->keys[place]->text;
     const struct yaml_node *value = node->items[place];
     bool known = false;
-    for (size_t i = 0; values_secret_keys[i] != NULL; i++) {
-        known |= strcmp(values_secret_keys[i], name) == 0;
+    for (size_t i = 0; options_secret_sources[i] != NULL; i++) {
+        known |= strcmp(options_secret_sources[i], name) == 0;
     }
     if (!known) {
         return wrong_secret_key(reading, name);
@@ -380,22 +380,22 @@ static bool read_secret(const struct reading *reading)
     if (value->kind != YAML_SCALAR || is_null(value) || value->text[0] == '\0') {
         return wrong_secret(reading);
     }
-    values_free(reading->key, reading->field);
+    options_value_free(reading->key, reading->field);
     struct secret_source *field = reading->field;
     char **member = *name == 'f' ? &field->file : *name == 'e' ? &field->env : &field->credential;
     *member = mem_strdup(value->text);
     return true;
 }
 
-bool values_read(const struct reading *reading)
+bool options_value_read(const struct option_reading *reading)
 {
-    static bool (*const readers[])(const struct reading *) = {
-        [KEY_TEXT] = read_text,         [KEY_BOOL] = read_bool,           [KEY_INT] = read_int,
-        [KEY_DURATION] = read_duration, [KEY_SIZE] = read_size,           [KEY_RATE] = read_rate,
-        [KEY_CHOICE] = read_choice,     [KEY_TEXT_LIST] = read_text_list, [KEY_SECRET] = read_secret,
-        [KEY_FRACTION] = read_fraction,
+    static bool (*const readers[])(const struct option_reading *) = {
+        [OPTION_TEXT] = read_text,         [OPTION_BOOL] = read_bool,           [OPTION_INT] = read_int,
+        [OPTION_DURATION] = read_duration, [OPTION_SIZE] = read_size,           [OPTION_RATE] = read_rate,
+        [OPTION_CHOICE] = read_choice,     [OPTION_TEXT_LIST] = read_text_list, [OPTION_SECRET] = read_secret,
+        [OPTION_FRACTION] = read_fraction,
     };
-    if (reading->key->type == KEY_NODE) {
+    if (reading->key->type == OPTION_NODE) {
         *(const struct yaml_node **)reading->field = reading->node;
         return true;
     }
@@ -410,14 +410,14 @@ static void free_secret(struct secret_source *source)
     *source = (struct secret_source){0};
 }
 
-void values_free(const struct key *key, void *field)
+void options_value_free(const struct option_row *key, void *field)
 {
-    if (key->type == KEY_TEXT) {
+    if (key->type == OPTION_TEXT) {
         free(*(char **)field);
         *(char **)field = NULL;
-    } else if (key->type == KEY_TEXT_LIST) {
+    } else if (key->type == OPTION_TEXT_LIST) {
         text_list_free(field);
-    } else if (key->type == KEY_SECRET) {
+    } else if (key->type == OPTION_SECRET) {
         free_secret(field);
     }
 }

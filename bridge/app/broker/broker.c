@@ -1,0 +1,455 @@
+#include "app/broker/broker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/broker/connection.h"
+#include "app/broker/info.h"
+#include "app/broker/proof.h"
+#include "app/broker/subscriber.h"
+#include "app/config/secret.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define INFO_COOKIE       (UINT64_C(1) << 61) // of its SUBSCRIBE
+#define CONNECT_TIMEOUT_S 10
+#define RECEIVE_MAXIMUM   128
+#define MAX_PACKET_SIZE   (1024 * 1024)
+
+struct broker {
+    struct broker_options options;
+    struct connection commands;
+    struct connection replies;
+    struct subscriber subscriber;
+    struct proof proof;
+    struct reply_queue queue;
+    struct info info;
+    char *state_topic;
+    struct own_topic commands_state; // the state's topic on the commands connection
+    bool state_under_way;
+    struct own_topic info_filter; // bridge/info on the commands connection
+    bool info_under_way;          // its SUBSCRIBE
+    uint64_t commands_losses;
+    struct mqtt_event connected; // of the commands connection, until its quiet time has passed
+    bool subscribe_due;
+    bool online;
+    bool held; // the commands connection is closed by us until commands are taken again
+};
+
+#define STATE_COOKIE UINT64_MAX // of the state's PUBLISH on the commands connection
+
+static struct mqtt_options connection_options(const struct broker *broker, const char *client_id, const char *password)
+{
+    const struct config_mqtt *config = &broker->options.config->mqtt;
+    return (struct mqtt_options){
+        .urls = (const char *const *)config->urls.items,
+        .url_count = config->urls.count,
+        .client_id = client_id,
+        .version = config->version == CONFIG_MQTT_5 ? 5 : 4,
+        .username = config->username,
+        .password = password,
+        .tls = {config->tls.ca_file, config->tls.cert_file, config->tls.key_file},
+        .keepalive_s = (int)(config->keepalive_ms / 1000),
+        .connect_timeout_s = CONNECT_TIMEOUT_S,
+        .clean_start = true,
+    };
+}
+
+static enum err create_commands(struct broker *broker, const char *password, struct diag *diag)
+{
+    const struct config_mqtt *config = &broker->options.config->mqtt;
+    struct mqtt_handlers handlers = receiver_command_handlers(broker->options.receiver);
+    struct mqtt_options options = connection_options(broker, config->client_id, password);
+    options.clean_start = false;
+    options.session_expiry_s = (uint32_t)(config->session_expiry_ms / 1000);
+    options.receive_maximum = RECEIVE_MAXIMUM;
+    options.max_packet_size = MAX_PACKET_SIZE;
+    options.will_topic = broker->state_topic;
+    options.will_payload = "offline";
+    return mqtt_create(&options, &handlers, &broker->commands.mqtt, diag);
+}
+
+static enum err create_replies(struct broker *broker, const char *password, struct diag *diag)
+{
+    AUTO_FREE char *client_id = mem_printf("%s-replies", broker->options.config->mqtt.client_id);
+    struct mqtt_handlers handlers = receiver_reply_handlers(broker->options.receiver);
+    struct mqtt_options options = connection_options(broker, client_id, password);
+    return mqtt_create(&options, &handlers, &broker->replies.mqtt, diag);
+}
+
+static enum err read_password(const struct config_mqtt *config, char **password, struct diag *diag)
+{
+    const char *warning = NULL;
+    struct diag reason;
+    if (!secret_is_set(&config->password)) {
+        return ERR_OK;
+    }
+    enum err err = secret_read(&config->password, password, &warning, &reason);
+    if (err != ERR_OK) {
+        return diag_set(diag, err, "mqtt.password: %s", reason.text);
+    }
+    if (warning != NULL) {
+        LOG(LOG_WARN, "secret_warning", LOG_S("file", config->password.file), LOG_S("hint", warning));
+    }
+    return ERR_OK;
+}
+
+static void prepare(struct broker *broker)
+{
+    const struct broker_options *options = &broker->options;
+    struct subscriber_options subscriber = {
+        .commands = &broker->commands,
+        .replies = &broker->replies,
+        .mapping = options->mapping,
+        .receiver = options->receiver,
+        .outbox = options->outbox,
+        .share = options->config->mqtt.share,
+        .fence_topic = options->fence_topic,
+        .base_topic = options->config->bridge.base_topic,
+        .username = options->config->mqtt.username,
+        .sessions_may_be_denied = options->config->mqtt.redelivery == CONFIG_BY_CONTENT,
+        .client_id = options->config->mqtt.client_id,
+        .brings_retained_again = options->config->mqtt.version == CONFIG_MQTT_3_1_1,
+    };
+    broker->commands.name = "commands";
+    broker->replies.name = "replies";
+    broker->state_topic = mem_printf("%s/bridge/state", options->config->bridge.base_topic);
+    broker->info_filter.topic = mem_printf("%s/bridge/info", options->config->bridge.base_topic);
+    info_init(&broker->info, options->config, options->outbox, broker->info_filter.topic,
+              mapping_rule_count(options->mapping));
+    subscriber_init(&broker->subscriber, &subscriber);
+    broker->commands_state.topic = broker->state_topic;
+    proof_init(&broker->proof, &broker->commands, options->outbox, options->fence_topic);
+    reply_queue_init(&broker->queue, &broker->replies, options->fence_topic, options->done, options->context);
+}
+
+enum err broker_create(const struct broker_options *options, struct broker **out, struct diag *diag)
+{
+    struct broker *broker = mem_alloc(sizeof *broker);
+    broker->options = *options;
+    prepare(broker);
+    char *password = NULL;
+    enum err err = read_password(&options->config->mqtt, &password, diag);
+    err = err == ERR_OK ? create_commands(broker, password, diag) : err;
+    err = err == ERR_OK ? create_replies(broker, password, diag) : err;
+    secret_free(password);
+    if (err != ERR_OK) {
+        broker_destroy(broker);
+        return err;
+    }
+    *out = broker;
+    return ERR_OK;
+}
+
+void broker_destroy(struct broker *broker)
+{
+    mqtt_destroy(broker->commands.mqtt);
+    mqtt_destroy(broker->replies.mqtt);
+    subscriber_clear(&broker->subscriber);
+    info_clear(&broker->info);
+    reply_queue_clear(&broker->queue);
+    free(broker->state_topic);
+    free(broker->info_filter.topic);
+    free(broker);
+}
+
+void broker_send(struct broker *broker, struct outgoing *outgoing)
+{
+    reply_queue_send(&broker->queue, outgoing);
+}
+
+bool broker_withdraw(struct broker *broker, const void *owner, size_t due)
+{
+    return reply_queue_withdraw(&broker->queue, owner, due);
+}
+
+void broker_publish_own(struct broker *broker, const char *topic, const char *payload, bool retain, int64_t now_ms)
+{
+    reply_queue_publish_own(&broker->queue, topic, payload, retain, now_ms);
+}
+
+// Through the connection whose will says offline.
+static void publish_state(struct broker *broker, const char *state, int64_t now_ms)
+{
+    struct diag diag;
+    struct mqtt_publication publication = {
+        .topic = broker->state_topic, .payload = state, .payload_len = strlen(state), .qos = 1, .retain = true};
+    if (broker->commands.state != CONNECTION_UP || own_topic_is_paused(&broker->commands_state, now_ms)) {
+        return;
+    }
+    if (mqtt_publish(broker->commands.mqtt, &publication, STATE_COOKIE, &diag) == ERR_OK) {
+        broker->state_under_way = true;
+    } else {
+        LOG(LOG_WARN, "own_not_published", LOG_S("topic", broker->state_topic), LOG_S("error", diag.text));
+    }
+}
+
+// A broker does not publish our will when another client takes our session over, so the other connection says it.
+static void go_offline(struct broker *broker, int64_t now_ms)
+{
+    if (broker->online) {
+        broker->online = false;
+        broker_publish_own(broker, broker->state_topic, "offline", true, now_ms);
+    }
+}
+
+// The first thing that the broker has not answered on the commands connection, or NULL.
+static const char *unanswered_command(const struct broker *broker)
+{
+    const char *filter = broker->subscribe_due ? NULL : subscriber_unanswered(&broker->subscriber);
+    if (filter != NULL) {
+        return filter;
+    }
+    if (broker->info_under_way) {
+        return broker->info_filter.topic;
+    }
+    return broker->state_under_way ? broker->state_topic : broker->proof.in_flight ? broker->proof.topic : NULL;
+}
+
+static void commands_lost(struct broker *broker, const struct mqtt_event *event, const char *unanswered, int64_t now_ms)
+{
+    if (unanswered != NULL && trial_blames_message(event)) {
+        broker->commands_losses++;
+        if (unanswered == broker->state_topic) {
+            own_topic_note_loss(&broker->commands_state, broker->commands_losses, now_ms);
+        } else if (unanswered == broker->info_filter.topic) {
+            own_topic_note_loss(&broker->info_filter, broker->commands_losses, now_ms);
+        } else {
+            subscriber_lost(&broker->subscriber, broker->commands_losses, now_ms);
+        }
+    }
+    broker->state_under_way = false;
+    broker->info_under_way = false;
+    broker->subscribe_due = false;
+}
+
+// Not while the connection is to be quiet.
+static void subscribe_if_due(struct broker *broker, int64_t now_ms)
+{
+    if (broker->subscribe_due && now_ms >= broker->commands.quiet_until_ms) {
+        broker->subscribe_due = false;
+        proof_connected(&broker->proof, now_ms);
+        // A publish with QoS 0 is not acknowledged, so it proves nothing.
+        broker->proof.is_unsubscribed = broker->proof.is_unsubscribed || broker->connected.max_qos < 1;
+        subscriber_connected(&broker->subscriber, &broker->connected);
+    }
+}
+
+static void take_commands_event(struct broker *broker, const struct mqtt_event *event, const char *unanswered,
+                                int64_t now_ms)
+{
+    if (!connection_take(&broker->commands, event, unanswered, now_ms)) {
+        return;
+    }
+    go_offline(broker, now_ms);
+    commands_lost(broker, event, unanswered, now_ms);
+    if (broker->commands.state == CONNECTION_UP) {
+        broker->connected = *event;
+        broker->subscribe_due = true;
+        subscribe_if_due(broker, now_ms);
+    }
+}
+
+static void take_round(struct broker *broker, const struct moment *now)
+{
+    if (subscriber_round_answered(&broker->subscriber, now)) {
+        proof_fence_came(&broker->proof, now->boot_ms);
+        broker->commands.failures = 0;
+    }
+}
+
+// Once we are subscribed, so that the answer of another bridge comes live.
+static void tell_info(struct broker *broker, const struct mqtt_event *subscribed, int64_t now_ms)
+{
+    if (subscribed->kind == MQTT_SUBSCRIBE_FAILED) {
+        LOG(LOG_WARN, "mqtt_subscribe_refused", LOG_S("filter", broker->info.topic), LOG_S("error", subscribed->text),
+            LOG_S("hint", "a second bridge with the same bridge.base_topic is not noticed"));
+    }
+    broker->info_under_way = false;
+    own_topic_acknowledged(&broker->info_filter);
+    broker_publish_own(broker, broker->info.topic, broker->info.text, true, now_ms);
+}
+
+void broker_on_commands_event(struct broker *broker, const struct mqtt_event *event, const struct moment *now)
+{
+    const char *unanswered = unanswered_command(broker);
+    if (proof_take(&broker->proof, event, now->boot_ms)) {
+        return;
+    }
+    if (fence_is_round(event)) {
+        take_round(broker, now);
+    } else if (event->cookie == INFO_COOKIE) {
+        tell_info(broker, event, now->boot_ms);
+    } else if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
+        subscriber_answered(&broker->subscriber, event, now->boot_ms);
+    } else if (event->cookie == STATE_COOKIE) {
+        broker->state_under_way = event->kind == MQTT_PUBLISH_LOST;
+        if (event->kind != MQTT_PUBLISH_LOST) {
+            own_topic_acknowledged(&broker->commands_state);
+        }
+    } else {
+        take_commands_event(broker, event, unanswered, now->boot_ms);
+    }
+}
+
+static void take_replies_event(struct broker *broker, const struct mqtt_event *event, int64_t now_ms)
+{
+    const char *unanswered = reply_queue_unacknowledged(&broker->queue);
+    if (!connection_take(&broker->replies, event, unanswered, now_ms)) {
+        reply_queue_take(&broker->queue, event, now_ms);
+    } else if (broker->replies.state == CONNECTION_UP) {
+        reply_queue_connected(&broker->queue, event, broker->options.config->mqtt.version == CONFIG_MQTT_5, now_ms);
+    } else {
+        reply_queue_disconnected(&broker->queue, event, now_ms);
+        fence_replies_lost(&broker->subscriber.fence, now_ms);
+    }
+}
+
+void broker_on_replies_event(struct broker *broker, const struct mqtt_event *event, int64_t now_ms)
+{
+    if (event->cookie == FENCE_PUBLISH_COOKIE) {
+        fence_published(&broker->subscriber.fence, event, now_ms);
+        reply_queue_fence_ended(&broker->queue, event, now_ms);
+    } else {
+        take_replies_event(broker, event, now_ms);
+    }
+}
+
+// With QoS 0: what other bridges said while we were away is nothing to keep.
+static void subscribe_info(struct broker *broker, int64_t now_ms)
+{
+    struct diag diag;
+    if (own_topic_is_paused(&broker->info_filter, now_ms)) {
+        return;
+    }
+    broker->info_under_way =
+        mqtt_subscribe(broker->commands.mqtt, broker->info.topic, 0, 0, INFO_COOKIE, &diag) == ERR_OK;
+}
+
+void broker_on_info(struct broker *broker, const struct mqtt_event *event, int64_t now_ms)
+{
+    if (info_take(&broker->info, event, event->reason != 0, now_ms)) {
+        broker_publish_own(broker, broker->info.topic, broker->info.text, true, now_ms);
+    }
+}
+
+bool broker_on_fence(struct broker *broker, int64_t now_ms)
+{
+    if (broker->commands.state != CONNECTION_UP) {
+        return false;
+    }
+    proof_fence_came(&broker->proof, now_ms);
+    if (!subscriber_take_fence(&broker->subscriber, now_ms) || broker->online) {
+        return false;
+    }
+    broker->commands.failures = 0;
+    broker->commands.yields = 0;
+    broker->replies.failures = 0;
+    broker->online = true;
+    publish_state(broker, "online", now_ms);
+    subscribe_info(broker, now_ms);
+    LOG(LOG_INFO, "online", LOG_N("subscriptions", broker->subscriber.wanted->count));
+    return true;
+}
+
+void broker_on_gap(struct broker *broker)
+{
+    fence_begin_again(&broker->subscriber.fence);
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t run_subscriber(struct broker *broker, const struct moment *now)
+{
+    subscribe_if_due(broker, now->boot_ms);
+    if (broker->subscribe_due) {
+        return broker->commands.quiet_until_ms - now->boot_ms;
+    }
+    int64_t held_until_ms = reply_queue_fence_paused_until(&broker->queue);
+    if (held_until_ms > now->boot_ms) {
+        fence_cannot_be_sent(&broker->subscriber.fence);
+    }
+    held_until_ms = broker->replies.quiet_until_ms > held_until_ms ? broker->replies.quiet_until_ms : held_until_ms;
+    bool sent = false;
+    int64_t wait_ms = subscriber_run(&broker->subscriber, now, held_until_ms, &sent);
+    if (sent) {
+        reply_queue_fence_sent(&broker->queue, now->boot_ms);
+    }
+    return wait_ms;
+}
+
+// The broker keeps what comes meanwhile. What is said of the last contact stays as it is: what the broker has not sent
+// yet may be as old as that.
+static void hold_commands(struct broker *broker, int64_t now_ms)
+{
+    if (broker->commands.state == CONNECTION_UP && !broker->held) {
+        broker->held = true;
+        go_offline(broker, now_ms);
+        connection_renew(&broker->commands);
+    }
+}
+
+int64_t broker_run(struct broker *broker, const struct moment *now, bool take_commands)
+{
+    int64_t wait_ms = connection_run(&broker->replies, now->boot_ms);
+    if (take_commands) {
+        broker->held = false;
+        wait_ms = sooner(wait_ms, connection_run(&broker->commands, now->boot_ms));
+    } else {
+        hold_commands(broker, now->boot_ms);
+    }
+    wait_ms = sooner(wait_ms, run_subscriber(broker, now));
+    if (!broker->subscribe_due) {
+        broker->proof.is_unsubscribed = broker->proof.is_unsubscribed || broker->subscriber.fence.is_barred;
+        wait_ms = sooner(wait_ms, proof_run(&broker->proof, now->boot_ms));
+    }
+    return sooner(wait_ms, reply_queue_run(&broker->queue, now->boot_ms));
+}
+
+struct broker_durability broker_durability(const struct broker *broker)
+{
+    return (struct broker_durability){
+        .commands_qos = broker->subscriber.lowest_qos,
+        .replies_qos = broker->replies.max_qos < 1 ? 0 : 1,
+        .is_state_retained = broker->commands.retain_available,
+    };
+}
+
+bool broker_is_online(const struct broker *broker)
+{
+    return broker->online;
+}
+
+void broker_stop_commands(struct broker *broker, const struct moment *now)
+{
+    if (broker->commands.state == CONNECTION_UP) {
+        subscriber_note_stop(&broker->subscriber, now);
+    }
+    publish_state(broker, "offline", now->boot_ms);
+    proof_stop(&broker->proof, now->boot_ms);
+    broker->online = false;
+    connection_stop(&broker->commands);
+}
+
+bool broker_commands_stopped(const struct broker *broker)
+{
+    return broker->commands.state == CONNECTION_STOPPED;
+}
+
+void broker_stop_replies(struct broker *broker)
+{
+    connection_stop(&broker->replies);
+}
+
+bool broker_replies_stopped(const struct broker *broker)
+{
+    return broker->replies.state == CONNECTION_STOPPED;
+}
+
+bool broker_replies_up(const struct broker *broker)
+{
+    return broker->replies.state == CONNECTION_UP;
+}
