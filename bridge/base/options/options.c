@@ -61,7 +61,7 @@ static void unknown_key(const struct option_row *keys, const struct yaml_node *n
             buf_printf(&text, "%s%s", i == 0 ? "; known here: " : ", ", keys[i].name);
         }
     }
-    yaml_problem(problems, SEVERITY_ERROR, node, "%s", text.data);
+    yaml_error(problems, node, "%s", text.data);
 }
 
 bool options_misspelt(const struct option_row *keys, const struct yaml_node *map, const char *name)
@@ -102,7 +102,7 @@ static bool read_group(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
     // A group whose keys are all commented out.
-    if (node->kind == YAML_SCALAR && yaml_type(node) == YAML_NULL) {
+    if (yaml_is_null(node)) {
         return true;
     }
     if (node->kind != YAML_MAP) {
@@ -139,8 +139,7 @@ static bool read_map(const struct option_row *keys, const struct yaml_node *map,
 enum err options_read(const struct option_row *keys, const struct yaml_node *map, void *out, struct problems *problems)
 {
     if (map->kind != YAML_MAP) {
-        yaml_problem(problems, SEVERITY_ERROR, map, "keys are expected here, as `%s: ...`, not %s", keys[0].name,
-                     yaml_kind_name(map));
+        yaml_error(problems, map, "keys are expected here, as `%s: ...`, not %s", keys[0].name, yaml_kind_name(map));
         return ERR_SYNTAX;
     }
     return read_map(keys, map, "", out, problems) ? ERR_OK : ERR_SYNTAX;

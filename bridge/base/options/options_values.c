@@ -12,11 +12,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static bool is_null(const struct yaml_node *node)
-{
-    return node->kind == YAML_SCALAR && yaml_type(node) == YAML_NULL;
-}
-
 // What a value must be, with an example.
 static const char *wanted(enum option_type type)
 {
@@ -40,15 +35,15 @@ static const char *wanted(enum option_type type)
 // A map with one key and no value is what YAML makes of {name}.
 static bool looks_like_template(const struct yaml_node *node)
 {
-    return node->kind == YAML_MAP && node->count == 1 && is_null(node->items[0]);
+    return node->kind == YAML_MAP && node->count == 1 && yaml_is_null(node->items[0]);
 }
 
 static bool wrong_null(const struct option_reading *reading)
 {
-    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
-                 "`%s` must be %s, and has no value here: YAML reads an empty value, or `#` and what follows it, as "
-                 "nothing. Put text in quotes, or leave the key out",
-                 reading->path, wanted(reading->key->type));
+    yaml_error(reading->problems, reading->node,
+               "`%s` must be %s, and has no value here: YAML reads an empty value, or `#` and what follows it, as "
+               "nothing. Put text in quotes, or leave the key out",
+               reading->path, wanted(reading->key->type));
     return false;
 }
 
@@ -66,7 +61,7 @@ static void append_example(struct buf *text, const struct option_row *key)
 
 bool options_value_wrong(const struct option_reading *reading)
 {
-    if (is_null(reading->node)) {
+    if (yaml_is_null(reading->node)) {
         return wrong_null(reading);
     }
     AUTO_BUF struct buf text = {0};
@@ -76,7 +71,7 @@ bool options_value_wrong(const struct option_reading *reading)
     if (looks_like_template(reading->node)) {
         buf_text(&text, "; if { } belong to the text, put it in quotes");
     }
-    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "%s", text.data);
+    yaml_error(reading->problems, reading->node, "%s", text.data);
     return false;
 }
 
@@ -85,8 +80,8 @@ static bool malformed(const struct option_reading *reading, const char *hint)
 {
     char shown[STR_SHOWN_LEN];
     str_show(reading->node->text, shown);
-    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` must be %s, not `%s`%s", reading->path,
-                 wanted(reading->key->type), shown, hint);
+    yaml_error(reading->problems, reading->node, "`%s` must be %s, not `%s`%s", reading->path,
+               wanted(reading->key->type), shown, hint);
     return false;
 }
 
@@ -95,12 +90,12 @@ static bool read_text(const struct option_reading *reading)
     if (reading->node->kind != YAML_SCALAR) {
         return options_value_wrong(reading);
     }
-    if (is_null(reading->node)) {
+    if (yaml_is_null(reading->node)) {
         return reading->key->empty_ok || wrong_null(reading);
     }
     if (reading->node->text[0] == '\0' && reading->key->min > 0) {
-        yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
-                     "`%s` is empty: give it a text, or leave the key out", reading->path);
+        yaml_error(reading->problems, reading->node, "`%s` is empty: give it a text, or leave the key out",
+                   reading->path);
         return false;
     }
     char **field = reading->field;
@@ -112,7 +107,7 @@ static bool read_text(const struct option_reading *reading)
 static bool read_bool(const struct option_reading *reading)
 {
     static const char *const lookalikes[] = {"yes", "no", "on", "off", "true", "false", "y", "n", NULL};
-    if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
+    if (!yaml_has_value(reading->node)) {
         return options_value_wrong(reading);
     }
     if (yaml_type(reading->node) != YAML_BOOL) {
@@ -158,13 +153,12 @@ static bool out_of_range(const struct option_reading *reading)
     options_value_number(key->type, key->min, min);
     options_value_number(key->type, key->max, max);
     if (key->min == 0 && key->max == 0) {
-        yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` is too large: `%s`", reading->path, shown);
+        yaml_error(reading->problems, reading->node, "`%s` is too large: `%s`", reading->path, shown);
     } else if (key->min == key->max) {
-        yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` must be %s, not `%s`", reading->path, min,
-                     shown);
+        yaml_error(reading->problems, reading->node, "`%s` must be %s, not `%s`", reading->path, min, shown);
     } else {
-        yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s` must be from %s to %s, not `%s`",
-                     reading->path, min, max, shown);
+        yaml_error(reading->problems, reading->node, "`%s` must be from %s to %s, not `%s`", reading->path, min, max,
+                   shown);
     }
     return false;
 }
@@ -187,7 +181,7 @@ static bool store_number(const struct option_reading *reading, enum err err, int
 static bool read_int(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
-    if (node->kind != YAML_SCALAR || is_null(node)) {
+    if (!yaml_has_value(node)) {
         return options_value_wrong(reading);
     }
     if (yaml_type(node) != YAML_INT) {
@@ -202,7 +196,7 @@ static bool read_int(const struct option_reading *reading)
 
 static bool read_duration(const struct option_reading *reading)
 {
-    if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
+    if (!yaml_has_value(reading->node)) {
         return options_value_wrong(reading);
     }
     int64_t value = 0;
@@ -215,7 +209,7 @@ static bool read_duration(const struct option_reading *reading)
 
 static bool read_size(const struct option_reading *reading)
 {
-    if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
+    if (!yaml_has_value(reading->node)) {
         return options_value_wrong(reading);
     }
     int64_t value = 0;
@@ -225,7 +219,7 @@ static bool read_size(const struct option_reading *reading)
 
 static bool read_rate(const struct option_reading *reading)
 {
-    if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
+    if (!yaml_has_value(reading->node)) {
         return options_value_wrong(reading);
     }
     double per_second = 0;
@@ -239,7 +233,7 @@ static bool read_rate(const struct option_reading *reading)
 static bool read_fraction(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
-    if (node->kind != YAML_SCALAR || is_null(node)) {
+    if (!yaml_has_value(node)) {
         return options_value_wrong(reading);
     }
     enum yaml_type type = yaml_type(node);
@@ -253,7 +247,7 @@ static bool read_fraction(const struct option_reading *reading)
 
 static bool read_choice(const struct option_reading *reading)
 {
-    if (reading->node->kind != YAML_SCALAR || is_null(reading->node)) {
+    if (!yaml_has_value(reading->node)) {
         return options_value_wrong(reading);
     }
     const struct option_row *key = reading->key;
@@ -273,7 +267,7 @@ static bool read_choice(const struct option_reading *reading)
     if (nearest != NULL) {
         buf_printf(&text, "; did you mean `%s`?", nearest);
     }
-    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "%s", text.data);
+    yaml_error(reading->problems, reading->node, "%s", text.data);
     return false;
 }
 
@@ -282,13 +276,13 @@ static bool read_text_list(const struct option_reading *reading)
     const struct yaml_node *node = reading->node;
     struct text_list list = {0};
     struct option_reading item = *reading;
-    if (node->kind == YAML_MAP || is_null(node)) {
+    if (node->kind == YAML_MAP || yaml_is_null(node)) {
         return options_value_wrong(reading);
     }
     list.items = mem_alloc(sizeof *list.items);
     for (size_t i = 0; node->kind == YAML_LIST && i < node->count; i++) {
         item.node = node->items[i];
-        if (item.node->kind != YAML_SCALAR || is_null(item.node)) {
+        if (!yaml_has_value(item.node)) {
             text_list_free(&list);
             return options_value_wrong(&item);
         }
@@ -309,16 +303,15 @@ const char *const options_secret_sources[] = {"file", "env", "credential", NULL}
 static bool wrong_secret(const struct option_reading *reading)
 {
     if (reading->node->line == 0 && reading->node->kind == YAML_SCALAR) {
-        yaml_problem(
-            reading->problems, SEVERITY_ERROR, reading->node,
-            "`%s`: this variable cannot hold the secret itself; add __FILE, __ENV or __CREDENTIAL to its name, "
-            "and say there where it is read from",
-            reading->path);
+        yaml_error(reading->problems, reading->node,
+                   "`%s`: this variable cannot hold the secret itself; add __FILE, __ENV or __CREDENTIAL to its name, "
+                   "and say there where it is read from",
+                   reading->path);
         return false;
     }
-    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
-                 "`%s`: a secret is never written in line; say where it is read from: %s", reading->path,
-                 wanted(OPTION_SECRET));
+    yaml_error(reading->problems, reading->node,
+               "`%s`: a secret is never written in line; say where it is read from: %s", reading->path,
+               wanted(OPTION_SECRET));
     return false;
 }
 
@@ -328,8 +321,7 @@ static bool wrong_secret_key(const struct option_reading *reading, const char *n
     if (nearest == NULL) {
         return wrong_secret(reading);
     }
-    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node, "`%s`: unknown key; did you mean `%s`?",
-                 reading->path, nearest);
+    yaml_error(reading->problems, reading->node, "`%s`: unknown key; did you mean `%s`?", reading->path, nearest);
     return false;
 }
 
@@ -349,16 +341,16 @@ static size_t find_place(const struct yaml_node *map)
 
 static bool several_places(const struct option_reading *reading)
 {
-    yaml_problem(reading->problems, SEVERITY_ERROR, reading->node,
-                 "`%s`: a secret is never written in line; say by one key where it is read from: %s", reading->path,
-                 wanted(OPTION_SECRET));
+    yaml_error(reading->problems, reading->node,
+               "`%s`: a secret is never written in line; say by one key where it is read from: %s", reading->path,
+               wanted(OPTION_SECRET));
     return false;
 }
 
 static bool read_secret(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
-    if (is_null(node) && reading->key->empty_ok) {
+    if (yaml_is_null(node) && reading->key->empty_ok) {
         return true;
     }
     if (node->kind != YAML_MAP || node->count == 0) {
@@ -377,7 +369,7 @@ static bool read_secret(const struct option_reading *reading)
     if (!known) {
         return wrong_secret_key(reading, name);
     }
-    if (value->kind != YAML_SCALAR || is_null(value) || value->text[0] == '\0') {
+    if (!yaml_has_value(value) || value->text[0] == '\0') {
         return wrong_secret(reading);
     }
     options_value_free(reading->key, reading->field);

@@ -57,9 +57,20 @@ bool yaml_source_line(const struct yaml_document *document, int line, const char
 
 // Value of a map's key, or NULL.
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
-enum yaml_type yaml_type(const struct yaml_node *scalar);
-const char *
-yaml_kind_name(const struct yaml_node *node); // "a map", "a list", "text", "a number", "null" ...: for messages
+enum yaml_type yaml_type(const struct yaml_node *node); // of a list or map: YAML_TEXT
+// "a map", "a list", "text", "a number", "null" ...: for messages
+const char *yaml_kind_name(const struct yaml_node *node);
+static inline bool yaml_is_null(const struct yaml_node *node)
+{
+    return yaml_type(node) == YAML_NULL;
+}
+// A scalar with a value: any but null.
+static inline bool yaml_has_value(const struct yaml_node *node)
+{
+    return node->kind == YAML_SCALAR && !yaml_is_null(node);
+}
+// False and a problem, which calls it `what`, if the node is not of the kind.
+bool yaml_expect(const struct yaml_node *node, enum yaml_kind kind, const char *what, struct problems *problems);
 // The node as JSON; number text is kept where it is JSON's, else (0x1F, .5, +1) written as JSON writes it. Caller
 // frees. Infinity, NaN and integers beyond 64 bits have no JSON: text. Shared nodes
 // are copied: at most YAML_MAX_NODES values.
@@ -80,6 +91,8 @@ static inline int yaml_column_of(const struct yaml_node *scalar, size_t byte)
 // Problem at a node.
 #define yaml_problem(problems, severity, node, ...)                                                                    \
     problems_add(problems, severity, (node)->source, (node)->line, (node)->column, __VA_ARGS__)
+#define yaml_error(problems, node, ...) yaml_problem(problems, SEVERITY_ERROR, node, __VA_ARGS__)
+#define yaml_warn(problems, node, ...)  yaml_problem(problems, SEVERITY_WARNING, node, __VA_ARGS__)
 
 static inline void yaml_auto_free(struct yaml_document **document)
 {

@@ -1,5 +1,5 @@
-// Shared by the yaml_*.c files only: yaml.c (libyaml's events to a tree), yaml_tree.c (the tree), yaml_lines.c (lines
-// and places) and yaml_words.c (errors in words).
+// Shared by the yaml_*.c files only: yaml.c (documents) uses yaml_build.c (libyaml's events to a tree), yaml_tree.c
+// (the tree), yaml_lines.c (lines and places) and yaml_words.c (errors in words).
 #pragma once
 
 #include "base/str.h"
@@ -32,28 +32,31 @@ struct yaml_document {
     size_t mark_count;
 };
 
-struct yaml_document *tree_create(const char *source);
+struct yaml_document *yaml_tree_create(const char *source);
 // A new node, owned by the document and named after its first source.
-struct yaml_node *tree_add(struct yaml_document *document, enum yaml_kind kind, int line, int column);
+struct yaml_node *yaml_tree_add(struct yaml_document *document, enum yaml_kind kind, int line, int column);
 // Appends an item to a list.
-void tree_push(struct yaml_node *list, struct yaml_node *item);
+void yaml_tree_push(struct yaml_node *list, struct yaml_node *item);
 // Appends a pair to a map.
-void tree_put(struct yaml_node *map, struct yaml_node *key, struct yaml_node *value);
+void yaml_tree_put(struct yaml_node *map, struct yaml_node *key, struct yaml_node *value);
+// Where the value of a map's key is; NULL if it has none.
+struct yaml_node **yaml_tree_find(const struct yaml_node *map, const char *key);
+// Moves nodes and sources of `from` into `to` and frees the rest of it; gives its root.
+struct yaml_node *yaml_tree_adopt(struct yaml_document *to, struct yaml_document *from);
 
 // Size, UTF-8 and NUL, before libyaml sees the text: a problem and an error if it cannot be YAML.
-enum err words_check_bytes(struct problems *problems, const char *source, const char *text, size_t len) MUST_CHECK;
+enum err yaml_words_check_bytes(struct problems *problems, const char *source, const char *text, size_t len) MUST_CHECK;
 
-// A document with the source's text, and its tree unless that could not be read to the end (then without a root).
-enum err yaml_read_text(const char *source, const char *data, size_t len, struct yaml_document **out,
-                        struct problems *problems) MUST_CHECK;
+// Builds the tree of the document's text; an error if it is not whole, even where it has a root.
+enum err yaml_build(struct yaml_document *document, struct problems *problems) MUST_CHECK;
 
 // The next line without its break, counted as libyaml counts; false at the end. *offset is 0 at first.
-bool lines_next(const char *text, size_t len, size_t *offset, struct str *line);
+bool yaml_lines_next(const char *text, size_t len, size_t *offset, struct str *line);
 // Line and column (1-based, bytes) of a byte.
-void lines_place(const char *text, size_t len, size_t offset, int *line, int *column);
+void yaml_lines_place(const char *text, size_t len, size_t offset, int *line, int *column);
 
 // Sets the marks.
-void lines_mark(struct yaml_document *document);
+void yaml_lines_mark(struct yaml_document *document);
 
 // What libyaml says about a text that it refuses.
 struct yaml_refusal {
@@ -67,9 +70,9 @@ struct yaml_refusal {
     char context_byte; // what stands there, '\0' at the end
 };
 // Adds the problem in words for a person.
-void words_refused(struct problems *problems, const char *source, const char *text, size_t len,
-                   const struct yaml_refusal *refusal);
+void yaml_words_refused(struct problems *problems, const char *source, const char *text, size_t len,
+                        const struct yaml_refusal *refusal);
 // A plain scalar that ends at `end` and lost its rest to a comment: a problem at the node.
-void words_cut(struct problems *problems, const struct yaml_node *node, const char *text, size_t len, size_t end);
+void yaml_words_cut(struct problems *problems, const struct yaml_node *node, const char *text, size_t len, size_t end);
 // A plain scalar with what looks like a quote or a space and is none: a warning at its place.
-void words_odd(struct problems *problems, const struct yaml_node *node);
+void yaml_words_odd(struct problems *problems, const struct yaml_node *node);

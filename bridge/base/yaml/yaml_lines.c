@@ -29,7 +29,7 @@ static size_t break_len(const char *text, size_t len)
     return separator ? 3 : 0;
 }
 
-bool lines_next(const char *text, size_t len, size_t *offset, struct str *line)
+bool yaml_lines_next(const char *text, size_t len, size_t *offset, struct str *line)
 {
     if (*offset >= len) {
         return false;
@@ -43,7 +43,7 @@ bool lines_next(const char *text, size_t len, size_t *offset, struct str *line)
     return true;
 }
 
-void lines_place(const char *text, size_t len, size_t offset, int *line, int *column)
+void yaml_lines_place(const char *text, size_t len, size_t offset, int *line, int *column)
 {
     size_t next = 0;
     size_t start = 0;
@@ -52,7 +52,7 @@ void lines_place(const char *text, size_t len, size_t offset, int *line, int *co
     do {
         start = next;
         number++;
-    } while (lines_next(text, len, &next, &ignored) && next <= offset);
+    } while (yaml_lines_next(text, len, &next, &ignored) && next <= offset);
     *line = number;
     *column = (int)(offset - start) + 1;
 }
@@ -183,7 +183,7 @@ static bool is_hidden(struct line_walk *walk, struct str line)
 
 static bool walk_on(struct line_walk *walk, const char *text, size_t len, struct str *line, bool *hidden)
 {
-    if (!lines_next(text, len, &walk->offset, line)) {
+    if (!yaml_lines_next(text, len, &walk->offset, line)) {
         return false;
     }
     walk->number++;
@@ -205,7 +205,7 @@ static bool has_secret_alias(const struct yaml_document *document)
     return false;
 }
 
-void lines_mark(struct yaml_document *document)
+void yaml_lines_mark(struct yaml_document *document)
 {
     struct line_walk walk = {.hides_anchors = has_secret_alias(document)};
     struct str line;

@@ -70,23 +70,23 @@ static bool is_real(const char *text)
     return whole > 0 && *at == '\0';
 }
 
-enum yaml_type yaml_type(const struct yaml_node *scalar)
+enum yaml_type yaml_type(const struct yaml_node *node)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
     static const char *const bools[] = {"true", "True", "TRUE", "false", "False", "FALSE", NULL};
-    if (scalar->kind != YAML_SCALAR || scalar->quoted) {
+    if (node->kind != YAML_SCALAR || node->quoted) {
         return YAML_TEXT;
     }
-    if (is_one_of(scalar->text, nulls)) {
+    if (is_one_of(node->text, nulls)) {
         return YAML_NULL;
     }
-    if (is_one_of(scalar->text, bools)) {
+    if (is_one_of(node->text, bools)) {
         return YAML_BOOL;
     }
-    if (is_integer(scalar->text)) {
+    if (is_integer(node->text)) {
         return YAML_INT;
     }
-    return is_real(scalar->text) || is_infinite(scalar->text) ? YAML_FLOAT : YAML_TEXT;
+    return is_real(node->text) || is_infinite(node->text) ? YAML_FLOAT : YAML_TEXT;
 }
 
 const char *yaml_kind_name(const struct yaml_node *node)
@@ -99,6 +99,16 @@ const char *yaml_kind_name(const struct yaml_node *node)
         return types[yaml_type(node)];
     }
     return node->kind == YAML_LIST ? "a list" : "a map";
+}
+
+bool yaml_expect(const struct yaml_node *node, enum yaml_kind kind, const char *what, struct problems *problems)
+{
+    if (node->kind == kind) {
+        return true;
+    }
+    static const char *const kinds[] = {[YAML_SCALAR] = "text", [YAML_LIST] = "a list", [YAML_MAP] = "a map"};
+    yaml_error(problems, node, "`%s` must be %s, not %s", what, kinds[kind], yaml_kind_name(node));
+    return false;
 }
 
 // Decimal number text as JSON writes it: no plus sign, no leading zeros, digits on both sides of the point.

@@ -17,11 +17,11 @@ static enum err refuse_byte(struct problems *problems, const char *source, const
 {
     int line = 0;
     int column = 0;
-    lines_place(text, len, at, &line, &column);
+    yaml_lines_place(text, len, at, &line, &column);
     return refuse_bytes(problems, ERR_SYNTAX, source, line, column, what);
 }
 
-enum err words_check_bytes(struct problems *problems, const char *source, const char *text, size_t len)
+enum err yaml_words_check_bytes(struct problems *problems, const char *source, const char *text, size_t len)
 {
     if (len == 0) {
         return refuse_bytes(problems, ERR_SYNTAX, source, 0, 0, "the file is empty");
@@ -279,7 +279,7 @@ static bool explain_odd_space(struct explanation *explanation, const char *text,
     int first = refusal->context_line > 0 ? refusal->context_line : refusal->line;
     size_t offset = 0;
     struct str line;
-    for (int number = 1; number <= refusal->line && lines_next(text, len, &offset, &line); number++) {
+    for (int number = 1; number <= refusal->line && yaml_lines_next(text, len, &offset, &line); number++) {
         unsigned code;
         const char *space = number >= first ? str_find_odd_space(line.data, line.len, &code) : NULL;
         if (space != NULL && is_plain_before(line, space)) {
@@ -299,14 +299,14 @@ static void find_line(struct explanation *explanation, const char *text, size_t 
 {
     size_t offset = 0;
     for (int number = 0; number < explanation->at_line; number++) {
-        if (!lines_next(text, len, &offset, &explanation->line)) {
+        if (!yaml_lines_next(text, len, &offset, &explanation->line)) {
             explanation->line = (struct str){.data = text, .len = 0};
         }
     }
 }
 
-void words_refused(struct problems *problems, const char *source, const char *text, size_t len,
-                   const struct yaml_refusal *refusal)
+void yaml_words_refused(struct problems *problems, const char *source, const char *text, size_t len,
+                        const struct yaml_refusal *refusal)
 {
     static bool (*const rules[])(struct explanation *) = {
         explain_tab,          explain_open_quote,    explain_closed_quote,  explain_template,
@@ -315,7 +315,7 @@ void words_refused(struct problems *problems, const char *source, const char *te
     };
     struct yaml_refusal placed = *refusal;
     if (placed.line == 0) {
-        lines_place(text, len, placed.offset, &placed.line, &placed.column);
+        yaml_lines_place(text, len, placed.offset, &placed.line, &placed.column);
     }
     struct explanation explanation = {.refusal = &placed, .at_line = placed.line, .at_column = placed.column};
     explanation.byte = placed.offset < len ? text[placed.offset] : '\0';
@@ -327,15 +327,15 @@ void words_refused(struct problems *problems, const char *source, const char *te
     problems_add(problems, SEVERITY_ERROR, source, explanation.at_line, explanation.at_column, "%s", explanation.words);
 }
 
-void words_odd(struct problems *problems, const struct yaml_node *node)
+void yaml_words_odd(struct problems *problems, const struct yaml_node *node)
 {
     size_t len = strlen(node->text);
     unsigned code;
     const char *space = str_find_odd_space(node->text, len, &code);
     // Inside a text they are common.
     if (str_find_odd_quote(node->text, len, &code) == node->text) {
-        yaml_problem(
-            problems, SEVERITY_WARNING, node,
+        yaml_warn(
+            problems, node,
             "these are typographic quotes, which YAML takes for a part of the text: write straight ones, \" or '");
     }
     if (space != NULL) {
@@ -347,7 +347,7 @@ void words_odd(struct problems *problems, const struct yaml_node *node)
     }
 }
 
-void words_cut(struct problems *problems, const struct yaml_node *node, const char *text, size_t len, size_t end)
+void yaml_words_cut(struct problems *problems, const struct yaml_node *node, const char *text, size_t len, size_t end)
 {
     size_t next = end;
     while (next < len && (text[next] == ' ' || text[next] == '\t')) {
@@ -361,10 +361,10 @@ void words_cut(struct problems *problems, const struct yaml_node *node, const ch
         opened = later;
     }
     if (opened != NULL && strchr(opened, '}') == NULL) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "YAML cuts this value at ` #`, where a comment begins: put the whole value in quotes");
+        yaml_error(problems, node,
+                   "YAML cuts this value at ` #`, where a comment begins: put the whole value in quotes");
     } else if (node->text[0] != '\0' && node->text[strlen(node->text) - 1] == '/') {
-        yaml_problem(problems, SEVERITY_WARNING, node,
-                     "YAML ends this value at ` #`, where a comment begins: if # belongs to it, put it in quotes");
+        yaml_warn(problems, node,
+                  "YAML ends this value at ` #`, where a comment begins: if # belongs to it, put it in quotes");
     }
 }

@@ -22,10 +22,10 @@ enum err template_compile_text(const char *text, const struct template_scope *sc
 enum err template_compile(const struct yaml_node *node, const struct template_scope *scope, struct template **out,
                           struct problems *problems)
 {
-    if (node->kind != YAML_SCALAR || yaml_type(node) == YAML_NULL) {
+    if (!yaml_has_value(node)) {
         bool is_null = node->kind == YAML_SCALAR;
-        yaml_problem(problems, SEVERITY_ERROR, node, "this must be text, not %s%s", yaml_kind_name(node),
-                     is_null ? ": YAML reads an empty value, or `#` and what follows it, as nothing" : "");
+        yaml_error(problems, node, "this must be text, not %s%s", yaml_kind_name(node),
+                   is_null ? ": YAML reads an empty value, or `#` and what follows it, as nothing" : "");
         return ERR_SYNTAX;
     }
     struct template_faults faults;

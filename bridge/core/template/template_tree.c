@@ -31,7 +31,7 @@ struct tree_compiler {
 static enum err compile_scalar(const struct tree_compiler *compiler, const struct yaml_node *node,
                                struct template_tree *tree)
 {
-    bool is_name = compiler->of_names && yaml_type(node) != YAML_NULL;
+    bool is_name = compiler->of_names && !yaml_is_null(node);
     if (!is_name) {
         template_warn_constant(node, compiler->problems);
     }
@@ -49,7 +49,7 @@ static enum err check_name(const struct yaml_node *key, struct problems *problem
     if (strstr(key->text, "${") == NULL) {
         return ERR_OK;
     }
-    yaml_problem(problems, SEVERITY_ERROR, key, "${...} stands in values only, not in a member's name");
+    yaml_error(problems, key, "${...} stands in values only, not in a member's name");
     return ERR_SYNTAX;
 }
 

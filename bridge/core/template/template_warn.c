@@ -92,15 +92,14 @@ static void warn_of_lookalike(const struct yaml_node *node, const struct templat
         return;
     }
     if (found.is_known) {
-        yaml_problem(problems, SEVERITY_WARNING, node,
-                     "%s is plain text here: a value is written ${%.*s}; if the text is meant, leave it so",
-                     show_text(text).text, STR_ARG(found.name));
+        yaml_warn(problems, node,
+                  "%s is plain text here: a value is written ${%.*s}; if the text is meant, leave it so",
+                  show_text(text).text, STR_ARG(found.name));
     } else {
-        yaml_problem(
-            problems, SEVERITY_WARNING, node,
-            "%s is plain text here: a value is written ${...}, as ${payload.level}; if the text is meant, leave "
-            "it so",
-            show_text(text).text);
+        yaml_warn(problems, node,
+                  "%s is plain text here: a value is written ${...}, as ${payload.level}; if the text is meant, leave "
+                  "it so",
+                  show_text(text).text);
     }
 }
 
@@ -109,17 +108,16 @@ static void warn_of_path(const struct yaml_node *node, const struct expression *
     static const char *const taken_out[] = {"$id", "$reply_to", "$expire", "$sent_at", "$traceparent"};
     for (size_t i = 0; expression->path_count > 0 && i < COUNT_OF(taken_out); i++) {
         if (strcmp(expression->path[0], taken_out[i]) == 0) {
-            yaml_problem(problems, SEVERITY_WARNING, node,
-                         "%s is for the bridge and taken out of ${payload}, so there is nothing here%s", taken_out[i],
-                         i == 0 ? "; the command's id is ${id}" : "");
+            yaml_warn(problems, node, "%s is for the bridge and taken out of ${payload}, so there is nothing here%s",
+                      taken_out[i], i == 0 ? "; the command's id is ${id}" : "");
         }
     }
     for (size_t i = 0; i < expression->path_count; i++) {
         size_t len = strlen(expression->path[i]);
         if (strchr(expression->path[i], '[') != NULL && len > 0 && expression->path[i][len - 1] == ']') {
-            yaml_problem(problems, SEVERITY_WARNING, node,
-                         "%s is a member's name here; an item of a list is written .0, as ${payload.list.0}",
-                         show_text(expression->path[i]).text);
+            yaml_warn(problems, node,
+                      "%s is a member's name here; an item of a list is written .0, as ${payload.list.0}",
+                      show_text(expression->path[i]).text);
         }
     }
 }
@@ -165,9 +163,9 @@ static void warn_of_arguments(const struct yaml_node *node, const struct express
         const struct filter *filter = &expression->filters[i];
         for (size_t k = 0; k < filter->count; k++) {
             if (holds_template(filter->args[k])) {
-                yaml_problem(problems, SEVERITY_WARNING, node,
-                             "the argument of the filter %s in ${%s | ...} is a constant: ${...} in it is plain text",
-                             template_filter_name(filter), show_plain(expression->name).text);
+                yaml_warn(problems, node,
+                          "the argument of the filter %s in ${%s | ...} is a constant: ${...} in it is plain text",
+                          template_filter_name(filter), show_plain(expression->name).text);
             }
         }
     }
@@ -178,11 +176,10 @@ static void warn_of_odd_space(const struct yaml_node *node, const struct express
 {
     unsigned code;
     if (str_find_odd_space(expression->name, strlen(expression->name), &code) != NULL) {
-        yaml_problem(
-            problems, SEVERITY_WARNING, node,
-            "${%s} holds a character (U+%04X) that only looks like a space or nothing, and takes it for a part "
-            "of the name: replace it",
-            show_plain(expression->name).text, code);
+        yaml_warn(problems, node,
+                  "${%s} holds a character (U+%04X) that only looks like a space or nothing, and takes it for a part "
+                  "of the name: replace it",
+                  show_plain(expression->name).text, code);
     }
 }
 
@@ -195,18 +192,18 @@ static void warn_of_filters(const struct yaml_node *node, const struct expressio
         const struct filter *filter = &expression->filters[i];
         may_be_missing |= template_filter_is_map(filter);
         if (template_filter_is_default(filter) && !may_be_missing) {
-            yaml_problem(problems, SEVERITY_WARNING, node, "${%s} is never missing, so its default has no effect%s",
-                         show_plain(expression->name).text,
-                         expression->kind == EXPRESSION_CAPTURE ? "; where nothing was captured it is the empty text"
-                                                                : "");
+            yaml_warn(problems, node, "${%s} is never missing, so its default has no effect%s",
+                      show_plain(expression->name).text,
+                      expression->kind == EXPRESSION_CAPTURE ? "; where nothing was captured it is the empty text"
+                                                             : "");
         }
         if (!template_filter_is_default(filter) && !filter_takes(filter, kinds)) {
             const char *what = kinds == JSON_KIND_BIT(JSON_TEXT) ? "text" : "never of a kind";
-            yaml_problem(problems, SEVERITY_WARNING, node, "what comes to the filter %s in ${%s | ...} is %s%s",
-                         template_filter_name(filter), show_plain(expression->name).text, what,
-                         kinds == JSON_KIND_BIT(JSON_TEXT) ? ", which it does not take: put another filter before it, "
-                                                             "such as float"
-                                                           : " that it takes");
+            yaml_warn(problems, node, "what comes to the filter %s in ${%s | ...} is %s%s",
+                      template_filter_name(filter), show_plain(expression->name).text, what,
+                      kinds == JSON_KIND_BIT(JSON_TEXT) ? ", which it does not take: put another filter before it, "
+                                                          "such as float"
+                                                        : " that it takes");
             return;
         }
         kinds = template_filter_kinds(filter, kinds);
@@ -229,10 +226,9 @@ static void warn_of_blanks(const struct yaml_node *node, const struct template *
         }
     }
     if (expressions == 1 && tmpl->count > 1) {
-        yaml_problem(
-            problems, SEVERITY_WARNING, node,
-            "the space or line end beside ${...} is part of the value and makes text of it: remove it (a block "
-            "begun by | or > ends in a line end, one begun by |- or >- does not)");
+        yaml_warn(problems, node,
+                  "the space or line end beside ${...} is part of the value and makes text of it: remove it (a block "
+                  "begun by | or > ends in a line end, one begun by |- or >- does not)");
     }
 }
 
@@ -272,24 +268,23 @@ void template_warn_constant(const struct yaml_node *node, struct problems *probl
     bool is_number = type == YAML_INT || type == YAML_FLOAT;
     const char *text = node->text;
     if (type == YAML_NULL && *text == '\0') {
-        yaml_problem(problems, SEVERITY_WARNING, node,
-                     "there is no value, so null is sent: YAML reads an empty value, or `#` and what follows it, as "
-                     "nothing; write null if it is meant");
+        yaml_warn(problems, node,
+                  "there is no value, so null is sent: YAML reads an empty value, or `#` and what follows it, as "
+                  "nothing; write null if it is meant");
     } else if (is_number && json_kind(value) == JSON_TEXT) {
-        yaml_problem(problems, SEVERITY_WARNING, node,
-                     type == YAML_INT
-                         ? "the number does not fit into 64 bits and is taken as text; put it in quotes to say so"
-                         : "JSON has no such number, so it is taken as text; put it in quotes to say so");
+        yaml_warn(problems, node,
+                  type == YAML_INT
+                      ? "the number does not fit into 64 bits and is taken as text; put it in quotes to say so"
+                      : "JSON has no such number, so it is taken as text; put it in quotes to say so");
     } else if (is_number && has_leading_zero(text)) {
         AUTO_FREE char *read = json_print(value);
-        yaml_problem(problems, SEVERITY_WARNING, node,
-                     "this is the number %s: without the zeros in front it says so; in quotes it is text", read);
+        yaml_warn(problems, node, "this is the number %s: without the zeros in front it says so; in quotes it is text",
+                  read);
     } else if (type == YAML_TEXT && is_switch_word(text)) {
-        yaml_problem(problems, SEVERITY_WARNING, node,
-                     "this is text: write true or false if a truth value is meant, else put it in quotes");
+        yaml_warn(problems, node, "this is text: write true or false if a truth value is meant, else put it in quotes");
     } else if (type == YAML_TEXT && is_grouped_number(text)) {
-        yaml_problem(problems, SEVERITY_WARNING, node,
-                     "this is text: write the digits without _ if a number is meant, else put it in quotes");
+        yaml_warn(problems, node,
+                  "this is text: write the digits without _ if a number is meant, else put it in quotes");
     }
 }
 

@@ -46,8 +46,6 @@ void rule_load_template(const struct loader *loader, const struct yaml_node *nod
                         struct template **out);
 // The same of `product_key`, which can be in `invoke` too.
 const struct yaml_node *rule_product_place(const struct rule_source *source);
-// Tells a key of a map that has to be a map. False and a problem if it is something else.
-bool expect_map(const struct yaml_node *node, const char *what, struct problems *problems);
 // Checks `defaults` once, so that their errors are told once and not for each rule.
 void rule_check_defaults(const struct yaml_node *defaults, struct problems *problems);
 void rule_check_default_parts(const struct rule_options *defaults, struct problems *problems);

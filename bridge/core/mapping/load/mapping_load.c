@@ -34,7 +34,7 @@ struct load {
 
 static void problem(const struct load *load, const struct yaml_node *node, const char *text)
 {
-    yaml_problem(load->loader.problems, SEVERITY_ERROR, node, "%s", text);
+    yaml_error(load->loader.problems, node, "%s", text);
 }
 
 // False and a problem if the name is taken; else it is from now on.
@@ -43,8 +43,8 @@ static bool claim_name(const struct load *load, struct json_object *names, const
 {
     const char *taken = json_member_text(names, node->text);
     if (taken != NULL) {
-        yaml_problem(load->loader.problems, SEVERITY_ERROR, node, "there is another %s called %s, at %s", what,
-                     show_text(node->text).text, taken);
+        yaml_error(load->loader.problems, node, "there is another %s called %s, at %s", what,
+                   show_text(node->text).text, taken);
         return false;
     }
     AUTO_FREE char *place = mem_printf("%s:%d", node->source, node->line);
@@ -63,7 +63,7 @@ static void check_defaults(const struct load *load, struct file *file)
 {
     struct problems *problems = load->loader.problems;
     size_t errors = problems->errors;
-    if (!expect_map(file->options.defaults, "defaults", problems)) {
+    if (!yaml_expect(file->options.defaults, YAML_MAP, "defaults", problems)) {
         file->options.defaults = NULL;
         return;
     }
@@ -100,9 +100,8 @@ static bool group_name_valid(const char *name)
 static void read_member(const struct load *load, const struct yaml_node *node, struct json_object *list)
 {
     struct diag diag;
-    if (node->kind != YAML_SCALAR || yaml_type(node) == YAML_NULL) {
-        yaml_problem(load->loader.problems, SEVERITY_ERROR, node, "a device's name is text, not %s",
-                     yaml_kind_name(node));
+    if (!yaml_has_value(node)) {
+        yaml_error(load->loader.problems, node, "a device's name is text, not %s", yaml_kind_name(node));
     } else if (name_check(NAME_DEVICE, node->text, &diag) != ERR_OK) {
         problem(load, node, diag.text);
     } else {
@@ -124,8 +123,8 @@ static void read_group(struct load *load, const struct yaml_node *key, const str
     if (members->kind != YAML_LIST || members->count == 0) {
         problem(load, members, "a group is a list of at least one device name, as [hall-lamp, kitchen-lamp]");
     } else if (members->count > MAPPING_MAX_DEVICES) {
-        yaml_problem(load->loader.problems, SEVERITY_ERROR, key,
-                     "the group has %zu devices; one command can name at most %d", members->count, MAPPING_MAX_DEVICES);
+        yaml_error(load->loader.problems, key, "the group has %zu devices; one command can name at most %d",
+                   members->count, MAPPING_MAX_DEVICES);
     } else {
         for (size_t i = 0; i < members->count; i++) {
             read_member(load, members->items[i], list);
@@ -138,7 +137,7 @@ static void read_groups(struct load *load, const struct yaml_node *map)
     if (map == NULL) {
         return;
     }
-    if (!expect_map(map, "groups", load->loader.problems)) {
+    if (!yaml_expect(map, YAML_MAP, "groups", load->loader.problems)) {
         load->loader.groups_unknown = true;
         return;
     }
@@ -172,15 +171,12 @@ static void read_rules(struct load *load, const struct file *file, size_t *total
     if (list == NULL) {
         return;
     }
-    if (list->kind != YAML_LIST) {
-        yaml_problem(load->loader.problems, SEVERITY_ERROR, list, "`rules` must be a list, not %s",
-                     yaml_kind_name(list));
+    if (!yaml_expect(list, YAML_LIST, "rules", load->loader.problems)) {
         return;
     }
     *total += list->count;
     if (*total > MAPPING_MAX_RULES) {
-        yaml_problem(load->loader.problems, SEVERITY_ERROR, list, "there are more than %d rules in all files",
-                     MAPPING_MAX_RULES);
+        yaml_error(load->loader.problems, list, "there are more than %d rules in all files", MAPPING_MAX_RULES);
         return;
     }
     for (size_t i = 0; i < list->count; i++) {

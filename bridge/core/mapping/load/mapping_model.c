@@ -68,15 +68,13 @@ static const struct model *take_model(const struct loader *loader, const struct 
         return known;
     }
     if (shelf->count == MAPPING_MAX_MODELS) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node, "the rules name more than %d files of thing models",
-                     MAPPING_MAX_MODELS);
+        yaml_error(loader->problems, node, "the rules name more than %d files of thing models", MAPPING_MAX_MODELS);
         return NULL;
     }
     struct model *model = NULL;
     struct diag diag;
     if (read_model(loader, path, &model, &diag) != ERR_OK) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node, "the thing model %s: %s", show_plain(path).text,
-                     diag.text);
+        yaml_error(loader->problems, node, "the thing model %s: %s", show_plain(path).text, diag.text);
     }
     shelf->items = mem_resize(shelf->items, shelf->count + 1, sizeof *shelf->items);
     shelf->items[shelf->count++] = (struct shelved_model){mem_strdup(path), model};
@@ -88,9 +86,8 @@ static void check_product(const struct loader *loader, const struct yaml_node *n
 {
     const char *product = rule->options.product_key;
     if (product != NULL && model->product_key != NULL && strcmp(product, model->product_key) != 0) {
-        yaml_problem(loader->problems, SEVERITY_WARNING, node,
-                     "the thing model is that of the product %s, and the rule is for %s",
-                     show_plain(model->product_key).text, show_plain(product).text);
+        yaml_warn(loader->problems, node, "the thing model is that of the product %s, and the rule is for %s",
+                  show_plain(model->product_key).text, show_plain(product).text);
     }
 }
 
@@ -104,8 +101,7 @@ void rule_load_models(const struct loader *loader, const struct rule_source *sou
     if (rule->options.invoke == NULL) {
         // One that stands in the defaults is for the file's other rules.
         if (yaml_get(source->rule, "model") != NULL && rule->options.call != NULL) {
-            yaml_problem(loader->problems, SEVERITY_WARNING, node,
-                         "`model` checks what `invoke` names; of a `call` nothing is checked");
+            yaml_warn(loader->problems, node, "`model` checks what `invoke` names; of a `call` nothing is checked");
         }
         return;
     }
@@ -130,7 +126,7 @@ struct model_checker {
 
 static void tell(const struct model_checker *checker, const struct yaml_node *node, const char *text)
 {
-    yaml_problem(checker->loader->problems, SEVERITY_ERROR, node, "%s: %s", checker->service->identifier, text);
+    yaml_error(checker->loader->problems, node, "%s: %s", checker->service->identifier, text);
 }
 
 // `name` is the argument's, with the members and items on the way: fade.seconds.
@@ -289,10 +285,9 @@ static void check_sync(const struct model_checker *checker, const struct rule_so
              "the service is synchronous, and only asynchronous ones can be folded into one call: remove `batch`");
     }
     if (rule->target == TARGET_DEVICES && rule->device_count > 1) {
-        yaml_problem(
-            checker->loader->problems, SEVERITY_WARNING, yaml_get(rule->options.invoke, "devices"),
-            "%s: the service is synchronous, and the platform takes only asynchronous ones for several devices",
-            checker->service->identifier);
+        yaml_warn(checker->loader->problems, yaml_get(rule->options.invoke, "devices"),
+                  "%s: the service is synchronous, and the platform takes only asynchronous ones for several devices",
+                  checker->service->identifier);
     }
 }
 
@@ -301,8 +296,7 @@ static void check_identifier(struct model_checker *checker, const struct rule_so
 {
     struct failure failure;
     if (rule_find_service(rule, identifier, &checker->service, &failure) != ERR_OK) {
-        yaml_problem(checker->loader->problems, SEVERITY_ERROR, yaml_get(rule->options.invoke, "identifier"), "%s",
-                     failure.detail);
+        yaml_error(checker->loader->problems, yaml_get(rule->options.invoke, "identifier"), "%s", failure.detail);
         return;
     }
     check_args(checker, rule->options.invoke);

@@ -10,15 +10,6 @@
 #include "core/platform/name.h"
 #include "core/template/template_internal.h"
 
-bool expect_map(const struct yaml_node *node, const char *what, struct problems *problems)
-{
-    if (node->kind == YAML_MAP) {
-        return true;
-    }
-    yaml_problem(problems, SEVERITY_ERROR, node, "`%s` must be a map, not %s", what, yaml_kind_name(node));
-    return false;
-}
-
 // It is in `invoke`, or another map of the rule, and was told there.
 static bool is_one_level_down(const struct yaml_node *rule, const char *key)
 {
@@ -35,7 +26,7 @@ static bool is_one_level_down(const struct yaml_node *rule, const char *key)
 static void missing(const struct loader *loader, const struct rule_source *source, const char *key, const char *example)
 {
     if (!options_misspelt(mapping_rule_options, source->rule, key) && !is_one_level_down(source->rule, key)) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "the rule has no `%s`, as %s", key, example);
+        yaml_error(loader->problems, source->rule, "the rule has no `%s`, as %s", key, example);
     }
 }
 
@@ -47,8 +38,8 @@ static void check_name(const struct loader *loader, const struct rule_source *so
         missing(loader, source, "name", "name: lamp-set");
     } else if (name != NULL &&
                (*name == '\0' || strlen(name) > MAPPING_MAX_NAME_BYTES || str_has_control(name, strlen(name)))) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node,
-                     "a rule's name has 1 to %d bytes and no control characters", MAPPING_MAX_NAME_BYTES);
+        yaml_error(loader->problems, node, "a rule's name has 1 to %d bytes and no control characters",
+                   MAPPING_MAX_NAME_BYTES);
     }
 }
 
@@ -58,22 +49,21 @@ static void warn_of_topic(const struct loader *loader, const struct yaml_node *n
     for (size_t i = 0; i < pattern->level_count; i++) {
         const char *text = pattern->levels[i].text;
         if (text != NULL && strcmp(text, "*") == 0) {
-            yaml_problem(
-                loader->problems, SEVERITY_WARNING, node,
-                "`*` stands for itself in a topic: write {name} or + for one level, {name#} or # for the rest");
+            yaml_warn(loader->problems, node,
+                      "`*` stands for itself in a topic: write {name} or + for one level, {name#} or # for the rest");
             return;
         }
     }
     size_t len = strlen(pattern->text);
     if (pattern->text[0] == ' ' || pattern->text[len - 1] == ' ') {
-        yaml_problem(loader->problems, SEVERITY_WARNING, node, "the space at the topic's %s belongs to it: remove it",
-                     pattern->text[0] == ' ' ? "beginning" : "end");
+        yaml_warn(loader->problems, node, "the space at the topic's %s belongs to it: remove it",
+                  pattern->text[0] == ' ' ? "beginning" : "end");
     }
     if (pattern->text[0] == '/' || (pattern->text[len - 1] == '/' && len > 1)) {
-        yaml_problem(loader->problems, SEVERITY_WARNING, node,
-                     "the `/` at the topic's %s makes one more level, an empty one, which senders have to write too: "
-                     "remove it, unless it is meant",
-                     pattern->text[0] == '/' ? "beginning" : "end");
+        yaml_warn(loader->problems, node,
+                  "the `/` at the topic's %s makes one more level, an empty one, which senders have to write too: "
+                  "remove it, unless it is meant",
+                  pattern->text[0] == '/' ? "beginning" : "end");
     }
 }
 
@@ -86,15 +76,15 @@ static void load_topic(const struct loader *loader, const struct rule_source *so
     }
     struct diag diag;
     if (rule->options.topic != NULL && topic_pattern_compile(rule->options.topic, &rule->pattern, &diag) != ERR_OK) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node, "%s", diag.text);
+        yaml_error(loader->problems, node, "%s", diag.text);
     }
     if (rule->pattern != NULL) {
         warn_of_topic(loader, node, rule->pattern);
     }
     AUTO_FREE char *own = mem_printf("%s/bridge/#", loader->options->base_topic);
     if (rule->pattern != NULL && topic_filter_covers(own, rule->pattern->filter)) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node,
-                     "topics below %s/bridge are the bridge's own and never commands", loader->options->base_topic);
+        yaml_error(loader->problems, node, "topics below %s/bridge are the bridge's own and never commands",
+                   loader->options->base_topic);
     }
 }
 
@@ -122,7 +112,7 @@ static int find_capture(const struct topic_pattern *pattern, const struct yaml_n
         }
         buf_text(&text, pattern->name_count == 0 ? "; it has none" : "");
     }
-    yaml_problem(problems, SEVERITY_ERROR, key, "%s", text.data);
+    yaml_error(problems, key, "%s", text.data);
     return -1;
 }
 
@@ -131,21 +121,21 @@ static void warn_of_glob(const struct loader *loader, const struct yaml_node *no
     const char *glob = node->text;
     size_t len = strlen(glob);
     if (strpbrk(glob, is_rest ? "+#" : "/+#") != NULL) {
-        yaml_problem(loader->problems, SEVERITY_WARNING, node, "nothing fits this: %s",
-                     strchr(glob, '/') != NULL && !is_rest ? "a capture is one level of a topic and holds no /; only "
-                                                             "{name#} holds more"
-                                                           : "no topic holds + or #; any text is *");
+        yaml_warn(loader->problems, node, "nothing fits this: %s",
+                  strchr(glob, '/') != NULL && !is_rest ? "a capture is one level of a topic and holds no /; only "
+                                                          "{name#} holds more"
+                                                        : "no topic holds + or #; any text is *");
     } else if (strpbrk(glob, "[|^(") != NULL || (len > 0 && glob[len - 1] == '$') ||
                (strchr(glob, '{') != NULL && strchr(glob, ',') != NULL)) {
-        yaml_problem(loader->problems, SEVERITY_WARNING, node,
-                     "only * and ? stand for other text here, all else for itself; several values are a list: [a, b]");
+        yaml_warn(loader->problems, node,
+                  "only * and ? stand for other text here, all else for itself; several values are a list: [a, b]");
     }
 }
 
 static void add_glob(const struct loader *loader, const struct yaml_node *node, struct where *where, bool is_rest)
 {
-    if (node->kind != YAML_SCALAR || yaml_type(node) == YAML_NULL) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node, "a glob is text, not %s", yaml_kind_name(node));
+    if (!yaml_has_value(node)) {
+        yaml_error(loader->problems, node, "a glob is text, not %s", yaml_kind_name(node));
         return;
     }
     text_list_add(&where->globs, node->text);
@@ -159,7 +149,7 @@ static void load_globs(const struct loader *loader, const struct yaml_node *node
         return;
     }
     if (node->count == 0) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node, "the list of globs is empty, so nothing would fit");
+        yaml_error(loader->problems, node, "the list of globs is empty, so nothing would fit");
     }
     for (size_t i = 0; i < node->count; i++) {
         add_glob(loader, node->items[i], where, is_rest);
@@ -175,12 +165,12 @@ static bool is_rest_capture(const struct topic_pattern *pattern, int capture)
 static void load_where(const struct loader *loader, struct rule *rule)
 {
     const struct yaml_node *node = rule->options.where;
-    if (node == NULL || rule->pattern == NULL || !expect_map(node, "where", loader->problems)) {
+    if (node == NULL || rule->pattern == NULL || !yaml_expect(node, YAML_MAP, "where", loader->problems)) {
         return;
     }
     rule->where = mem_alloc((node->count + 1) * sizeof *rule->where);
     for (size_t i = 0; i < node->count; i++) {
-        bool is_null = node->items[i]->kind == YAML_SCALAR && yaml_type(node->items[i]) == YAML_NULL;
+        bool is_null = yaml_is_null(node->items[i]);
         int capture = find_capture(rule->pattern, node->keys[i], is_null, loader->problems);
         if (capture >= 0) {
             struct where *where = &rule->where[rule->where_count++];
@@ -234,17 +224,17 @@ static void load_id(const struct loader *loader, const struct rule_source *sourc
     rule_load_template(loader, rule->options.id_from, scope, &rule->id_from);
     rule_load_template(loader, rule->options.sent_at, scope, &rule->sent_at);
     if (rule->id_from != NULL && uses_id(rule->id_from)) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, rule_place(source, "id_from"),
-                     "${id} is what id_from gives; take a member of the payload, as ${payload.id}");
+        yaml_error(loader->problems, rule_place(source, "id_from"),
+                   "${id} is what id_from gives; take a member of the payload, as ${payload.id}");
     }
     if (rule->id_from != NULL && is_same_for_all(rule->id_from)) {
-        yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "id_from"),
-                     "all commands get the same id, so only the first on a topic runs; take a member of the "
-                     "payload, as ${payload.id}");
+        yaml_warn(loader->problems, rule_place(source, "id_from"),
+                  "all commands get the same id, so only the first on a topic runs; take a member of the "
+                  "payload, as ${payload.id}");
     }
     if (rule->sent_at != NULL && is_same_for_all(rule->sent_at)) {
-        yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "sent_at"),
-                     "the time does not come from the message; take a member of the payload, as ${payload.sent_at}");
+        yaml_warn(loader->problems, rule_place(source, "sent_at"),
+                  "the time does not come from the message; take a member of the payload, as ${payload.sent_at}");
     }
 }
 
@@ -254,8 +244,7 @@ static void load_platform(const struct loader *loader, const struct rule_source 
     const struct yaml_node *node = rule_place(source, "platform");
     if (rule->options.platform == NULL) {
         if (options->default_platform == NULL) {
-            yaml_problem(loader->problems, SEVERITY_ERROR, node,
-                         "there are several platforms, and the rule names none with `platform`");
+            yaml_error(loader->problems, node, "there are several platforms, and the rule names none with `platform`");
         }
         return;
     }
@@ -268,9 +257,9 @@ static void load_platform(const struct loader *loader, const struct rule_source 
     }
     if (options->platform_count > 0) {
         const char *nearest = str_nearest(rule->options.platform, names);
-        yaml_problem(loader->problems, SEVERITY_ERROR, node, "no platform %s is configured%s%s%s",
-                     show_text(rule->options.platform).text, nearest != NULL ? "; did you mean `" : "",
-                     nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
+        yaml_error(loader->problems, node, "no platform %s is configured%s%s%s", show_text(rule->options.platform).text,
+                   nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
+                   nearest != NULL ? "`?" : "");
     }
 }
 
@@ -290,12 +279,11 @@ const struct yaml_node *rule_product_place(const struct rule_source *source)
 static void take_product_of_invoke(const struct loader *loader, const struct rule_source *source, struct rule *rule)
 {
     const struct yaml_node *node = product_of_invoke(source);
-    if (node == NULL || node->kind != YAML_SCALAR || yaml_type(node) == YAML_NULL) {
+    if (node == NULL || !yaml_has_value(node)) {
         return;
     }
     if (yaml_get(source->rule, "product_key") != NULL) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node,
-                     "`product_key` is in the rule already: leave one of the two out");
+        yaml_error(loader->problems, node, "`product_key` is in the rule already: leave one of the two out");
         return;
     }
     free(rule->options.product_key);
@@ -313,12 +301,12 @@ static void load_product(const struct loader *loader, const struct rule_source *
             (invoke != NULL && options_misspelt(mapping_invoke_options, invoke, "product_key")) ||
             (source->defaults != NULL && options_misspelt(mapping_default_options, source->defaults, "product_key"));
         if (by_name && !misspelt && invoke != NULL) {
-            yaml_problem(loader->problems, SEVERITY_ERROR, source->rule,
-                         "the rule has no `product_key`, which a device's name needs (in the rule, in `invoke` or in "
-                         "`defaults`)");
+            yaml_error(loader->problems, source->rule,
+                       "the rule has no `product_key`, which a device's name needs (in the rule, in `invoke` or in "
+                       "`defaults`)");
         }
     } else if (name_check(NAME_PRODUCT_KEY, rule->options.product_key, &diag) != ERR_OK) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, rule_product_place(source), "%s", diag.text);
+        yaml_error(loader->problems, rule_product_place(source), "%s", diag.text);
     }
 }
 
@@ -326,7 +314,7 @@ static void load_target(const struct loader *loader, const struct rule_source *s
                         const struct template_scope *scope, struct rule *rule)
 {
     if (rule->options.invoke != NULL && rule->options.call != NULL) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, source->rule, "a rule has either `invoke` or `call`, not both");
+        yaml_error(loader->problems, source->rule, "a rule has either `invoke` or `call`, not both");
         return;
     }
     if (rule->options.invoke == NULL && rule->options.call == NULL) {
@@ -372,15 +360,13 @@ static void warn_of_useless_keys(const struct loader *loader, const struct rule_
     const struct yaml_node *batch = yaml_get(source->rule, "batch");
     bool is_call = rule->target == TARGET_CALL;
     if (batch != NULL && rule->batch.window_ms > 0 && (is_call || rule->target == TARGET_IOT_ID)) {
-        yaml_problem(loader->problems, SEVERITY_WARNING, batch,
-                     "`batch` folds what `invoke` asks of a `device`; of %s nothing is folded",
-                     is_call ? "a `call`" : "an `iot_id`");
+        yaml_warn(loader->problems, batch, "`batch` folds what `invoke` asks of a `device`; of %s nothing is folded",
+                  is_call ? "a `call`" : "an `iot_id`");
     }
     if (latest_only != NULL && rule->options.latest_only && is_call && !call_names_device(rule)) {
-        yaml_problem(
-            loader->problems, SEVERITY_WARNING, latest_only,
-            "the call names no device (DeviceName or IotId), so each newer command of the rule takes the place "
-            "of one that waits, whatever it is for");
+        yaml_warn(loader->problems, latest_only,
+                  "the call names no device (DeviceName or IotId), so each newer command of the rule takes the place "
+                  "of one that waits, whatever it is for");
     }
 }
 
@@ -388,9 +374,9 @@ static void warn_of_useless_keys(const struct loader *loader, const struct rule_
 static void warn_of_clearing(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
 {
     if (rule->options.empty == EMPTY_ACCEPT && rule->options.retained == RETAINED_ACCEPT) {
-        yaml_problem(loader->problems, SEVERITY_WARNING, rule_place(source, "empty"),
-                     "a retained message is cleared by an empty one, and that runs this rule too: leave out "
-                     "`empty: accept`, and let senders send {}");
+        yaml_warn(loader->problems, rule_place(source, "empty"),
+                  "a retained message is cleared by an empty one, and that runs this rule too: leave out "
+                  "`empty: accept`, and let senders send {}");
     }
 }
 
@@ -402,7 +388,7 @@ static void drop_nodes(struct rule_options *keys)
 
 struct rule *rule_load(const struct loader *loader, const struct rule_source *source)
 {
-    if (!expect_map(source->rule, "rules", loader->problems)) {
+    if (!yaml_expect(source->rule, YAML_MAP, "rules", loader->problems)) {
         return NULL;
     }
     size_t errors = loader->problems->errors;

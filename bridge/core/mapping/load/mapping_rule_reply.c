@@ -23,8 +23,8 @@ static bool read_reply(const struct yaml_node *node, struct reply_options *out, 
         return true;
     }
     if (node->kind != YAML_MAP) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "`reply` must be none or a map such as {ack: ..., result: ...}, not %s", yaml_kind_name(node));
+        yaml_error(problems, node, "`reply` must be none or a map such as {ack: ..., result: ...}, not %s",
+                   yaml_kind_name(node));
         return false;
     }
     // What options_read finds is in `problems`, and that is all that matters.
@@ -50,8 +50,8 @@ static void check_size(const struct loader *loader, const struct yaml_node *node
         levels += topic_count_levels(text, strlen(text)) - 1;
     }
     if (len > TOPIC_MAX_LEN || levels > TOPIC_MAX_LEVELS) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node, "a topic has at most %d bytes and %d levels",
-                     TOPIC_MAX_LEN, TOPIC_MAX_LEVELS);
+        yaml_error(loader->problems, node, "a topic has at most %d bytes and %d levels", TOPIC_MAX_LEN,
+                   TOPIC_MAX_LEVELS);
     }
 }
 
@@ -60,14 +60,14 @@ static void check_reply_text(const struct loader *loader, const struct yaml_node
     for (size_t i = 0; i < tmpl->count; i++) {
         const char *text = tmpl->parts[i].text;
         if (text != NULL && text_is_no_topic(text)) {
-            yaml_problem(loader->problems, SEVERITY_ERROR, node,
-                         "a reply topic has no wildcards (+ #), no control characters and no noncharacters");
+            yaml_error(loader->problems, node,
+                       "a reply topic has no wildcards (+ #), no control characters and no noncharacters");
             return;
         }
     }
     check_size(loader, node, tmpl);
     if (tmpl->count == 0) {
-        yaml_problem(loader->problems, SEVERITY_ERROR, node, "the reply topic is empty; `none` publishes nothing");
+        yaml_error(loader->problems, node, "the reply topic is empty; `none` publishes nothing");
     }
 }
 
@@ -109,8 +109,8 @@ void rule_load_reply(const struct loader *loader, const struct rule_source *sour
     }
     bool asks_for_progress = rule->progress && own != NULL && yaml_get(own, "progress") != NULL;
     if (asks_for_progress && options.ack != NULL && is_word(options.ack, "none")) {
-        yaml_problem(loader->problems, SEVERITY_WARNING, own,
-                     "progress is told on the ack topic, and there is none: give one, as ack: \"${topic}/ack\"");
+        yaml_warn(loader->problems, own,
+                  "progress is told on the ack topic, and there is none: give one, as ack: \"${topic}/ack\"");
     }
 }
 
@@ -120,8 +120,8 @@ static void read_batch(const struct yaml_node *node, struct batch_options *out, 
         return;
     }
     if (node->kind != YAML_MAP) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "`batch` must be off or a map such as {window: 50ms, max: 100}, not %s", yaml_kind_name(node));
+        yaml_error(problems, node, "`batch` must be off or a map such as {window: 50ms, max: 100}, not %s",
+                   yaml_kind_name(node));
         return;
     }
     struct batch_options options = {0};

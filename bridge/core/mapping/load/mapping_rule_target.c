@@ -26,7 +26,7 @@ static const char one_device[] = "this is one device; a list stands under `devic
 
 static enum err refuse(const struct target *target, const struct yaml_node *node, const char *text)
 {
-    yaml_problem(target->loader->problems, SEVERITY_ERROR, node, "%s", text);
+    yaml_error(target->loader->problems, node, "%s", text);
     return ERR_SYNTAX;
 }
 
@@ -46,14 +46,14 @@ static void warn_unchecked(const struct target *target, const struct yaml_node *
         is_capture |= strcmp(pattern->names[i], source) == 0;
     }
     if (is_capture) {
-        yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
-                     "whoever may publish here chooses the %s by ${%s}; say which are meant: where: {%s: [...]}", what,
-                     source, source);
+        yaml_warn(target->loader->problems, node,
+                  "whoever may publish here chooses the %s by ${%s}; say which are meant: where: {%s: [...]}", what,
+                  source, source);
     } else {
-        yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
-                     "whoever may publish here chooses the %s by ${%s}; use a group or a capture with `where`, or hold "
-                     "it to known values with | map(...)",
-                     what, show_plain(source).text);
+        yaml_warn(target->loader->problems, node,
+                  "whoever may publish here chooses the %s by ${%s}; use a group or a capture with `where`, or hold "
+                  "it to known values with | map(...)",
+                  what, show_plain(source).text);
     }
 }
 
@@ -80,8 +80,8 @@ static enum err check_is_text(const struct target *target, const struct yaml_nod
     static const unsigned takes = JSON_KIND_BIT(JSON_TEXT) | JSON_KIND_BIT(JSON_LIST);
     for (size_t i = 0; i < forecast->count; i++) {
         if (is_number_or_bool(forecast->values[i])) {
-            yaml_problem(target->loader->problems, SEVERITY_ERROR, node,
-                         "a device's name is text, not %s: add | string", show_value(forecast->values[i]).text);
+            yaml_error(target->loader->problems, node, "a device's name is text, not %s: add | string",
+                       show_value(forecast->values[i]).text);
             return ERR_SYNTAX;
         }
     }
@@ -97,9 +97,9 @@ static void warn_of_group(const struct target *target, const struct yaml_node *n
     const char *text = template_text(tmpl);
     const char *name = strncmp(text, "group.", 6) == 0 ? text + 6 : text;
     if (json_member_text(target->loader->group_names, name) != NULL) {
-        yaml_problem(target->loader->problems, SEVERITY_WARNING, node,
-                     "%s is taken for a device's name here; the devices of the group are \"${group.%s}\"%s", text, name,
-                     target->rule->target == TARGET_DEVICE ? ", under `devices`" : "");
+        yaml_warn(target->loader->problems, node,
+                  "%s is taken for a device's name here; the devices of the group are \"${group.%s}\"%s", text, name,
+                  target->rule->target == TARGET_DEVICE ? ", under `devices`" : "");
     }
 }
 
@@ -339,7 +339,7 @@ static enum err check_parameter_names(const struct target *target, const struct 
 static enum err check_parameter_value(const struct target *target, const char *name, const struct yaml_node *node)
 {
     enum name_kind kind;
-    bool is_empty = node->kind == YAML_SCALAR ? node->text[0] == '\0' || yaml_type(node) == YAML_NULL
+    bool is_empty = node->kind == YAML_SCALAR ? node->text[0] == '\0' || yaml_is_null(node)
                                               : node->kind == YAML_LIST && node->count == 0;
     if (is_empty) {
         return refuse(target, node, "the platform is never sent an empty parameter: give it a value, or leave it out");
@@ -362,7 +362,7 @@ static enum err load_parameters(const struct target *target, const struct yaml_n
     if (map == NULL) {
         return ERR_OK;
     }
-    if (!expect_map(map, "parameters", target->loader->problems)) {
+    if (!yaml_expect(map, YAML_MAP, "parameters", target->loader->problems)) {
         return ERR_SYNTAX;
     }
     AUTO_JSON struct json_object *before_dots = names_before_dots(map);

@@ -22,7 +22,7 @@ bool test_is_parameter(const char *name)
 
 static void problem(struct problems *problems, const struct yaml_node *node, const char *text)
 {
-    yaml_problem(problems, SEVERITY_ERROR, node, "%s", text);
+    yaml_error(problems, node, "%s", text);
 }
 
 static const struct yaml_node *place_of(const struct yaml_node *map, const char *key)
@@ -35,14 +35,12 @@ static const struct yaml_node *place_of(const struct yaml_node *map, const char 
 
 static void check_properties(const struct yaml_node *node, struct problems *problems)
 {
-    if (node->kind != YAML_MAP) {
-        yaml_problem(problems, SEVERITY_ERROR, node, "`properties` must be a map, not %s", yaml_kind_name(node));
+    if (!yaml_expect(node, YAML_MAP, "properties", problems)) {
         return;
     }
     for (size_t i = 0; i < node->count; i++) {
         if (node->items[i]->kind != YAML_SCALAR) {
-            yaml_problem(problems, SEVERITY_ERROR, node->items[i], "a user property is text, not %s",
-                         yaml_kind_name(node->items[i]));
+            yaml_error(problems, node->items[i], "a user property is text, not %s", yaml_kind_name(node->items[i]));
         }
     }
 }
@@ -121,19 +119,19 @@ static void check_code(const struct yaml_node *node, const char *code, struct pr
         names[i] = error_code_at(i)->code;
     }
     const char *nearest = str_nearest(code, names);
-    yaml_problem(problems, SEVERITY_ERROR, node, "there is no error code %s%s%s%s", show_text(code).text,
-                 nearest != NULL ? "; did you mean `" : "; ERRORS.md lists them", nearest != NULL ? nearest : "",
-                 nearest != NULL ? "`?" : "");
+    yaml_error(problems, node, "there is no error code %s%s%s%s", show_text(code).text,
+               nearest != NULL ? "; did you mean `" : "; ERRORS.md lists them", nearest != NULL ? nearest : "",
+               nearest != NULL ? "`?" : "");
 }
 
 static void check_status(const struct yaml_node *node, const char *name, struct problems *problems)
 {
     enum status status;
     if (name != NULL && !status_parse(name, &status)) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "there is no status %s; a final reply has ok, accepted, failed, "
-                     "rejected, expired, partial or unknown",
-                     show_text(name).text);
+        yaml_error(problems, node,
+                   "there is no status %s; a final reply has ok, accepted, failed, "
+                   "rejected, expired, partial or unknown",
+                   show_text(name).text);
     }
 }
 
@@ -235,8 +233,7 @@ void test_clear(struct test *test)
 
 void mapping_check_tests(const struct yaml_node *tests, struct problems *problems)
 {
-    if (tests->kind != YAML_LIST) {
-        yaml_problem(problems, SEVERITY_ERROR, tests, "`tests` must be a list, not %s", yaml_kind_name(tests));
+    if (!yaml_expect(tests, YAML_LIST, "tests", problems)) {
         return;
     }
     if (tests->count > MAX_TESTS) {

@@ -57,7 +57,7 @@ size_t mapping_test_count(const struct yaml_document *document)
 
 static void make_payload(struct message *message, const struct yaml_node *node)
 {
-    if (node == NULL || (node->kind == YAML_SCALAR && yaml_type(node) == YAML_NULL)) {
+    if (node == NULL || yaml_is_null(node)) {
         message->payload = mem_strdup("");
     } else if (node->kind == YAML_SCALAR) {
         message->payload = mem_strdup(node->text);

@@ -211,16 +211,11 @@ static void compare_value(struct test_result *result, const char *name, const st
     }
 }
 
-static bool is_null(const struct yaml_node *node)
-{
-    return node->kind == YAML_SCALAR && yaml_type(node) == YAML_NULL;
-}
-
 static void compare_parameter(struct test_result *result, const char *name, const struct yaml_node *node,
                               const struct command *command)
 {
     const char *got = find_parameter(&command->calls[0], name);
-    if (is_null(node)) {
+    if (yaml_is_null(node)) {
         if (got != NULL) {
             test_differs(result, name, NONE, got);
         }
