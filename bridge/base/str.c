@@ -1,6 +1,7 @@
 #include "base/str.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool is_continuation(unsigned char byte)
 {
@@ -255,38 +256,20 @@ size_t str_distance(const char *a, const char *b)
     return rows[a_len % 3][b_len];
 }
 
-static char folded(char c)
+bool str_is_one_of(const char *text, const char *const *words)
 {
-    if (c >= 'A' && c <= 'Z') {
-        return (char)(c - 'A' + 'a');
+    while (*words != NULL && strcmp(text, *words) != 0) {
+        words++;
     }
-    return (char)(c == '-' ? '_' : c);
+    return *words != NULL;
 }
 
-// Equal but for ASCII case and '-' written for '_'.
-static bool same_folded(const char *a, const char *b)
+bool str_is_one_of_folded(const char *text, const char *const *words)
 {
-    while (*a != '\0' && folded(*a) == folded(*b)) {
-        a++;
-        b++;
+    while (*words != NULL && strcasecmp(text, *words) != 0) {
+        words++;
     }
-    return folded(*a) == folded(*b);
-}
-
-const char *str_nearest(const char *text, const char *const *choices)
-{
-    const char *nearest = NULL;
-    size_t best = SIZE_MAX;
-    for (; *choices != NULL; choices++) {
-        size_t distance = same_folded(text, *choices) ? 0 : str_distance(text, *choices);
-        size_t len = least(strlen(text), strlen(*choices));
-        size_t tolerated = len < 2 ? 0 : len < 6 ? 1 : len / 3;
-        if (distance <= tolerated && distance < best) {
-            best = distance;
-            nearest = *choices;
-        }
-    }
-    return nearest;
+    return *words != NULL;
 }
 
 void str_percent_encode(struct buf *out, const char *data, size_t len)

@@ -48,8 +48,10 @@ const char *str_find_odd_space(const char *text, size_t len, unsigned *code);
 bool str_glob(const char *pattern, const char *text, size_t text_len);
 // Edit distance (insert, delete, replace, swap of neighbours cost 1 each); texts above 64 bytes give SIZE_MAX.
 size_t str_distance(const char *a, const char *b);
-// The nearest of `choices` (NULL-terminated) if it is near enough to be meant, else NULL.
-const char *str_nearest(const char *text, const char *const *choices);
+// `words` ends with NULL.
+bool str_is_one_of(const char *text, const char *const *words);
+// Likewise, whatever the case of ASCII letters.
+bool str_is_one_of_folded(const char *text, const char *const *words);
 
 // "250ms", "12s", "5m", "1h", "2d"; the unit is required unless the number is 0. Result in milliseconds, at most 10
 // years.

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/json/json.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 #include "core/command/direct.h"
 
@@ -118,16 +119,15 @@ static struct config_platform *choose_platform(const struct config *config, cons
     if (name_or_null == NULL) {
         return &config->platforms[0];
     }
-    AUTO_FREE const char **names = mem_alloc((config->platform_count + 1) * sizeof *names);
+    struct nearest nearest = {.text = name_or_null};
     for (size_t i = 0; i < config->platform_count; i++) {
-        names[i] = config->platforms[i].name;
-        if (strcmp(names[i], name_or_null) == 0) {
+        if (strcmp(config->platforms[i].name, name_or_null) == 0) {
             return &config->platforms[i];
         }
+        nearest_try(&nearest, config->platforms[i].name);
     }
-    const char *nearest = str_nearest(name_or_null, names);
-    fprintf(stderr, "thingbridge invoke: no platform `%s` is configured%s%s%s\n", name_or_null,
-            nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
+    fprintf(stderr, "thingbridge invoke: no platform `%s` is configured" NEAREST_FORMAT "\n", name_or_null,
+            NEAREST_ARGS(nearest.name, ""));
     return NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "app/cli/cli_outbox_internal.h"
 #include "app/cli/problem_report.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 
 static const char help_text[] =
@@ -108,10 +109,8 @@ static bool parse_state(const char *word, unsigned *states)
             return true;
         }
     }
-    const char *near = str_nearest(word, words);
-    fprintf(stderr, "thingbridge outbox list: there is no state `%s`; %s%s%s\n", word,
-            near != NULL ? "did you mean `" : "use queued, sent, replied or done", near != NULL ? near : "",
-            near != NULL ? "`?" : "");
+    fprintf(stderr, "thingbridge outbox list: there is no state `%s`" NEAREST_FORMAT "\n", word,
+            NEAREST_ARGS(nearest_of(word, words), "; use queued, sent, replied or done"));
     return false;
 }
 
@@ -161,15 +160,11 @@ static bool read_options(int argc, char **argv, struct outbox_cli *cli)
 static bool check_verb(const char *verb)
 {
     static const char *const verbs[] = {"list", "show", "retry", "drop", NULL};
-    for (size_t i = 0; verbs[i] != NULL; i++) {
-        if (strcmp(verb, verbs[i]) == 0) {
-            return true;
-        }
+    if (str_is_one_of(verb, verbs)) {
+        return true;
     }
-    const char *near = str_nearest(verb, verbs);
-    fprintf(stderr, "thingbridge outbox: `%s` is not known; %s%s%s\n", verb,
-            near != NULL ? "did you mean `" : "use list, show, retry or drop", near != NULL ? near : "",
-            near != NULL ? "`?" : "");
+    fprintf(stderr, "thingbridge outbox: `%s` is not known" NEAREST_FORMAT "\n", verb,
+            NEAREST_ARGS(nearest_of(verb, verbs), "; use list, show, retry or drop"));
     return false;
 }
 

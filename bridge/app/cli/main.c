@@ -5,6 +5,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/terminal.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 
 static const struct {
@@ -37,16 +38,12 @@ static void usage(FILE *out)
 
 static int unknown(const char *name)
 {
-    const char *names[COUNT_OF(commands) + 1] = {NULL};
+    struct nearest nearest = {.text = name};
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        names[i] = commands[i].name;
+        nearest_try(&nearest, commands[i].name);
     }
-    const char *near = str_nearest(name, names);
-    fprintf(stderr, "thingbridge: there is no command `%s`", name);
-    if (near != NULL) {
-        fprintf(stderr, "; did you mean `%s`?", near);
-    }
-    fputs("\n\n", stderr);
+    fprintf(stderr, "thingbridge: there is no command `%s`" NEAREST_FORMAT "\n\n", name,
+            NEAREST_ARGS(nearest.name, ""));
     usage(stderr);
     return EX_USAGE;
 }

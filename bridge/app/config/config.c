@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/fault.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 #include "core/mapping/load/mapping_load.h"
 #include "core/mapping/mapping.h"
@@ -157,7 +158,7 @@ static void read_limit(struct config_platform *platform, const struct yaml_node 
 {
     static const char *const known[] = {"InvokeThingService", "InvokeThingsService", NULL};
     double rate = 0;
-    const char *nearest = str_nearest(action->text, known);
+    const char *nearest = nearest_of(action->text, known);
     if (nearest != NULL && strcmp(nearest, action->text) != 0) {
         yaml_problem(problems, SEVERITY_WARNING, action, "no action of the platform has this name; did you mean `%s`?",
                      nearest);
@@ -218,11 +219,8 @@ static void wrong_class(const struct yaml_node *key, const struct yaml_node *val
         names[each - API_AUTH] = api_class_name(each);
         buf_printf(&text, "%s%s", each == API_AUTH ? " " : ", ", api_class_name(each));
     }
-    const char *nearest = value->kind == YAML_SCALAR ? str_nearest(value->text, names) : NULL;
-    if (nearest != NULL) {
-        buf_printf(&text, "; did you mean `%s`?", nearest);
-    }
-    yaml_problem(problems, SEVERITY_ERROR, value, "%s", text.data);
+    const char *nearest = value->kind == YAML_SCALAR ? nearest_of(value->text, names) : NULL;
+    yaml_error(problems, value, "%s" NEAREST_FORMAT, text.data, NEAREST_ARGS(nearest, ""));
 }
 
 static void read_error_row(struct config_platform *platform, const struct yaml_node *key, const struct yaml_node *value,

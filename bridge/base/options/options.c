@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 
 #define MAX_LISTED 24
@@ -33,13 +34,13 @@ static const struct option_row *find_key(const struct option_row *keys, const ch
     return NULL;
 }
 
-static const char *nearest_key(const struct option_row *keys, size_t count, const char *name)
+static const char *nearest_key(const struct option_row *keys, const char *name)
 {
-    AUTO_FREE const char **names = mem_alloc((count + 1) * sizeof *names);
-    for (size_t i = 0; i < count; i++) {
-        names[i] = keys[i].name;
+    struct nearest nearest = {.text = name};
+    for (; keys->name != NULL; keys++) {
+        nearest_try(&nearest, keys->name);
     }
-    return str_nearest(name, names);
+    return nearest.name;
 }
 
 static void unknown_key(const struct option_row *keys, const struct yaml_node *node, const char *path,
@@ -48,7 +49,7 @@ static void unknown_key(const struct option_row *keys, const struct yaml_node *n
     char shown[STR_SHOWN_LEN];
     str_show(node->text, shown);
     size_t count = count_keys(keys);
-    const char *nearest = nearest_key(keys, count, node->text);
+    const char *nearest = nearest_key(keys, node->text);
     AUTO_FREE char *place = options_describe_place(keys, path, node->text);
     AUTO_BUF struct buf text = {0};
     buf_printf(&text, "unknown key `%s`", shown);
@@ -68,7 +69,7 @@ bool options_misspelt(const struct option_row *keys, const struct yaml_node *map
 {
     for (size_t i = 0; map->kind == YAML_MAP && i < map->count; i++) {
         const char *written = map->keys[i]->text;
-        const char *nearest = find_key(keys, written) == NULL ? nearest_key(keys, count_keys(keys), written) : NULL;
+        const char *nearest = find_key(keys, written) == NULL ? nearest_key(keys, written) : NULL;
         if (nearest != NULL && strcmp(nearest, name) == 0) {
             return true;
         }

@@ -253,11 +253,9 @@ static bool find_joined(const struct option_row *keys, const char *joined, struc
         if (rest != NULL && *rest == '\0') {
             return true;
         }
-        for (size_t i = 0; next != NULL && key->type == OPTION_SECRET && options_secret_sources[i] != NULL; i++) {
-            if (strcmp(next, options_secret_sources[i]) == 0) {
-                buf_printf(out, "__%s", next);
-                return true;
-            }
+        if (next != NULL && key->type == OPTION_SECRET && str_is_one_of(next, options_secret_sources)) {
+            buf_printf(out, "__%s", next);
+            return true;
         }
         if (next != NULL && key->members != NULL && key->each == NULL && find_joined(key->members, next, out)) {
             return true;

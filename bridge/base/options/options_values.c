@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/buf.h"
 #include "base/json/json.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 
 // What a value must be, with an example.
@@ -111,10 +111,7 @@ static bool read_bool(const struct option_reading *reading)
         return options_value_wrong(reading);
     }
     if (yaml_type(reading->node) != YAML_BOOL) {
-        bool lookalike = false;
-        for (size_t i = 0; lookalikes[i] != NULL; i++) {
-            lookalike |= strcasecmp(reading->node->text, lookalikes[i]) == 0;
-        }
+        bool lookalike = str_is_one_of_folded(reading->node->text, lookalikes);
         return malformed(reading, lookalike ? ", which is text: write true or false without quotes" : "");
     }
     *(bool *)reading->field = reading->node->text[0] == 't' || reading->node->text[0] == 'T';
@@ -263,11 +260,8 @@ static bool read_choice(const struct option_reading *reading)
     buf_printf(&text, "`%s` must be %s", reading->path, wanted(key->type));
     append_example(&text, key);
     buf_printf(&text, "; not `%s`", shown);
-    const char *nearest = str_nearest(reading->node->text, key->choices);
-    if (nearest != NULL) {
-        buf_printf(&text, "; did you mean `%s`?", nearest);
-    }
-    yaml_error(reading->problems, reading->node, "%s", text.data);
+    const char *nearest = nearest_of(reading->node->text, key->choices);
+    yaml_error(reading->problems, reading->node, "%s" NEAREST_FORMAT, text.data, NEAREST_ARGS(nearest, ""));
     return false;
 }
 
@@ -317,7 +311,7 @@ static bool wrong_secret(const struct option_reading *reading)
 
 static bool wrong_secret_key(const struct option_reading *reading, const char *name)
 {
-    const char *nearest = str_nearest(name, options_secret_sources);
+    const char *nearest = nearest_of(name, options_secret_sources);
     if (nearest == NULL) {
         return wrong_secret(reading);
     }
@@ -362,11 +356,7 @@ static bool read_secret(const struct option_reading *reading)
     }
     const char *name = node->keys[place]->text;
     const struct yaml_node *value = node->items[place];
-    bool known = false;
-    for (size_t i = 0; options_secret_sources[i] != NULL; i++) {
-        known |= strcmp(options_secret_sources[i], name) == 0;
-    }
-    if (!known) {
+    if (!str_is_one_of(name, options_secret_sources)) {
         return wrong_secret_key(reading, name);
     }
     if (!yaml_has_value(value) || value->text[0] == '\0') {

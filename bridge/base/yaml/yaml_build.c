@@ -158,17 +158,17 @@ static void close_anchor(struct builder *builder, struct anchor *anchor, struct 
 static void check_tag(struct builder *builder, const yaml_event_t *event, const char *tag)
 {
     // No other tag is named: a secret can begin with `!`.
-    static const char *const of_others[] = {"!secret", "!include", "!env_var"};
-    for (size_t i = 0; tag != NULL && i < sizeof of_others / sizeof of_others[0]; i++) {
-        if (strcmp(tag, of_others[i]) == 0) {
-            problem_at(builder, event->start_mark,
-                       "%s is known to Home Assistant only: write the value itself, and for a secret where it is read "
-                       "from, as {file: /path/to/file} or {env: NAME}",
-                       tag);
-            return;
-        }
+    static const char *const of_others[] = {"!secret", "!include", "!env_var", NULL};
+    static const char *const known[] = {"!", YAML_STR_TAG, NULL};
+    if (tag == NULL || str_is_one_of(tag, known)) {
+        return;
     }
-    if (tag != NULL && strcmp(tag, "!") != 0 && strcmp(tag, YAML_STR_TAG) != 0) {
+    if (str_is_one_of(tag, of_others)) {
+        problem_at(builder, event->start_mark,
+                   "%s is known to Home Assistant only: write the value itself, and for a secret where it is read "
+                   "from, as {file: /path/to/file} or {env: NAME}",
+                   tag);
+    } else {
         problem_at(builder, event->start_mark,
                    "unknown tag: a value may not begin with `!`, put it in quotes (only !!str is known)");
     }

@@ -7,16 +7,7 @@
 
 #include "base/buf.h"
 #include "base/json/json.h"
-
-static bool is_one_of(const char *text, const char *const *words)
-{
-    for (; *words != NULL; words++) {
-        if (strcmp(text, *words) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
+#include "base/str.h"
 
 static size_t digits(const char *text)
 {
@@ -48,7 +39,7 @@ static bool is_infinite(const char *text)
 {
     static const char *const infinities[] = {".inf", ".Inf", ".INF", NULL};
     static const char *const nans[] = {".nan", ".NaN", ".NAN", NULL};
-    return is_one_of(skip_sign(text), infinities) || is_one_of(text, nans);
+    return str_is_one_of(skip_sign(text), infinities) || str_is_one_of(text, nans);
 }
 
 static bool is_real(const char *text)
@@ -77,10 +68,10 @@ enum yaml_type yaml_type(const struct yaml_node *node)
     if (node->kind != YAML_SCALAR || node->quoted) {
         return YAML_TEXT;
     }
-    if (is_one_of(node->text, nulls)) {
+    if (str_is_one_of(node->text, nulls)) {
         return YAML_NULL;
     }
-    if (is_one_of(node->text, bools)) {
+    if (str_is_one_of(node->text, bools)) {
         return YAML_BOOL;
     }
     if (is_integer(node->text)) {

@@ -39,13 +39,8 @@ static void refuse_value(struct mapper *mapper, const char *code, const char *wh
 
 static bool is_saturated(const char *number)
 {
-    static const char *const ends[] = {"18446744073709551615", "9223372036854775807", "-9223372036854775808"};
-    for (size_t i = 0; i < COUNT_OF(ends); i++) {
-        if (strcmp(number, ends[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    static const char *const ends[] = {"18446744073709551615", "9223372036854775807", "-9223372036854775808", NULL};
+    return str_is_one_of(number, ends);
 }
 
 // Text of 1 to 256 bytes without control characters, or an integer.

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/json/show.h"
-#include "base/mem.h"
+#include "base/nearest.h"
 
 const char *rule_name(const struct rule *rule)
 {
@@ -52,18 +52,13 @@ bool rule_takes(const struct rule *rule, const char *topic, struct str *captures
 
 static const char *nearest_service(const struct rule *rule, const char *identifier)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < rule->model_count; i++) {
-        count += rule->models[i]->service_count;
-    }
-    AUTO_FREE const char **names = mem_alloc((count + 1) * sizeof *names);
-    count = 0;
+    struct nearest nearest = {.text = identifier};
     for (size_t i = 0; i < rule->model_count; i++) {
         for (size_t k = 0; k < rule->models[i]->service_count; k++) {
-            names[count++] = rule->models[i]->services[k].identifier;
+            nearest_try(&nearest, rule->models[i]->services[k].identifier);
         }
     }
-    return str_nearest(identifier, names);
+    return nearest.name;
 }
 
 enum err rule_find_service(const struct rule *rule, const char *identifier, const struct model_service **out,
@@ -78,11 +73,8 @@ enum err rule_find_service(const struct rule *rule, const char *identifier, cons
     }
     bool is_access = strcmp(identifier, "set") == 0 || strcmp(identifier, "get") == 0;
     const char *nearest = is_access ? NULL : nearest_service(rule, identifier);
-    failure_set(failure, "name_invalid", "the thing model has no service %s%s%s%s", show_text(identifier).text,
-                nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
-                nearest != NULL ? "`?"
-                : is_access     ? ": properties are written by `call` with SetDeviceProperty"
-                                : "");
+    failure_set(failure, "name_invalid", "the thing model has no service %s" NEAREST_FORMAT, show_text(identifier).text,
+                NEAREST_ARGS(nearest, is_access ? ": properties are written by `call` with SetDeviceProperty" : ""));
     return ERR_MISSING;
 }
 

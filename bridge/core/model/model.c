@@ -5,6 +5,7 @@
 
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 #include "core/template/decimal.h"
 
@@ -75,11 +76,11 @@ const struct model_field *model_find_field(const struct model_field *fields, siz
 
 const char *model_nearest_field(const struct model_field *fields, size_t count, const char *identifier)
 {
-    AUTO_FREE const char **names = mem_alloc((count + 1) * sizeof *names);
+    struct nearest nearest = {.text = identifier};
     for (size_t i = 0; i < count; i++) {
-        names[i] = fields[i].identifier;
+        nearest_try(&nearest, fields[i].identifier);
     }
-    return str_nearest(identifier, names);
+    return nearest.name;
 }
 
 static void describe_range(const struct model_data *data, const char *what, struct buf *out)

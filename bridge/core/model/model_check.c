@@ -5,6 +5,7 @@
 #include "base/json/json.h"
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "core/model/model.h"
 #include "core/template/decimal.h"
 
@@ -201,8 +202,8 @@ static enum err refuse_unknown(const struct members *members, const struct model
     AUTO_BUF struct buf where = {0};
     print_place(place, &where);
     const char *nearest = model_nearest_field(members->fields, members->count, place->name);
-    failure_set(members->failure, "argument_invalid", "the model has no argument %s%s%s%s", where.data,
-                nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
+    failure_set(members->failure, "argument_invalid", "the model has no argument %s" NEAREST_FORMAT, where.data,
+                NEAREST_ARGS(nearest, ""));
     return ERR_REFUSED;
 }
 

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "core/template/template_number.h"
 
 #define MAX_ARGS  256
@@ -358,20 +359,20 @@ static enum err read_args(const char **at, struct filter *filter, struct diag *d
 
 static enum err find_row(const char **at, const struct filter_row **row, struct diag *diag)
 {
-    const char *names[COUNT_OF(rows) + 1] = {NULL};
     size_t len = strspn(*at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     AUTO_FREE char *name = mem_dup(*at, len);
+    struct nearest nearest = {.text = name};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        names[i] = rows[i].name;
         if (strcmp(rows[i].name, name) == 0) {
             *at += len;
             *row = &rows[i];
             return ERR_OK;
         }
+        nearest_try(&nearest, rows[i].name);
     }
-    const char *nearest = str_nearest(name, names);
-    if (nearest != NULL) {
-        return diag_set(diag, ERR_MISSING, "there is no filter %s; did you mean %s?", show_text(name).text, nearest);
+    if (nearest.name != NULL) {
+        return diag_set(diag, ERR_MISSING, "there is no filter %s; did you mean %s?", show_text(name).text,
+                        nearest.name);
     }
     return diag_set(diag, ERR_MISSING,
                     "there is no filter %s; there are int float bool string json lower upper trim default map scale "

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 
 #define MAX_FILTERS 16
 
@@ -110,15 +111,14 @@ static enum err read_pointer(const char **at, struct expression *expression, str
 
 static enum err unknown_group(struct str name, const struct template_scope *scope, struct diag *diag)
 {
-    AUTO_FREE const char **names = mem_alloc((scope->group_count + 1) * sizeof *names);
-    for (size_t i = 0; i < scope->group_count; i++) {
-        names[i] = scope->groups[i].name;
-    }
     AUTO_FREE char *text = mem_dup(name.data, name.len);
-    const char *nearest = str_nearest(text, names);
-    if (nearest != NULL) {
+    struct nearest nearest = {.text = text};
+    for (size_t i = 0; i < scope->group_count; i++) {
+        nearest_try(&nearest, scope->groups[i].name);
+    }
+    if (nearest.name != NULL) {
         return diag_set(diag, ERR_MISSING, "there is no group %s; did you mean ${group.%s}?", show_text(text).text,
-                        nearest);
+                        nearest.name);
     }
     return diag_set(diag, ERR_MISSING, "there is no group %s; groups of devices stand under `groups`, in any file",
                     show_text(text).text);
@@ -151,33 +151,30 @@ static enum err read_property(const char **at, struct expression *expression, st
 static enum err read_capture(struct str name, const struct template_scope *scope, struct expression *expression,
                              struct diag *diag)
 {
-    size_t count = scope->pattern != NULL ? scope->pattern->name_count : 0;
-    AUTO_FREE const char **names = mem_alloc((count + COUNT_OF(sources) + 1) * sizeof *names);
-    for (size_t i = 0; i < count; i++) {
-        names[i] = scope->pattern->names[i];
-        if (str_is(name, names[i])) {
-            expression->kind = EXPRESSION_CAPTURE;
+    AUTO_FREE char *text = mem_dup(name.data, name.len);
+    struct nearest nearest = {.text = text};
+    expression->kind = EXPRESSION_CAPTURE;
+    for (size_t i = 0; scope->pattern != NULL && i < scope->pattern->name_count; i++) {
+        if (strcmp(scope->pattern->names[i], text) == 0) {
             expression->capture = (int)i;
             return ERR_OK;
         }
+        nearest_try(&nearest, scope->pattern->names[i]);
     }
     if (scope->captures_unknown) {
-        expression->kind = EXPRESSION_CAPTURE;
         return ERR_OK;
     }
     for (size_t i = 0; i < COUNT_OF(sources); i++) {
-        names[count + i] = sources[i].name;
+        nearest_try(&nearest, sources[i].name);
     }
-    AUTO_FREE char *text = mem_dup(name.data, name.len);
-    const char *nearest = str_nearest(text, names);
     for (size_t i = 0; i < scope->group_count; i++) {
         if (strcmp(scope->groups[i].name, text) == 0) {
             return diag_set(diag, ERR_MISSING, "the topic has no capture {%s}; the group is written ${group.%s}", text,
                             text);
         }
     }
-    if (nearest != NULL) {
-        return diag_set(diag, ERR_MISSING, "the topic has no capture {%s}; did you mean ${%s}?", text, nearest);
+    if (nearest.name != NULL) {
+        return diag_set(diag, ERR_MISSING, "the topic has no capture {%s}; did you mean ${%s}?", text, nearest.name);
     }
     return diag_set(diag, ERR_MISSING,
                     "the topic has no capture {%s}; other names are payload, topic, id, property.NAME, group.NAME "

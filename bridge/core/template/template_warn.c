@@ -1,7 +1,6 @@
 // What is legal in a template and hardly meant.
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/json/show.h"
 #include "base/mem.h"
@@ -105,12 +104,11 @@ static void warn_of_lookalike(const struct yaml_node *node, const struct templat
 
 static void warn_of_path(const struct yaml_node *node, const struct expression *expression, struct problems *problems)
 {
-    static const char *const taken_out[] = {"$id", "$reply_to", "$expire", "$sent_at", "$traceparent"};
-    for (size_t i = 0; expression->path_count > 0 && i < COUNT_OF(taken_out); i++) {
-        if (strcmp(expression->path[0], taken_out[i]) == 0) {
-            yaml_warn(problems, node, "%s is for the bridge and taken out of ${payload}, so there is nothing here%s",
-                      taken_out[i], i == 0 ? "; the command's id is ${id}" : "");
-        }
+    static const char *const taken_out[] = {"$id", "$reply_to", "$expire", "$sent_at", "$traceparent", NULL};
+    const char *first = expression->path_count > 0 ? expression->path[0] : "";
+    if (str_is_one_of(first, taken_out)) {
+        yaml_warn(problems, node, "%s is for the bridge and taken out of ${payload}, so there is nothing here%s", first,
+                  strcmp(first, "$id") == 0 ? "; the command's id is ${id}" : "");
     }
     for (size_t i = 0; i < expression->path_count; i++) {
         size_t len = strlen(expression->path[i]);
@@ -234,13 +232,8 @@ static void warn_of_blanks(const struct yaml_node *node, const struct template *
 
 static bool is_switch_word(const char *text)
 {
-    static const char *const words[] = {"yes", "no", "on", "off"};
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (strcasecmp(text, words[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    static const char *const words[] = {"yes", "no", "on", "off", NULL};
+    return str_is_one_of_folded(text, words);
 }
 
 // 1_000

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 
 static bool valid(const char *text)
@@ -264,14 +265,14 @@ static void the_nearest_word_is_told_only_if_it_is_near(void **state)
 {
     (void)state;
     static const char *const words[] = {"topic", "for", "idempotent", "latest_only", NULL};
-    assert_string_equal(str_nearest("foo", words), "for");
-    assert_string_equal(str_nearest("tpoic", words), "topic");
-    assert_string_equal(str_nearest("TOPIC", words), "topic");
-    assert_string_equal(str_nearest("idempotant", words), "idempotent");
-    assert_string_equal(str_nearest("latest-only", words), "latest_only");
-    assert_null(str_nearest("color", words));
-    assert_null(str_nearest("x", words));
-    assert_null(str_nearest("", words));
+    assert_string_equal(nearest_of("foo", words), "for");
+    assert_string_equal(nearest_of("tpoic", words), "topic");
+    assert_string_equal(nearest_of("TOPIC", words), "topic");
+    assert_string_equal(nearest_of("idempotant", words), "idempotent");
+    assert_string_equal(nearest_of("latest-only", words), "latest_only");
+    assert_null(nearest_of("color", words));
+    assert_null(nearest_of("x", words));
+    assert_null(nearest_of("", words));
 }
 
 static void durations_carry_a_unit(void **state)

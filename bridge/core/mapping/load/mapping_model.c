@@ -5,6 +5,7 @@
 #include "base/json/json.h"
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "core/mapping/check/mapping_shape.h"
 #include "core/mapping/load/loader.h"
 #include "core/mapping/rule.h"
@@ -144,8 +145,7 @@ static void check_field(const struct model_checker *checker, const struct model_
     }
     const char *nearest = model_nearest_field(fields, count, key->text);
     AUTO_FREE char *text =
-        mem_printf("there is no argument %s%s%s%s", show_plain(name).text, nearest != NULL ? "; did you mean `" : "",
-                   nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
+        mem_printf("there is no argument %s" NEAREST_FORMAT, show_plain(name).text, NEAREST_ARGS(nearest, ""));
     tell(checker, key, text);
 }
 

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "core/mapping/load/loader.h"
 #include "core/mapping/rule.h"
 #include "core/platform/name.h"
@@ -92,27 +93,22 @@ static void load_topic(const struct loader *loader, const struct rule_source *so
 static int find_capture(const struct topic_pattern *pattern, const struct yaml_node *key, bool is_null,
                         struct problems *problems)
 {
-    AUTO_FREE const char **names = mem_alloc((pattern->name_count + 1) * sizeof *names);
+    struct nearest nearest = {.text = key->text};
     for (size_t i = 0; i < pattern->name_count; i++) {
-        names[i] = pattern->names[i];
-        if (strcmp(names[i], key->text) == 0) {
+        if (strcmp(pattern->names[i], key->text) == 0) {
             return (int)i;
         }
+        nearest_try(&nearest, pattern->names[i]);
     }
-    const char *nearest = str_nearest(key->text, names);
-    AUTO_BUF struct buf text = {0};
-    buf_printf(&text, "the topic has no capture {%s}", show_plain(key->text).text);
-    if (nearest != NULL) {
-        buf_printf(&text, "; did you mean `%s`?", nearest);
-    } else if (is_null) {
-        buf_text(&text, "; if it is one of several values, write a list: [a, b]");
-    } else {
-        for (size_t i = 0; i < pattern->name_count; i++) {
-            buf_printf(&text, "%s{%s}", i == 0 ? "; it has " : ", ", names[i]);
-        }
-        buf_text(&text, pattern->name_count == 0 ? "; it has none" : "");
+    AUTO_BUF struct buf otherwise = {0};
+    buf_text(&otherwise, is_null                    ? "; if it is one of several values, write a list: [a, b]"
+                         : pattern->name_count == 0 ? "; it has none"
+                                                    : "");
+    for (size_t i = 0; !is_null && i < pattern->name_count; i++) {
+        buf_printf(&otherwise, "%s{%s}", i == 0 ? "; it has " : ", ", pattern->names[i]);
     }
-    yaml_error(problems, key, "%s", text.data);
+    yaml_error(problems, key, "the topic has no capture {%s}" NEAREST_FORMAT, show_plain(key->text).text,
+               NEAREST_ARGS(nearest.name, otherwise.data));
     return -1;
 }
 
@@ -248,18 +244,16 @@ static void load_platform(const struct loader *loader, const struct rule_source 
         }
         return;
     }
-    AUTO_FREE const char **names = mem_alloc((options->platform_count + 1) * sizeof *names);
+    struct nearest nearest = {.text = rule->options.platform};
     for (size_t i = 0; i < options->platform_count; i++) {
-        names[i] = options->platforms[i];
-        if (strcmp(names[i], rule->options.platform) == 0) {
+        if (strcmp(options->platforms[i], rule->options.platform) == 0) {
             return;
         }
+        nearest_try(&nearest, options->platforms[i]);
     }
     if (options->platform_count > 0) {
-        const char *nearest = str_nearest(rule->options.platform, names);
-        yaml_error(loader->problems, node, "no platform %s is configured%s%s%s", show_text(rule->options.platform).text,
-                   nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
-                   nearest != NULL ? "`?" : "");
+        yaml_error(loader->problems, node, "no platform %s is configured" NEAREST_FORMAT,
+                   show_text(rule->options.platform).text, NEAREST_ARGS(nearest.name, ""));
     }
 }
 

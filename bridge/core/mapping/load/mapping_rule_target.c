@@ -1,7 +1,6 @@
 // Loads what a rule calls: `invoke` or `call`.
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/json/json.h"
 #include "base/json/show.h"
@@ -260,14 +259,10 @@ static enum err load_invoke(const struct target *target)
 // What every request carries is not for rules to set.
 static bool is_common_parameter(const char *name)
 {
-    static const char *const names[] = {"Action",         "AccessKeyId", "Signature",     "SignatureMethod",
-                                        "SignatureNonce", "Timestamp",   "SecurityToken", "SignatureVersion"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (strcasecmp(names[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
+    static const char *const names[] = {"Action",          "AccessKeyId",      "Signature",
+                                        "SignatureMethod", "SignatureNonce",   "Timestamp",
+                                        "SecurityToken",   "SignatureVersion", NULL};
+    return str_is_one_of_folded(name, names);
 }
 
 // A list under Name becomes Name.1, Name.2 ...: so no other parameter may begin with "Name.". Gives all that stands

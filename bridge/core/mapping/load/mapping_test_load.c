@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 #include "core/mapping/load/mapping_load.h"
 #include "core/mapping/load/mapping_test_internal.h"
@@ -111,17 +112,15 @@ static void read_answers(struct test *test, struct problems *problems)
 
 static void check_code(const struct yaml_node *node, const char *code, struct problems *problems)
 {
-    const char *names[128] = {NULL};
     if (code == NULL || error_code_find(code) != NULL) {
         return;
     }
-    for (size_t i = 0; i + 1 < COUNT_OF(names) && error_code_at(i) != NULL; i++) {
-        names[i] = error_code_at(i)->code;
+    struct nearest nearest = {.text = code};
+    for (size_t i = 0; error_code_at(i) != NULL; i++) {
+        nearest_try(&nearest, error_code_at(i)->code);
     }
-    const char *nearest = str_nearest(code, names);
-    yaml_error(problems, node, "there is no error code %s%s%s%s", show_text(code).text,
-               nearest != NULL ? "; did you mean `" : "; ERRORS.md lists them", nearest != NULL ? nearest : "",
-               nearest != NULL ? "`?" : "");
+    yaml_error(problems, node, "there is no error code %s" NEAREST_FORMAT, show_text(code).text,
+               NEAREST_ARGS(nearest.name, "; ERRORS.md lists them"));
 }
 
 static void check_status(const struct yaml_node *node, const char *name, struct problems *problems)

@@ -1,7 +1,6 @@
 // Texts of a model inside the mapping file that is written from it.
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -31,13 +30,8 @@ void generate_comment(struct buf *out, const char *text)
 
 static bool is_plain(const char *text)
 {
-    static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (strcasecmp(words[i], text) == 0) {
-            return false;
-        }
-    }
-    return isalpha((unsigned char)*text) &&
+    static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", NULL};
+    return isalpha((unsigned char)*text) && !str_is_one_of_folded(text, words) &&
            text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0';
 }
 

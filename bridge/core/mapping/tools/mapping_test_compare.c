@@ -5,6 +5,7 @@
 
 #include "base/json/show.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 
 #define NONE "(none)"
@@ -190,12 +191,11 @@ static char *describe_missing(const struct command *command, const char *name)
     if (json_count(numbered) > 0) {
         return json_print(numbered);
     }
-    AUTO_FREE const char **names = mem_alloc((parameters->count + 1) * sizeof *names);
+    struct nearest nearest = {.text = name};
     for (size_t i = 0; i < parameters->count; i++) {
-        names[i] = parameters->items[i].name;
+        nearest_try(&nearest, parameters->items[i].name);
     }
-    const char *nearest = str_nearest(name, names);
-    return nearest != NULL ? mem_printf(NONE "; there is %s", nearest) : mem_strdup(NONE);
+    return nearest.name != NULL ? mem_printf(NONE "; there is %s", nearest.name) : mem_strdup(NONE);
 }
 
 // A map is compared as JSON; so is text that is the JSON text of a map or list.
