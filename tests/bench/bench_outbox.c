@@ -66,7 +66,7 @@ static void work_off(struct outbox *outbox, int turn)
             unsigned char key[32] = {(unsigned char)id, (unsigned char)(id >> 8)};
             outbox_stage_plan(outbox, id, command_text);
             outbox_stage_key(outbox, id, key, hash);
-            outbox_stage_state(outbox, id, OUTBOX_SENT);
+            outbox_stage_state(outbox, id, COMMAND_SENT);
         }
         commit(outbox);
         for (int id = first; id < end; id++) {
@@ -74,7 +74,7 @@ static void work_off(struct outbox *outbox, int turn)
         }
         commit(outbox);
         for (int id = first; id < end; id++) {
-            outbox_stage_state(outbox, id, OUTBOX_DONE);
+            outbox_stage_state(outbox, id, COMMAND_DONE);
         }
         commit(outbox);
     }

@@ -103,7 +103,7 @@ static int perform_configured(const struct outbox_cli *cli)
 static bool parse_state(const char *word, unsigned *states)
 {
     static const char *const words[] = {"queued", "sent", "replied", "done", NULL};
-    for (enum outbox_state state = OUTBOX_QUEUED; state <= OUTBOX_DONE; state++) {
+    for (enum command_state state = COMMAND_QUEUED; state <= COMMAND_DONE; state++) {
         if (strcmp(word, words[state]) == 0) {
             *states |= OUTBOX_STATE_BIT(state);
             return true;

@@ -34,7 +34,7 @@ int outbox_find_command(struct outbox_reader *reader, const struct outbox_cli *c
 // A row in short. Texts are owned (outbox_view_clear) and NULL if the row does not tell them.
 struct outbox_view {
     int64_t number;
-    enum outbox_state state;
+    enum command_state state;
     char *id; // the command's own
     bool id_is_integer;
     char *rule;
@@ -61,7 +61,7 @@ void outbox_view_print_head(FILE *out);
 void outbox_view_print(FILE *out, const struct outbox_view *view);
 // A map that the caller frees.
 struct json_object *outbox_view_json(const struct outbox_view *view);
-const char *outbox_state_word(enum outbox_state state); // "queued"
+const char *outbox_state_word(enum command_state state); // "queued"
 
 // Prints all that is stored of one command. An exit code.
 int outbox_show_command(struct outbox_reader *reader, int64_t number, bool json);

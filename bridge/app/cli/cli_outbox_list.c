@@ -11,8 +11,9 @@
 #define PAGE_ROWS    20 // a row holds its reply, of up to 1 MiB
 #define MATCHES_TOLD 10
 
-#define STATES_OPEN  (OUTBOX_STATE_BIT(OUTBOX_QUEUED) | OUTBOX_STATE_BIT(OUTBOX_SENT) | OUTBOX_STATE_BIT(OUTBOX_REPLIED))
-#define STATES_ENDED OUTBOX_STATE_BIT(OUTBOX_DONE)
+#define STATES_OPEN                                                                                                    \
+    (OUTBOX_STATE_BIT(COMMAND_QUEUED) | OUTBOX_STATE_BIT(COMMAND_SENT) | OUTBOX_STATE_BIT(COMMAND_REPLIED))
+#define STATES_ENDED OUTBOX_STATE_BIT(COMMAND_DONE)
 
 typedef bool visit_view(void *context, struct outbox_view *view);
 

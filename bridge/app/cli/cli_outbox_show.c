@@ -54,7 +54,7 @@ static void put_stored_json(struct json_object *map, const char *name, const cha
 
 // ---- what it was mapped to
 
-static struct json_object *call_json(const struct call *call, enum outbox_state state, const char *note_or_null)
+static struct json_object *call_json(const struct call *call, enum command_state state, const char *note_or_null)
 {
     struct json_object *map = json_new_map();
     struct json_object *parameters = json_new_map();
@@ -66,7 +66,7 @@ static struct json_object *call_json(const struct call *call, enum outbox_state 
     json_put(map, "parameters", parameters);
     json_put(map, "device_names", text_list(call->device_names, call->device_count));
     // Of a call that waits the note tells of the attempts so far.
-    put_stored_json(map, state == OUTBOX_DONE ? "outcome" : "last_attempt", note_or_null);
+    put_stored_json(map, state == COMMAND_DONE ? "outcome" : "last_attempt", note_or_null);
     return map;
 }
 
@@ -75,7 +75,7 @@ static struct json_object *calls_json(const struct command *command, const struc
 {
     struct json_object *list = json_new_list();
     for (size_t i = 0; i < command->call_count; i++) {
-        enum outbox_state state = command->call_count == 1 ? stored->row.state : OUTBOX_QUEUED;
+        enum command_state state = command->call_count == 1 ? stored->row.state : COMMAND_QUEUED;
         const char *note = NULL;
         for (size_t j = 0; j < stored->call_count; j++) {
             if (stored->calls[j].call == (int)i) {
@@ -189,7 +189,7 @@ static struct json_object *all_facts(struct outbox_reader *reader, const struct 
     struct json_object *map = outbox_view_json(&view);
     outbox_view_clear(&view);
     put_plan(map, stored);
-    if (stored->row.state != OUTBOX_DONE) {
+    if (stored->row.state != COMMAND_DONE) {
         json_put(map, "message", message_json(&stored->row.message));
     }
     if (stored->row.reply != NULL) {

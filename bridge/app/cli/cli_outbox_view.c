@@ -14,13 +14,13 @@
 #define WIDTH_RULE      20
 #define WIDTH_ERROR     16
 
-const char *outbox_state_word(enum outbox_state state)
+const char *outbox_state_word(enum command_state state)
 {
     static const char *const words[] = {
-        [OUTBOX_QUEUED] = "queued",
-        [OUTBOX_SENT] = "sent",
-        [OUTBOX_REPLIED] = "replied",
-        [OUTBOX_DONE] = "done",
+        [COMMAND_QUEUED] = "queued",
+        [COMMAND_SENT] = "sent",
+        [COMMAND_REPLIED] = "replied",
+        [COMMAND_DONE] = "done",
     };
     return words[state];
 }
@@ -38,7 +38,7 @@ static void read_plan(const char *command_text, const struct outbox_row *row, st
     view->id_is_integer = command->id_is_integer;
     view->rule = mem_strdup(command->rule);
     view->platform = mem_strdup_or_null(command->platform);
-    view->waits = (row->state == OUTBOX_QUEUED || row->state == OUTBOX_SENT) && command->refusal.code == NULL;
+    view->waits = (row->state == COMMAND_QUEUED || row->state == COMMAND_SENT) && command->refusal.code == NULL;
     view->left_ms = view->age_ms < 0 ? 0 : command->lifetime_ms - view->age_ms;
 }
 
@@ -90,7 +90,7 @@ static void read_attempts(const struct outbox_row *row, struct outbox_view *view
     if (row->note != NULL && retry_note_decode(row->note, &note) != ERR_OK) {
         return;
     }
-    view->attempts = note.attempts + (row->state == OUTBOX_SENT && !note.may_have_run ? 1 : 0);
+    view->attempts = note.attempts + (row->state == COMMAND_SENT && !note.may_have_run ? 1 : 0);
     if (note.failure.code != NULL) {
         view->error = mem_strdup(note.failure.code->code);
         view->error_detail = mem_strdup(note.failure.detail);
@@ -103,7 +103,7 @@ void outbox_view_read(const struct outbox_row *row, const struct moment *now, st
 {
     *view = (struct outbox_view){.number = row->id,
                                  .state = row->state,
-                                 .topic = row->state == OUTBOX_DONE ? NULL : mem_strdup_or_null(row->message.topic),
+                                 .topic = row->state == COMMAND_DONE ? NULL : mem_strdup_or_null(row->message.topic),
                                  .refusal = mem_strdup_or_null(row->refusal),
                                  .arrived_ms = row->arrived.wall_ms,
                                  .age_ms = clock_elapsed_ms(&row->arrived, now),

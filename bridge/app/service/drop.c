@@ -81,17 +81,17 @@ static const struct outbox_call *find_call(const struct stored_command *stored, 
 // crash has calls that wait and may have run all the same, and its row tells so.
 static bool may_have_run(const struct stored_command *stored, const struct outbox_call *call_or_null)
 {
-    bool sent = stored->row.state == OUTBOX_SENT;
+    bool sent = stored->row.state == COMMAND_SENT;
     if (stored->command->call_count < 2 || stored->command->idempotent) {
         return sent;
     }
-    return sent && call_or_null != NULL && call_or_null->state != OUTBOX_QUEUED;
+    return sent && call_or_null != NULL && call_or_null->state != COMMAND_QUEUED;
 }
 
 static void end_call(const struct stored_command *stored, size_t call, struct call_outcome *outcome)
 {
     const struct outbox_call *found = find_call(stored, call);
-    if (found == NULL || found->state != OUTBOX_DONE || found->note == NULL ||
+    if (found == NULL || found->state != COMMAND_DONE || found->note == NULL ||
         call_outcome_decode(found->note, outcome) != ERR_OK) {
         drop_outcome(may_have_run(stored, found), outcome);
     }
@@ -102,7 +102,7 @@ static int count_attempts(const struct stored_command *stored)
     int attempts = 0;
     for (size_t i = 0; i < stored->command->call_count; i++) {
         const struct outbox_call *found = find_call(stored, i);
-        bool done = found != NULL && found->state == OUTBOX_DONE;
+        bool done = found != NULL && found->state == COMMAND_DONE;
         attempts += done || may_have_run(stored, found) ? 1 : 0;
     }
     return attempts;
@@ -131,7 +131,7 @@ static enum err stage_key(struct outbox *outbox, const struct stored_command *st
     unsigned char key[CRYPTO_SHA256_LEN];
     unsigned char hash[CRYPTO_SHA256_LEN];
     struct outbox_original original = {0};
-    if (!stored->command->id_given || stored->row.state != OUTBOX_QUEUED) {
+    if (!stored->command->id_given || stored->row.state != COMMAND_QUEUED) {
         return ERR_OK;
     }
     command_key(stored->command, key);
@@ -165,7 +165,7 @@ static void stage_end(struct outbox *outbox, const struct stored_command *stored
 static enum err refuse_decided(const struct stored_command *stored, struct diag *told)
 {
     long long id = (long long)stored->row.id;
-    if (stored->row.state == OUTBOX_REPLIED) {
+    if (stored->row.state == COMMAND_REPLIED) {
         return diag_set(told, ERR_REFUSED,
                         "command %lld has its reply already; the next start of the service publishes it", id);
     }
@@ -228,7 +228,7 @@ static enum err tell_retry(const struct stored_command *stored, const struct mom
     if (err != ERR_OK) {
         return err;
     }
-    if (stored->row.state == OUTBOX_SENT && !stored->command->idempotent) {
+    if (stored->row.state == COMMAND_SENT && !stored->command->idempotent) {
         return diag_set(told, ERR_REFUSED,
                         "command %lld is not tried again: a request left before the service stopped, and the next"
                         " start tells its sender `unknown`",

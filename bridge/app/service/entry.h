@@ -7,19 +7,19 @@
 
 #include "app/broker/broker.h"
 #include "app/broker/mail.h"
+#include "base/command_state.h"
 #include "core/command/command.h"
 #include "core/command/reply.h"
-#include "io/outbox/outbox.h"
 
 struct entry_call {
-    enum outbox_state state; // QUEUED: has not left; SENT: is under way or may have run; DONE: has its outcome
-    bool may_have_run;       // an earlier attempt left, and what came of it is not known
-    int tries;               // of this process, for the backoff
-    bool time_corrected;     // tried again with the platform's time
-    bool secret_read_again;  // tried again with another secret
-    bool refusal_doubted;    // tried again as its refusal came right after throttling
-    bool connecting;         // its last attempt was given up at the deadline, before it was sent
-    struct failure last;     // of the last attempt, if it was not the end
+    enum command_state state; // QUEUED: has not left; SENT: is under way or may have run; DONE: has its outcome
+    bool may_have_run;        // an earlier attempt left, and what came of it is not known
+    int tries;                // of this process, for the backoff
+    bool time_corrected;      // tried again with the platform's time
+    bool secret_read_again;   // tried again with another secret
+    bool refusal_doubted;     // tried again as its refusal came right after throttling
+    bool connecting;          // its last attempt was given up at the deadline, before it was sent
+    struct failure last;      // of the last attempt, if it was not the end
     struct call_outcome outcome;
 };
 
@@ -32,7 +32,7 @@ struct entry {
 
     int64_t row_id; // 0: QoS 0
     int64_t weight; // as of the arrival
-    enum outbox_state state;
+    enum command_state state;
     struct moment arrived;
     struct command *command;
     struct recent_command *recent; // of a QoS 0 command under way with an id, or NULL

@@ -214,7 +214,7 @@ static struct schedule_call *waiting_calls(struct entry *entry, size_t *count)
     entry->scheduled_calls = mem_alloc(all * sizeof *entry->scheduled_calls);
     *count = 0;
     for (size_t i = 0; i < all; i++) {
-        if (entry->calls[i].state == OUTBOX_QUEUED) {
+        if (entry->calls[i].state == COMMAND_QUEUED) {
             entry->scheduled_calls[*count] = i;
             calls[(*count)++] = (struct schedule_call){.action = entry->command->calls[i].action,
                                                        .devices = entry->command->calls[i].device_count};
@@ -378,7 +378,7 @@ static void refuse_memory_commands(struct pipeline *pipeline, const struct momen
     struct entry *next = NULL;
     for (struct entry *entry = pipeline->entries; entry != NULL; entry = next) {
         next = entry->next;
-        if (entry->row_id == 0 && entry->state == OUTBOX_QUEUED) {
+        if (entry->row_id == 0 && entry->state == COMMAND_QUEUED) {
             reject_stopping(pipeline, entry, now);
         }
     }

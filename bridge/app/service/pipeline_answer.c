@@ -138,9 +138,9 @@ static int64_t retry_delay_ms(const struct entry_call *call, const struct verdic
 // SENT becomes QUEUED again only if no attempt at all may have run.
 static void stage_waiting(struct pipeline *pipeline, struct entry *entry, size_t call)
 {
-    pipeline_set_call_state(pipeline, entry, call, OUTBOX_QUEUED);
+    pipeline_set_call_state(pipeline, entry, call, COMMAND_QUEUED);
     if (entry->command->call_count == 1 && !entry->calls[call].may_have_run) {
-        pipeline_set_state(pipeline, entry, OUTBOX_QUEUED);
+        pipeline_set_state(pipeline, entry, COMMAND_QUEUED);
     }
 }
 

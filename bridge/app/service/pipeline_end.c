@@ -8,7 +8,7 @@
 #include "base/metrics.h"
 #include "core/command/reply.h"
 
-void pipeline_set_state(struct pipeline *pipeline, struct entry *entry, enum outbox_state state)
+void pipeline_set_state(struct pipeline *pipeline, struct entry *entry, enum command_state state)
 {
     entry->state = state;
     if (entry->row_id != 0) {
@@ -24,19 +24,19 @@ static void stage_note(struct pipeline *pipeline, const struct entry *entry, siz
     struct retry_note note = {.attempts = entry->attempts, .may_have_run = mine->may_have_run, .failure = mine->last};
     AUTO_FREE char *text = retry_note_encode(&note);
     outbox_stage_call(pipeline->options.outbox, entry->row_id, (int)call,
-                      mine->may_have_run ? OUTBOX_SENT : OUTBOX_QUEUED, text);
+                      mine->may_have_run ? COMMAND_SENT : COMMAND_QUEUED, text);
 }
 
-void pipeline_set_call_state(struct pipeline *pipeline, struct entry *entry, size_t call, enum outbox_state state)
+void pipeline_set_call_state(struct pipeline *pipeline, struct entry *entry, size_t call, enum command_state state)
 {
     entry->calls[call].state = state;
-    if (entry->row_id != 0 && state == OUTBOX_QUEUED) {
+    if (entry->row_id != 0 && state == COMMAND_QUEUED) {
         stage_note(pipeline, entry, call);
     }
-    if (entry->row_id == 0 || entry->command->call_count < 2 || state == OUTBOX_QUEUED) {
+    if (entry->row_id == 0 || entry->command->call_count < 2 || state == COMMAND_QUEUED) {
         return;
     }
-    AUTO_FREE char *note = state == OUTBOX_DONE ? call_outcome_encode(&entry->calls[call].outcome) : NULL;
+    AUTO_FREE char *note = state == COMMAND_DONE ? call_outcome_encode(&entry->calls[call].outcome) : NULL;
     outbox_stage_call(pipeline->options.outbox, entry->row_id, (int)call, state, note);
 }
 
@@ -63,7 +63,7 @@ static void log_end(const struct entry *entry, enum status status, const struct 
 void pipeline_forget(struct pipeline *pipeline, struct entry *entry)
 {
     if (entry->row_id != 0 && entry->keep_done) {
-        pipeline_set_state(pipeline, entry, OUTBOX_DONE);
+        pipeline_set_state(pipeline, entry, COMMAND_DONE);
     } else if (entry->row_id != 0) {
         outbox_stage_delete(pipeline->options.outbox, entry->row_id);
     }
@@ -86,7 +86,7 @@ void pipeline_stage_replies(struct pipeline *pipeline, struct entry *entry)
 void pipeline_set_reply(struct pipeline *pipeline, struct entry *entry, char *reply, char *progress)
 {
     reply_record_build(entry->command, reply, progress, &entry->record);
-    entry->state = OUTBOX_REPLIED;
+    entry->state = COMMAND_REPLIED;
     pipeline_unwatch(pipeline, entry);
     if (entry->recent != NULL) {
         recent_ended(pipeline->recent, entry->recent, entry->record.reply);
@@ -161,7 +161,7 @@ void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t ca
         mine->outcome.status = STATUS_UNKNOWN;
     }
     entry->calls_done++;
-    pipeline_set_call_state(pipeline, entry, call, OUTBOX_DONE);
+    pipeline_set_call_state(pipeline, entry, call, COMMAND_DONE);
     if (entry->calls_done == entry->command->call_count) {
         end_by_calls(pipeline, entry, now);
     }
@@ -180,7 +180,7 @@ void pipeline_expire(struct pipeline *pipeline, struct entry *entry, const struc
 {
     for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
         struct failure failure;
-        if (entry->calls[i].state == OUTBOX_QUEUED) {
+        if (entry->calls[i].state == COMMAND_QUEUED) {
             pipeline_describe_late(pipeline, entry, i, now, &failure);
             end_waiting_call(pipeline, entry, i, STATUS_EXPIRED, &failure, now);
         }
@@ -192,7 +192,7 @@ void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const st
     struct failure failure;
     failure_set(&failure, "superseded", "a newer command of the rule for the same target came before it could be sent");
     for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
-        if (entry->calls[i].state == OUTBOX_QUEUED) {
+        if (entry->calls[i].state == COMMAND_QUEUED) {
             end_waiting_call(pipeline, entry, i, STATUS_SUPERSEDED, &failure, now);
         }
     }
@@ -207,7 +207,7 @@ void pipeline_end_homeless(struct pipeline *pipeline, struct entry *entry, const
         failure_set(&outcome.failure, "platform_unknown", "%s, and the configuration has no platform %.128s any more",
                     call->may_have_run ? "it was sent before, what came of it is not known" : "nothing was sent",
                     platform == NULL ? "" : platform);
-        if (call->state == OUTBOX_QUEUED) {
+        if (call->state == COMMAND_QUEUED) {
             pipeline_end_call(pipeline, entry, i, &outcome, now);
         }
     }

@@ -43,8 +43,8 @@ struct pipeline {
 };
 
 // pipeline_end.c: states on disk, and the ends of calls and commands. Everything is staged for the turn's commit.
-void pipeline_set_state(struct pipeline *pipeline, struct entry *entry, enum outbox_state state);
-void pipeline_set_call_state(struct pipeline *pipeline, struct entry *entry, size_t call, enum outbox_state state);
+void pipeline_set_state(struct pipeline *pipeline, struct entry *entry, enum command_state state);
+void pipeline_set_call_state(struct pipeline *pipeline, struct entry *entry, size_t call, enum command_state state);
 // The reply (owned from now on) is on disk with the turn's commit and leaves after it; `progress` (or NULL) before it.
 void pipeline_set_reply(struct pipeline *pipeline, struct entry *entry, char *reply, char *progress);
 // Puts a command that has its reply among those that are published after the commit.

@@ -146,8 +146,8 @@ static void end_calls(struct pipeline *pipeline, struct entry *entry, const stru
     for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
         const struct entry_call *call = &entry->calls[i];
         struct call_outcome outcome;
-        if (call->state != OUTBOX_DONE) {
-            drop_outcome(call->state == OUTBOX_SENT || call->may_have_run, &outcome);
+        if (call->state != COMMAND_DONE) {
+            drop_outcome(call->state == COMMAND_SENT || call->may_have_run, &outcome);
             pipeline_end_call(pipeline, entry, i, &outcome, now);
         }
     }

@@ -25,7 +25,7 @@ static void restore_call(struct entry *entry, const struct outbox_call *stored)
     struct entry_call *call = &entry->calls[stored->call];
     // A command of one call has its state itself.
     call->state = entry->command->call_count == 1 ? entry->state : stored->state;
-    if (call->state != OUTBOX_DONE) {
+    if (call->state != COMMAND_DONE) {
         if (stored->note != NULL) {
             restore_note(entry, (size_t)stored->call, stored->note);
         }
@@ -34,7 +34,7 @@ static void restore_call(struct entry *entry, const struct outbox_call *stored)
     if (stored->note != NULL && call_outcome_decode(stored->note, &call->outcome) == ERR_OK) {
         entry->calls_done++;
     } else {
-        call->state = OUTBOX_SENT; // its outcome cannot be read: it may have run
+        call->state = COMMAND_SENT; // its outcome cannot be read: it may have run
     }
 }
 
@@ -43,7 +43,7 @@ static enum err restore_calls(struct pipeline *pipeline, struct entry *entry, st
     struct outbox_call *calls = NULL;
     size_t count = 0;
     enum err err = outbox_load_calls(pipeline->options.outbox, entry->row_id, &calls, &count, diag);
-    entry->calls[0].state = entry->command->call_count == 1 ? entry->state : OUTBOX_QUEUED;
+    entry->calls[0].state = entry->command->call_count == 1 ? entry->state : COMMAND_QUEUED;
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
         if (calls[i].call >= 0 && (size_t)calls[i].call < entry->command->call_count) {
             restore_call(entry, &calls[i]);
@@ -60,13 +60,13 @@ static void settle_interrupted(struct pipeline *pipeline, struct entry *entry, c
     failure_set(&outcome.failure, "interrupted",
                 "the bridge was stopped after the request left and before its answer came");
     for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
-        if (entry->calls[i].state != OUTBOX_SENT) {
+        if (entry->calls[i].state != COMMAND_SENT) {
             continue;
         }
         entry->attempts += entry->calls[i].may_have_run ? 0 : 1; // else it may wait as well
         if (entry->command->idempotent) {
             entry->calls[i].may_have_run = true;
-            pipeline_set_call_state(pipeline, entry, i, OUTBOX_QUEUED);
+            pipeline_set_call_state(pipeline, entry, i, COMMAND_QUEUED);
         } else {
             pipeline_end_call(pipeline, entry, i, &outcome, now);
         }
@@ -115,7 +115,7 @@ static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, c
         return ERR_OK;
     }
     arrival.weight = row->refusal == NULL ? count_waiting(pipeline, row, arrival.command) : 0;
-    if (row->state == OUTBOX_QUEUED) {
+    if (row->state == COMMAND_QUEUED) {
         struct entry *entry = entry_create(&arrival);
         if (row->note != NULL) {
             restore_note(entry, 0, row->note);
@@ -127,7 +127,7 @@ static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, c
     entry->state = row->state;
     entry->keep_done = entry_is_remembered(entry) || pipeline_may_be_redelivered(pipeline, entry);
     pipeline_add(pipeline, entry);
-    if (row->state == OUTBOX_SENT) {
+    if (row->state == COMMAND_SENT) {
         return restore_sent(pipeline, entry, now, diag);
     }
     restore_replied(pipeline, entry, row->reply);

@@ -69,10 +69,10 @@ static void stage_sent(struct pipeline *pipeline, struct entry *entry, size_t ca
 {
     entry->attempts++;
     entry->calls[call].tries++;
-    if (entry->state != OUTBOX_SENT) {
-        pipeline_set_state(pipeline, entry, OUTBOX_SENT);
+    if (entry->state != COMMAND_SENT) {
+        pipeline_set_state(pipeline, entry, COMMAND_SENT);
     }
-    pipeline_set_call_state(pipeline, entry, call, OUTBOX_SENT);
+    pipeline_set_call_state(pipeline, entry, call, COMMAND_SENT);
 }
 
 void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attempt)

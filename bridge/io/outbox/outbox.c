@@ -216,7 +216,7 @@ static void prepare_append(struct append *append)
     const struct message *message = append->message;
     message_hash(message, append->hash);
     append->facts = (struct live_facts){
-        .state = OUTBOX_QUEUED,
+        .state = COMMAND_QUEUED,
         .refused = append->refusal != NULL,
         .head_bytes = text_len(message->topic) + text_len(message->response_topic) + (int64_t)message->correlation_len,
         .plan_bytes = text_len(append->command_text),

@@ -10,21 +10,11 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/command_state.h"
 #include "base/err.h"
 #include "base/message.h"
 
 struct outbox;
-
-// States of a command on disk (design, section 8). Changes that are legal:
-// QUEUED -> SENT -> QUEUED (it surely did not run); QUEUED or SENT -> REPLIED -> DONE; a row of any state can be
-// deleted.
-enum outbox_state {
-    OUTBOX_QUEUED = 0,  // committed; `plan` is NULL until it was mapped
-    OUTBOX_SENT = 1,    // a request may have left
-    OUTBOX_REPLIED = 2, // has its final reply; the broker has not acknowledged all copies of it
-    OUTBOX_DONE = 3,    // kept to answer duplicates
-};
-const char *outbox_state_name(enum outbox_state state);
 
 struct outbox_options {
     const char *path;        // its folder must exist; the file gets mode 0600
@@ -38,7 +28,7 @@ struct outbox_options {
 // One stored command. In results everything is owned by the row (outbox_row_clear).
 struct outbox_row {
     int64_t id; // in order of arrival
-    enum outbox_state state;
+    enum command_state state;
     struct moment arrived;
     struct message message; // without subscription ids; refused and REPLIED rows have no payload and user properties
     char *refusal;          // error code of a refusal made on arrival, or NULL
@@ -97,13 +87,13 @@ bool outbox_knows(struct outbox *outbox, const struct message *message);
 // ---- core thread: changes are collected in memory and written by outbox_commit in one transaction, in their order.
 
 void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *command_text);
-void outbox_stage_state(struct outbox *outbox, int64_t id, enum outbox_state state); // SENT, QUEUED or DONE
+void outbox_stage_state(struct outbox *outbox, int64_t id, enum command_state state); // SENT, QUEUED or DONE
 // REPLIED with the reply's bytes. Payload and user properties are dropped (they are needed no more).
 void outbox_stage_reply(struct outbox *outbox, int64_t id, const char *reply);
 void outbox_stage_delete(struct outbox *outbox, int64_t id);
 // State and note of one call; `note` is the caller's text or NULL. Of a command with one call only the note counts, as
 // its own state is the call's.
-void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum outbox_state state, const char *note);
+void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum command_state state, const char *note);
 // For duplicates: the command's key (rule-independent: topic and id) and the hash of its payload.
 void outbox_stage_key(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32]);
 bool outbox_has_staged(const struct outbox *outbox);
@@ -120,7 +110,7 @@ enum err outbox_load(struct outbox *outbox, int64_t after, struct outbox_row *ro
 // The stored calls of a command, in call order. Results owned by the caller (outbox_calls_free).
 struct outbox_call {
     int call;
-    enum outbox_state state;
+    enum command_state state;
     char *note;
 };
 enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call **calls, size_t *count,
@@ -131,7 +121,7 @@ void outbox_calls_free(struct outbox_call *calls, size_t count);
 struct outbox_original {
     bool found;
     int64_t id;
-    enum outbox_state state;
+    enum command_state state;
     bool same_message; // its payload's hash is equal
     char *reply;       // set in REPLIED and DONE; owned by the caller
 };

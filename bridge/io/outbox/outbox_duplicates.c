@@ -43,7 +43,7 @@ static void take(const struct duplicate_search *search, sqlite3_stmt *statement,
     free(original->reply);
     *original = (struct outbox_original){.found = true,
                                          .id = sqlite3_column_int64(statement, TWIN_ID),
-                                         .state = (enum outbox_state)sqlite3_column_int(statement, TWIN_STATE),
+                                         .state = (enum command_state)sqlite3_column_int(statement, TWIN_STATE),
                                          .same_message = whole && memcmp(hash, search->hash, DELIVERY_HASH_LEN) == 0,
                                          .reply = outbox_column_text(statement, TWIN_REPLY)};
 }

@@ -62,7 +62,7 @@ enum statement {
 
 // A row that is not DONE, as the sum of all changes so far leaves it.
 struct live_facts {
-    enum outbox_state state;
+    enum command_state state;
     bool refused;
     bool has_calls;
     bool deleted;
@@ -135,8 +135,8 @@ enum change_kind {
 
 struct change {
     enum change_kind kind;
-    int64_t id;              // of the command; 0 for a note or an answer
-    enum outbox_state state; // of STATE, REPLY and CALL
+    int64_t id;               // of the command; 0 for a note or an answer
+    enum command_state state; // of STATE, REPLY and CALL
     int call;
     char *name;      // of a note
     char *text;      // command_text, reply, note of a call, note, answer

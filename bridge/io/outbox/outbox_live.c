@@ -5,25 +5,6 @@
 
 #include "base/mem.h"
 
-// Which state may follow which; a row of any state can be deleted.
-static const bool legal[][OUTBOX_DONE + 1] = {
-    [OUTBOX_QUEUED] = {[OUTBOX_SENT] = true, [OUTBOX_REPLIED] = true},
-    [OUTBOX_SENT] = {[OUTBOX_QUEUED] = true, [OUTBOX_REPLIED] = true},
-    [OUTBOX_REPLIED] = {[OUTBOX_DONE] = true},
-    [OUTBOX_DONE] = {false},
-};
-
-const char *outbox_state_name(enum outbox_state state)
-{
-    static const char *const names[] = {
-        [OUTBOX_QUEUED] = "QUEUED",
-        [OUTBOX_SENT] = "SENT",
-        [OUTBOX_REPLIED] = "REPLIED",
-        [OUTBOX_DONE] = "DONE",
-    };
-    return names[state];
-}
-
 static void compact(struct live_rows *live)
 {
     size_t kept = 0;
@@ -86,7 +67,7 @@ struct outbox_counts outbox_live_counts(const struct live_facts *facts)
     if (facts->deleted) {
         return (struct outbox_counts){0};
     }
-    if (facts->state == OUTBOX_DONE) {
+    if (facts->state == COMMAND_DONE) {
         return (struct outbox_counts){.done = 1};
     }
     return (struct outbox_counts){
@@ -96,9 +77,9 @@ struct outbox_counts outbox_live_counts(const struct live_facts *facts)
     };
 }
 
-static bool set_state(struct live_facts *facts, enum outbox_state state)
+static bool set_state(struct live_facts *facts, enum command_state state)
 {
-    if (!legal[facts->state][state]) {
+    if (!command_state_may_follow(facts->state, state)) {
         return false;
     }
     facts->state = state;
@@ -114,7 +95,7 @@ static bool set_reply(struct live_facts *facts, const char *reply)
 {
     facts->payload_bytes = 0;
     facts->reply_bytes = text_bytes(reply);
-    return set_state(facts, OUTBOX_REPLIED);
+    return set_state(facts, COMMAND_REPLIED);
 }
 
 bool outbox_live_apply(struct live_facts *facts, const struct change *change)
@@ -127,15 +108,15 @@ bool outbox_live_apply(struct live_facts *facts, const struct change *change)
         facts->deleted = true;
         return true;
     case CHANGE_STATE:
-        return change->state != OUTBOX_REPLIED && set_state(facts, change->state);
+        return change->state != COMMAND_REPLIED && set_state(facts, change->state);
     case CHANGE_REPLY:
         return set_reply(facts, change->text);
     case CHANGE_PLAN:
         facts->plan_bytes = text_bytes(change->text);
-        return facts->state != OUTBOX_DONE;
+        return facts->state != COMMAND_DONE;
     case CHANGE_CALL:
         facts->has_calls = true;
-        return facts->state != OUTBOX_DONE;
+        return facts->state != COMMAND_DONE;
     case CHANGE_KEY:
     case CHANGE_NOTE:
     case CHANGE_ANSWER:

@@ -21,7 +21,7 @@ static void count(struct outbox_counts *counts, const struct live_facts *facts)
 
 static void read_live(struct outbox *outbox, sqlite3_stmt *statement)
 {
-    struct live_facts facts = {.state = (enum outbox_state)sqlite3_column_int(statement, 1),
+    struct live_facts facts = {.state = (enum command_state)sqlite3_column_int(statement, 1),
                                .refused = sqlite3_column_int(statement, 2) != 0,
                                .has_calls = sqlite3_column_int(statement, 3) != 0,
                                .head_bytes = sqlite3_column_int64(statement, 4),

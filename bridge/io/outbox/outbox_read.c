@@ -104,7 +104,7 @@ static void read_message(sqlite3_stmt *statement, struct message *message)
 void outbox_read_row(sqlite3_stmt *statement, struct outbox_row *row)
 {
     *row = (struct outbox_row){.id = sqlite3_column_int64(statement, LOAD_ID),
-                               .state = (enum outbox_state)sqlite3_column_int(statement, LOAD_STATE)};
+                               .state = (enum command_state)sqlite3_column_int(statement, LOAD_STATE)};
     outbox_column_moment(statement, LOAD_BOOT_ID, &row->arrived);
     read_message(statement, &row->message);
     row->refusal = outbox_column_text(statement, LOAD_REFUSAL);
@@ -173,7 +173,7 @@ int outbox_read_calls(sqlite3_stmt *statement, int64_t id, struct outbox_call **
     for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
         read = mem_resize(read, read_count + 1, sizeof *read);
         read[read_count++] = (struct outbox_call){.call = sqlite3_column_int(statement, 0),
-                                                  .state = (enum outbox_state)sqlite3_column_int(statement, 1),
+                                                  .state = (enum command_state)sqlite3_column_int(statement, 1),
                                                   .note = outbox_column_text(statement, 2)};
     }
     sqlite3_reset(statement);

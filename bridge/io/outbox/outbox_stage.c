@@ -23,7 +23,7 @@ void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *command_te
     stage(outbox, CHANGE_PLAN, id)->text = mem_strdup(command_text);
 }
 
-void outbox_stage_state(struct outbox *outbox, int64_t id, enum outbox_state state)
+void outbox_stage_state(struct outbox *outbox, int64_t id, enum command_state state)
 {
     stage(outbox, CHANGE_STATE, id)->state = state;
 }
@@ -31,7 +31,7 @@ void outbox_stage_state(struct outbox *outbox, int64_t id, enum outbox_state sta
 void outbox_stage_reply(struct outbox *outbox, int64_t id, const char *reply)
 {
     struct change *change = stage(outbox, CHANGE_REPLY, id);
-    change->state = OUTBOX_REPLIED;
+    change->state = COMMAND_REPLIED;
     change->text = mem_strdup(reply);
 }
 
@@ -40,7 +40,7 @@ void outbox_stage_delete(struct outbox *outbox, int64_t id)
     stage(outbox, CHANGE_DELETE, id);
 }
 
-void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum outbox_state state, const char *note)
+void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum command_state state, const char *note)
 {
     struct change *change = stage(outbox, CHANGE_CALL, id);
     change->call = call;
@@ -112,9 +112,9 @@ void outbox_staged_free(struct staged *staged)
 static enum err refuse(const struct outbox *outbox, const struct change *change, struct diag *diag)
 {
     const struct live_row *row = outbox_live_find(&outbox->live, change->id);
-    const char *from = row == NULL ? "gone" : outbox_state_name(row->next.state);
+    const char *from = row == NULL ? "gone" : command_state_name(row->next.state);
     LOG(LOG_ERROR, "outbox_impossible_change", LOG_N("id", change->id), LOG_S("from", from),
-        LOG_N("change", change->kind), LOG_S("to", outbox_state_name(change->state)));
+        LOG_N("change", change->kind), LOG_S("to", command_state_name(change->state)));
     return diag_set(diag, ERR_INTERNAL,
                     "outbox %s: an impossible change of command %lld (state %s) was asked for; this is a fault of"
                     " thingbridge: restart it and report it",
@@ -164,7 +164,7 @@ static int write_text(struct outbox *outbox, enum statement which, const struct 
 static int write_state(struct outbox *outbox, const struct change *change)
 {
     sqlite3_stmt *statement = outbox->statements[SQL_SET_STATE];
-    if (change->state == OUTBOX_DONE) {
+    if (change->state == COMMAND_DONE) {
         int code = delete_calls(outbox, change->id);
         if (code != SQLITE_DONE) {
             return code;
@@ -288,10 +288,10 @@ static void count_row(struct outbox_counts *counts, const struct live_facts *fac
 static void pass_point(const struct change *change, const struct live_facts *now)
 {
     static const char *const points[] = {
-        [OUTBOX_QUEUED] = "after_queued_commit",
-        [OUTBOX_SENT] = "after_sent_commit",
-        [OUTBOX_REPLIED] = "after_replied_commit",
-        [OUTBOX_DONE] = "after_done_commit",
+        [COMMAND_QUEUED] = "after_queued_commit",
+        [COMMAND_SENT] = "after_sent_commit",
+        [COMMAND_REPLIED] = "after_replied_commit",
+        [COMMAND_DONE] = "after_done_commit",
     };
     FAULT_POINT(now->deleted                  ? "after_gone_commit"
                 : change->kind == CHANGE_CALL ? "after_call_commit"
@@ -305,14 +305,14 @@ static void accept_change(struct outbox *outbox, const struct change *change)
     if (row == NULL) {
         return;
     }
-    enum outbox_state from = row->now.state;
+    enum command_state from = row->now.state;
     count_row(&outbox->counts, &row->now, -1);
     (void)outbox_live_apply(&row->now, change);
     count_row(&outbox->counts, &row->now, 1);
     pass_point(change, &row->now);
     if (row->now.state != from || row->now.deleted) {
-        LOG(LOG_DEBUG, "outbox_state", LOG_N("id", change->id), LOG_S("from", outbox_state_name(from)),
-            LOG_S("to", row->now.deleted ? "gone" : outbox_state_name(row->now.state)));
+        LOG(LOG_DEBUG, "outbox_state", LOG_N("id", change->id), LOG_S("from", command_state_name(from)),
+            LOG_S("to", row->now.deleted ? "gone" : command_state_name(row->now.state)));
     }
 }
 
@@ -324,7 +324,7 @@ static void accept_changes(struct outbox *outbox, int64_t done_deleted)
     }
     for (size_t i = 0; i < outbox->staged.count; i++) {
         struct live_row *row = outbox_live_find(&outbox->live, outbox->staged.items[i].id);
-        if (row != NULL && (row->now.deleted || row->now.state == OUTBOX_DONE)) {
+        if (row != NULL && (row->now.deleted || row->now.state == COMMAND_DONE)) {
             outbox_live_remove(&outbox->live, row);
         }
     }

@@ -139,16 +139,16 @@ UNUSED_HERE static void commit(struct fixture *fixture)
 }
 
 // Brings a QUEUED row to a state by legal changes.
-UNUSED_HERE static void bring_to(struct fixture *fixture, int64_t id, enum outbox_state state)
+UNUSED_HERE static void bring_to(struct fixture *fixture, int64_t id, enum command_state state)
 {
-    if (state == OUTBOX_SENT) {
-        outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);
+    if (state == COMMAND_SENT) {
+        outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
     }
-    if (state >= OUTBOX_REPLIED) {
+    if (state >= COMMAND_REPLIED) {
         outbox_stage_reply(fixture->outbox, id, "{\"reply\":1}");
     }
-    if (state == OUTBOX_DONE) {
-        outbox_stage_state(fixture->outbox, id, OUTBOX_DONE);
+    if (state == COMMAND_DONE) {
+        outbox_stage_state(fixture->outbox, id, COMMAND_DONE);
     }
     commit(fixture);
 }

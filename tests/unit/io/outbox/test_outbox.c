@@ -47,7 +47,7 @@ static void assert_comes_back(struct fixture *fixture, const struct message *mes
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
     assert_int_equal(row.id, id);
-    assert_int_equal(row.state, OUTBOX_QUEUED);
+    assert_int_equal(row.state, COMMAND_QUEUED);
     assert_string_equal(row.arrived.boot_id, some_moment.boot_id);
     assert_int_equal(row.arrived.boot_ms, some_moment.boot_ms);
     assert_int_equal(row.arrived.wall_ms, some_moment.wall_ms);
@@ -185,9 +185,9 @@ static void a_full_outbox_takes_no_more_commands_until_one_is_done(void **state)
     assert_non_null(strstr(fixture->diag.text, "outbox.max_commands"));
     assert_int_equal(count_rows(fixture), 3);
 
-    bring_to(fixture, first, OUTBOX_REPLIED);
+    bring_to(fixture, first, COMMAND_REPLIED);
     assert_int_equal(try_append(fixture, &message, &id), OUTBOX_NO_ROOM);
-    outbox_stage_state(fixture->outbox, first, OUTBOX_DONE);
+    outbox_stage_state(fixture->outbox, first, COMMAND_DONE);
     commit(fixture);
     assert_int_equal(try_append(fixture, &message, &id), OUTBOX_APPENDED);
 }
@@ -254,9 +254,9 @@ static void counts_are_the_same_after_a_restart(void **state)
     int64_t refused = 0;
     assert_int_equal(try_append_refused(fixture, &refused), OUTBOX_APPENDED);
     append_text(fixture, "waits");
-    bring_to(fixture, append_text(fixture, "sent"), OUTBOX_SENT);
-    bring_to(fixture, append_text(fixture, "replied"), OUTBOX_REPLIED);
-    bring_to(fixture, append_text(fixture, "done"), OUTBOX_DONE);
+    bring_to(fixture, append_text(fixture, "sent"), COMMAND_SENT);
+    bring_to(fixture, append_text(fixture, "replied"), COMMAND_REPLIED);
+    bring_to(fixture, append_text(fixture, "done"), COMMAND_DONE);
     assert_counts(fixture, 4, 1, 1);
     int64_t bytes = outbox_counts(fixture->outbox).bytes;
     reopen_outbox(fixture);
@@ -284,7 +284,7 @@ static void rows_that_come_and_go_leave_the_counts_right(void **state)
     int64_t waiting[8] = {0};
     for (size_t i = 0; i < 800; i++) {
         if (waiting[i % 8] != 0) {
-            bring_to(fixture, waiting[i % 8], i % 3 == 0 ? OUTBOX_DONE : OUTBOX_REPLIED);
+            bring_to(fixture, waiting[i % 8], i % 3 == 0 ? COMMAND_DONE : COMMAND_REPLIED);
             outbox_stage_delete(fixture->outbox, waiting[i % 8]);
             commit(fixture);
         }

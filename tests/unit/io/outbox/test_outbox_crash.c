@@ -42,11 +42,11 @@ static void work_off(struct fixture *fixture, int64_t id)
     assert_false(original.found);
     outbox_stage_plan(fixture->outbox, id, "plan");
     outbox_stage_key(fixture->outbox, id, key, key);
-    outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);
+    outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
     commit(fixture);
     outbox_stage_reply(fixture->outbox, id, "reply");
     commit(fixture);
-    outbox_stage_state(fixture->outbox, id, OUTBOX_DONE);
+    outbox_stage_state(fixture->outbox, id, COMMAND_DONE);
 }
 
 static void one_thread_appends_while_the_other_commits(void **state)
@@ -82,7 +82,7 @@ struct report {
     int state;
 };
 
-static void tell(int fd, int64_t id, enum outbox_state state)
+static void tell(int fd, int64_t id, enum command_state state)
 {
     struct report report = {.id = id, .state = state};
     if (write(fd, &report, sizeof report) != (ssize_t)sizeof report) {
@@ -102,21 +102,21 @@ static void live_until_killed(struct fixture *fixture, int fd)
         if (try_append(fixture, &message, &id) != OUTBOX_APPENDED) {
             _exit(1);
         }
-        tell(fd, id, OUTBOX_QUEUED);
-        enum outbox_state end = id % 8 == 0   ? OUTBOX_DONE
-                                : id % 4 == 0 ? OUTBOX_REPLIED
-                                : id % 2 == 0 ? OUTBOX_SENT
-                                              : OUTBOX_QUEUED;
-        for (int state = OUTBOX_SENT; state <= (int)end; state++) {
-            if (state == OUTBOX_REPLIED) {
+        tell(fd, id, COMMAND_QUEUED);
+        enum command_state end = id % 8 == 0   ? COMMAND_DONE
+                                 : id % 4 == 0 ? COMMAND_REPLIED
+                                 : id % 2 == 0 ? COMMAND_SENT
+                                               : COMMAND_QUEUED;
+        for (int state = COMMAND_SENT; state <= (int)end; state++) {
+            if (state == COMMAND_REPLIED) {
                 outbox_stage_reply(fixture->outbox, id, "reply");
             } else {
-                outbox_stage_state(fixture->outbox, id, (enum outbox_state)state);
+                outbox_stage_state(fixture->outbox, id, (enum command_state)state);
             }
             if (outbox_commit(fixture->outbox, &fixture->diag) != ERR_OK) {
                 _exit(1);
             }
-            tell(fd, id, (enum outbox_state)state);
+            tell(fd, id, (enum command_state)state);
         }
     }
 }
@@ -180,7 +180,7 @@ static void assert_all_told_is_true(struct fixture *fixture, const struct report
     }
     load_states(fixture, stored, REPORTS_MAX);
     for (int64_t id = 1; id <= highest; id++) {
-        int state = stored[id] == -1 ? (int)OUTBOX_DONE : stored[id];
+        int state = stored[id] == -1 ? (int)COMMAND_DONE : stored[id];
         // Only the last change may be on disk and not yet told.
         assert_in_range(state, told[id], id == highest ? told[id] + 1 : told[id]);
     }

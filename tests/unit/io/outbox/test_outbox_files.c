@@ -354,7 +354,7 @@ static void no_row_is_taken_and_no_change_lost_while_the_disk_cannot_be_written(
     open_outbox(fixture);
     int64_t id = append_text(fixture, "x");
     outbox_stage_plan(fixture->outbox, id, "plan");
-    outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);
+    outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
     signal(SIGXFSZ, SIG_IGN);
     set_file_limit(4096);
     struct message message = text_message("t", "y", 2);
@@ -373,7 +373,7 @@ static void no_row_is_taken_and_no_change_lost_while_the_disk_cannot_be_written(
         OUTBOX_APPENDED);
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
-    assert_int_equal(row.state, OUTBOX_SENT);
+    assert_int_equal(row.state, COMMAND_SENT);
     assert_string_equal(row.command_text, "plan");
     outbox_row_clear(&row);
     assert_int_equal(count_rows(fixture), 2);
@@ -411,7 +411,7 @@ static void a_program_that_holds_the_database_for_writing_is_told(void **state)
     struct fixture *fixture = *state;
     open_outbox(fixture);
     int64_t id = append_text(fixture, "x");
-    outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);
+    outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
     sqlite3 *other = NULL;
     assert_int_equal(sqlite3_open(fixture->path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);

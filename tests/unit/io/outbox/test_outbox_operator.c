@@ -301,7 +301,7 @@ static void a_file_of_version_1_0_keeps_all_it_has_and_takes_requests(void **sta
     assert_string_equal(fixture->damaged.text, "");
     assert_int_equal(ask_sql(fixture->path, "PRAGMA user_version"), 1002);
     struct outbox_row row = load_row(fixture, 41);
-    assert_int_equal(row.state, OUTBOX_SENT);
+    assert_int_equal(row.state, COMMAND_SENT);
     assert_string_equal(row.command_text, "the plan");
     assert_string_equal(row.message.payload, "on");
     outbox_row_clear(&row);

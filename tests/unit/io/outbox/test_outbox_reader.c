@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define OPEN_STATES ((1u << OUTBOX_QUEUED) | (1u << OUTBOX_SENT) | (1u << OUTBOX_REPLIED))
-#define ALL_STATES  (OPEN_STATES | (1u << OUTBOX_DONE))
+#define OPEN_STATES ((1u << COMMAND_QUEUED) | (1u << COMMAND_SENT) | (1u << COMMAND_REPLIED))
+#define ALL_STATES  (OPEN_STATES | (1u << COMMAND_DONE))
 
 static struct outbox_reader *open_reader(struct fixture *fixture)
 {
@@ -55,11 +55,11 @@ static void a_reader_sees_each_commit_of_the_service_that_runs(void **state)
     struct outbox_reader *reader = open_reader(fixture);
     assert_int_equal(count_listed(fixture, reader, ALL_STATES), 0);
     int64_t id = append_text(fixture, "x");
-    assert_int_equal(count_listed(fixture, reader, 1u << OUTBOX_QUEUED), 1);
-    outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);
-    assert_int_equal(count_listed(fixture, reader, 1u << OUTBOX_SENT), 0);
+    assert_int_equal(count_listed(fixture, reader, 1u << COMMAND_QUEUED), 1);
+    outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
+    assert_int_equal(count_listed(fixture, reader, 1u << COMMAND_SENT), 0);
     commit(fixture);
-    assert_int_equal(count_listed(fixture, reader, 1u << OUTBOX_SENT), 1);
+    assert_int_equal(count_listed(fixture, reader, 1u << COMMAND_SENT), 1);
     outbox_close_reader(reader);
 }
 
@@ -96,7 +96,7 @@ static void a_list_has_what_was_asked_for_in_order_page_by_page(void **state)
 {
     struct fixture *fixture = *state;
     for (int i = 0; i < 9; i++) {
-        bring_to(fixture, append_text(fixture, "x"), i % 3 == 0 ? OUTBOX_DONE : OUTBOX_QUEUED);
+        bring_to(fixture, append_text(fixture, "x"), i % 3 == 0 ? COMMAND_DONE : COMMAND_QUEUED);
     }
     struct outbox_reader *reader = open_reader(fixture);
     struct outbox_row rows[4];
@@ -113,7 +113,7 @@ static void a_list_has_what_was_asked_for_in_order_page_by_page(void **state)
         }
     } while (count == COUNT_OF(rows));
     assert_int_equal(seen, COUNT_OF(expected));
-    assert_int_equal(count_listed(fixture, reader, 1u << OUTBOX_DONE), 3);
+    assert_int_equal(count_listed(fixture, reader, 1u << COMMAND_DONE), 3);
     outbox_close_reader(reader);
 }
 
@@ -122,10 +122,10 @@ static void a_list_tells_the_note_of_the_first_call_that_has_one_and_is_not_done
     struct fixture *fixture = *state;
     int64_t id = append_text(fixture, "x");
     (void)append_text(fixture, "without");
-    outbox_stage_call(fixture->outbox, id, 0, OUTBOX_DONE, "done");
-    outbox_stage_call(fixture->outbox, id, 1, OUTBOX_QUEUED, NULL);
-    outbox_stage_call(fixture->outbox, id, 2, OUTBOX_QUEUED, "third");
-    outbox_stage_call(fixture->outbox, id, 3, OUTBOX_SENT, "fourth");
+    outbox_stage_call(fixture->outbox, id, 0, COMMAND_DONE, "done");
+    outbox_stage_call(fixture->outbox, id, 1, COMMAND_QUEUED, NULL);
+    outbox_stage_call(fixture->outbox, id, 2, COMMAND_QUEUED, "third");
+    outbox_stage_call(fixture->outbox, id, 3, COMMAND_SENT, "fourth");
     commit(fixture);
     struct outbox_reader *reader = open_reader(fixture);
     struct outbox_row rows[3];
@@ -193,9 +193,9 @@ static void a_row_is_shown_with_its_calls_in_order(void **state)
 {
     struct fixture *fixture = *state;
     int64_t id = append_text(fixture, "x");
-    outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);
-    outbox_stage_call(fixture->outbox, id, 1, OUTBOX_SENT, NULL);
-    outbox_stage_call(fixture->outbox, id, 0, OUTBOX_DONE, "note");
+    outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
+    outbox_stage_call(fixture->outbox, id, 1, COMMAND_SENT, NULL);
+    outbox_stage_call(fixture->outbox, id, 0, COMMAND_DONE, "note");
     commit(fixture);
     struct outbox_reader *reader = open_reader(fixture);
     struct outbox_row row;
@@ -204,7 +204,7 @@ static void a_row_is_shown_with_its_calls_in_order(void **state)
     assert_int_equal(outbox_show(reader, id, &row, &calls, &count, &fixture->diag), ERR_OK);
     assert_int_equal(count, 2);
     assert_string_equal(calls[0].note, "note");
-    assert_int_equal(calls[1].state, OUTBOX_SENT);
+    assert_int_equal(calls[1].state, COMMAND_SENT);
     outbox_row_clear(&row);
     outbox_calls_free(calls, count);
     outbox_close_reader(reader);

@@ -346,7 +346,7 @@ static void a_stored_reply_is_read(void **state)
     int64_t id = append_text(fixture, "x");
     assert_null(outbox_read_reply(fixture->outbox, id));
     assert_null(outbox_read_reply(fixture->outbox, id + 1));
-    bring_to(fixture, id, OUTBOX_DONE);
+    bring_to(fixture, id, COMMAND_DONE);
     AUTO_FREE char *reply = outbox_read_reply(fixture->outbox, id);
     assert_text(reply, "{\"reply\":1}");
 }
@@ -379,7 +379,7 @@ static void a_command_without_room_is_not_recorded(void **state)
     struct fixture *fixture = *state;
     fixture->options.max_commands = 1;
     reopen_outbox(fixture);
-    bring_to(fixture, append_text(fixture, "first"), OUTBOX_QUEUED);
+    bring_to(fixture, append_text(fixture, "first"), COMMAND_QUEUED);
     assert_int_equal(deliver(fixture, "x", 5, false), OUTBOX_NO_ROOM);
     outbox_stage_delete(fixture->outbox, 1);
     commit(fixture);

@@ -93,7 +93,7 @@ static void assert_aside_holds(const struct fixture *fixture, const char *ending
 static void assert_works(struct fixture *fixture)
 {
     int64_t id = append_text(fixture, "new");
-    bring_to(fixture, id, OUTBOX_DONE);
+    bring_to(fixture, id, COMMAND_DONE);
     reopen_outbox(fixture);
     assert_string_equal(fixture->damaged.text, "");
 }
@@ -182,8 +182,8 @@ static void make_rows(struct fixture *fixture)
         assert_int_equal(append_text(fixture, payload), i);
     }
     outbox_stage_note(fixture->outbox, "filters", "a/+");
-    outbox_stage_call(fixture->outbox, 1, 0, OUTBOX_SENT, "note of the call");
-    outbox_stage_state(fixture->outbox, 1, OUTBOX_SENT);
+    outbox_stage_call(fixture->outbox, 1, 0, COMMAND_SENT, "note of the call");
+    outbox_stage_state(fixture->outbox, 1, COMMAND_SENT);
     commit(fixture);
 }
 
@@ -193,7 +193,7 @@ static void assert_row_is_whole(const struct outbox_row *row)
     payload_of((int)row->id, payload);
     assert_string_equal(row->message.payload, payload);
     assert_string_equal(row->message.topic, "home/hall/lamp/set");
-    assert_int_equal(row->state, row->id == 1 ? OUTBOX_SENT : OUTBOX_QUEUED);
+    assert_int_equal(row->state, row->id == 1 ? COMMAND_SENT : COMMAND_QUEUED);
     assert_int_equal(row->arrived.boot_ms, some_moment.boot_ms);
 }
 

@@ -1,18 +1,18 @@
 // Staged changes: states, calls, notes, twins, purge.
 #include "unit/io/outbox/outbox_fixture.h"
 
-static const enum outbox_state all_states[] = {OUTBOX_QUEUED, OUTBOX_SENT, OUTBOX_REPLIED, OUTBOX_DONE};
+static const enum command_state all_states[] = {COMMAND_QUEUED, COMMAND_SENT, COMMAND_REPLIED, COMMAND_DONE};
 
-static void stage_to(struct fixture *fixture, int64_t id, enum outbox_state state)
+static void stage_to(struct fixture *fixture, int64_t id, enum command_state state)
 {
-    if (state == OUTBOX_REPLIED) {
+    if (state == COMMAND_REPLIED) {
         outbox_stage_reply(fixture->outbox, id, "{}");
     } else {
         outbox_stage_state(fixture->outbox, id, state);
     }
 }
 
-static bool change_is_possible(enum outbox_state from, enum outbox_state to)
+static bool change_is_possible(enum command_state from, enum command_state to)
 {
     struct fixture *fixture = NULL;
     fixture_setup_open((void **)&fixture);
@@ -38,7 +38,7 @@ static void only_the_legal_changes_of_state_are_made(void **state)
         for (size_t to = 0; to < 4; to++) {
             bool possible = change_is_possible(all_states[from], all_states[to]);
             if (possible != legal[from][to]) {
-                print_error("%s -> %s\n", outbox_state_name(all_states[from]), outbox_state_name(all_states[to]));
+                print_error("%s -> %s\n", command_state_name(all_states[from]), command_state_name(all_states[to]));
             }
             assert_int_equal(possible, legal[from][to]);
         }
@@ -72,12 +72,12 @@ static void an_impossible_change_stops_the_whole_commit(void **state)
 {
     struct fixture *fixture = *state;
     int64_t id = append_text(fixture, "x");
-    outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);
-    outbox_stage_state(fixture->outbox, id, OUTBOX_DONE);
+    outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
+    outbox_stage_state(fixture->outbox, id, COMMAND_DONE);
     assert_impossible(fixture);
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
-    assert_int_equal(row.state, OUTBOX_QUEUED);
+    assert_int_equal(row.state, COMMAND_QUEUED);
     outbox_row_clear(&row);
 }
 
@@ -93,7 +93,7 @@ static void a_change_after_the_deletion_is_impossible(void **state)
     struct fixture *fixture = *state;
     int64_t id = append_text(fixture, "x");
     outbox_stage_delete(fixture->outbox, id);
-    outbox_stage_call(fixture->outbox, id, 0, OUTBOX_SENT, NULL);
+    outbox_stage_call(fixture->outbox, id, 0, COMMAND_SENT, NULL);
     assert_impossible(fixture);
 }
 
@@ -101,7 +101,7 @@ static void a_reply_without_its_text_is_impossible(void **state)
 {
     struct fixture *fixture = *state;
     int64_t id = append_text(fixture, "x");
-    outbox_stage_state(fixture->outbox, id, OUTBOX_REPLIED);
+    outbox_stage_state(fixture->outbox, id, COMMAND_REPLIED);
     assert_impossible(fixture);
 }
 
@@ -111,11 +111,11 @@ static void nothing_staged_is_on_disk_before_the_commit(void **state)
     int64_t id = append_text(fixture, "x");
     assert_false(outbox_has_staged(fixture->outbox));
     outbox_stage_plan(fixture->outbox, id, "plan");
-    outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);
+    outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
     assert_true(outbox_has_staged(fixture->outbox));
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
-    assert_int_equal(row.state, OUTBOX_QUEUED);
+    assert_int_equal(row.state, COMMAND_QUEUED);
     assert_null(row.command_text);
     outbox_row_clear(&row);
 }
@@ -130,14 +130,14 @@ static void changes_take_effect_in_the_order_of_staging(void **state)
     struct fixture *fixture = *state;
     int64_t id = append_text(fixture, "x");
     outbox_stage_plan(fixture->outbox, id, "first");
-    outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);
-    outbox_stage_state(fixture->outbox, id, OUTBOX_QUEUED);
-    outbox_stage_state(fixture->outbox, id, OUTBOX_SENT);
+    outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
+    outbox_stage_state(fixture->outbox, id, COMMAND_QUEUED);
+    outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
     outbox_stage_plan(fixture->outbox, id, "second");
     commit(fixture);
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
-    assert_int_equal(row.state, OUTBOX_SENT);
+    assert_int_equal(row.state, COMMAND_SENT);
     assert_string_equal(row.command_text, "second");
     outbox_row_clear(&row);
 }
@@ -151,7 +151,7 @@ static void the_reply_takes_the_place_of_the_payload(void **state)
     commit(fixture);
     reopen_outbox(fixture);
     struct outbox_row row = load_row(fixture, id);
-    assert_int_equal(row.state, OUTBOX_REPLIED);
+    assert_int_equal(row.state, COMMAND_REPLIED);
     assert_string_equal(row.reply, "reply");
     assert_string_equal(row.command_text, "plan");
     assert_string_equal(row.message.topic, "home/hall/lamp/set");
@@ -183,10 +183,10 @@ static void each_call_of_a_command_keeps_its_last_state_and_note(void **state)
     struct fixture *fixture = *state;
     int64_t id = append_text(fixture, "x");
     int64_t other = append_text(fixture, "y");
-    outbox_stage_call(fixture->outbox, id, 2, OUTBOX_SENT, NULL);
-    outbox_stage_call(fixture->outbox, id, 0, OUTBOX_SENT, "left");
-    outbox_stage_call(fixture->outbox, id, 0, OUTBOX_DONE, "ok");
-    outbox_stage_call(fixture->outbox, other, 0, OUTBOX_SENT, "another");
+    outbox_stage_call(fixture->outbox, id, 2, COMMAND_SENT, NULL);
+    outbox_stage_call(fixture->outbox, id, 0, COMMAND_SENT, "left");
+    outbox_stage_call(fixture->outbox, id, 0, COMMAND_DONE, "ok");
+    outbox_stage_call(fixture->outbox, other, 0, COMMAND_SENT, "another");
     commit(fixture);
     reopen_outbox(fixture);
     struct outbox_call *calls = NULL;
@@ -194,10 +194,10 @@ static void each_call_of_a_command_keeps_its_last_state_and_note(void **state)
     assert_int_equal(outbox_load_calls(fixture->outbox, id, &calls, &count, &fixture->diag), ERR_OK);
     assert_int_equal(count, 2);
     assert_int_equal(calls[0].call, 0);
-    assert_int_equal(calls[0].state, OUTBOX_DONE);
+    assert_int_equal(calls[0].state, COMMAND_DONE);
     assert_string_equal(calls[0].note, "ok");
     assert_int_equal(calls[1].call, 2);
-    assert_int_equal(calls[1].state, OUTBOX_SENT);
+    assert_int_equal(calls[1].state, COMMAND_SENT);
     assert_null(calls[1].note);
     free_calls(calls, count);
 }
@@ -213,11 +213,11 @@ static void calls_go_with_their_command(void **state)
     struct fixture *fixture = *state;
     int64_t done = append_text(fixture, "x");
     int64_t deleted = append_text(fixture, "y");
-    outbox_stage_call(fixture->outbox, done, 0, OUTBOX_SENT, "n");
-    outbox_stage_call(fixture->outbox, deleted, 0, OUTBOX_SENT, "n");
+    outbox_stage_call(fixture->outbox, done, 0, COMMAND_SENT, "n");
+    outbox_stage_call(fixture->outbox, deleted, 0, COMMAND_SENT, "n");
     commit(fixture);
     reopen_outbox(fixture);
-    bring_to(fixture, done, OUTBOX_DONE);
+    bring_to(fixture, done, COMMAND_DONE);
     outbox_stage_delete(fixture->outbox, deleted);
     commit(fixture);
     assert_int_equal(count_calls(fixture, done), 0);
@@ -288,7 +288,7 @@ static bool has_twin(struct fixture *fixture, int64_t id, int64_t after_ms, int6
     return original.found;
 }
 
-static void assert_twin(struct fixture *fixture, int64_t id, int64_t expected, enum outbox_state state,
+static void assert_twin(struct fixture *fixture, int64_t id, int64_t expected, enum command_state state,
                         const char *reply)
 {
     struct outbox_original original = find_twin(fixture, id, 1000, 60000);
@@ -309,16 +309,16 @@ static void a_twin_is_found_in_every_state(void **state)
     int64_t first = append_keyed(fixture, some_key);
     commit(fixture);
     int64_t second = append_text(fixture, "x");
-    assert_twin(fixture, second, first, OUTBOX_QUEUED, NULL);
-    bring_to(fixture, first, OUTBOX_SENT);
-    assert_twin(fixture, second, first, OUTBOX_SENT, NULL);
+    assert_twin(fixture, second, first, COMMAND_QUEUED, NULL);
+    bring_to(fixture, first, COMMAND_SENT);
+    assert_twin(fixture, second, first, COMMAND_SENT, NULL);
     outbox_stage_reply(fixture->outbox, first, "reply");
     commit(fixture);
-    assert_twin(fixture, second, first, OUTBOX_REPLIED, "reply");
-    outbox_stage_state(fixture->outbox, first, OUTBOX_DONE);
+    assert_twin(fixture, second, first, COMMAND_REPLIED, "reply");
+    outbox_stage_state(fixture->outbox, first, COMMAND_DONE);
     commit(fixture);
     reopen_outbox(fixture);
-    assert_twin(fixture, second, first, OUTBOX_DONE, "reply");
+    assert_twin(fixture, second, first, COMMAND_DONE, "reply");
 }
 
 static void a_twin_that_is_only_staged_is_found(void **state)
@@ -327,12 +327,12 @@ static void a_twin_that_is_only_staged_is_found(void **state)
     append_keyed(fixture, other_key);
     int64_t first = append_keyed(fixture, some_key);
     int64_t second = append_keyed(fixture, some_key);
-    assert_twin(fixture, second, first, OUTBOX_QUEUED, NULL);
+    assert_twin(fixture, second, first, COMMAND_QUEUED, NULL);
     outbox_stage_reply(fixture->outbox, first, "reply");
-    assert_twin(fixture, second, first, OUTBOX_REPLIED, "reply");
+    assert_twin(fixture, second, first, COMMAND_REPLIED, "reply");
     commit(fixture);
-    outbox_stage_state(fixture->outbox, first, OUTBOX_DONE);
-    assert_twin(fixture, second, first, OUTBOX_DONE, "reply");
+    outbox_stage_state(fixture->outbox, first, COMMAND_DONE);
+    assert_twin(fixture, second, first, COMMAND_DONE, "reply");
     outbox_stage_delete(fixture->outbox, first);
     assert_false(has_twin(fixture, second, 0, 60000));
 }
@@ -344,8 +344,8 @@ static void the_earliest_twin_is_the_first(void **state)
     append_keyed(fixture, some_key);
     int64_t third = append_text(fixture, "x");
     commit(fixture);
-    assert_twin(fixture, third, first, OUTBOX_QUEUED, NULL);
-    assert_twin(fixture, 0, first, OUTBOX_QUEUED, NULL);
+    assert_twin(fixture, third, first, COMMAND_QUEUED, NULL);
+    assert_twin(fixture, 0, first, COMMAND_QUEUED, NULL);
 }
 
 static void a_later_command_is_no_twin_of_an_earlier_one(void **state)
@@ -390,7 +390,7 @@ static void make_done(struct fixture *fixture, int count)
     for (int i = 0; i < count; i++) {
         int64_t id = append_text(fixture, "x");
         outbox_stage_reply(fixture->outbox, id, "r");
-        outbox_stage_state(fixture->outbox, id, OUTBOX_DONE);
+        outbox_stage_state(fixture->outbox, id, COMMAND_DONE);
     }
     commit(fixture);
 }
@@ -418,7 +418,7 @@ static void purge_deletes_the_oldest_above_the_bound(void **state)
 {
     struct fixture *fixture = *state;
     int64_t first = append_keyed(fixture, some_key);
-    bring_to(fixture, first, OUTBOX_DONE);
+    bring_to(fixture, first, COMMAND_DONE);
     make_done(fixture, 5);
     assert_int_equal(purge(fixture, 0, 60000, 6), 6);
     assert_true(has_twin(fixture, 0, 0, 60000));
