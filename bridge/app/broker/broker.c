@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/broker/connection.h"
-#include "app/broker/info.h"
-#include "app/broker/proof.h"
-#include "app/broker/subscriber.h"
+#include "app/broker/connection/connection.h"
+#include "app/broker/receiver/info.h"
+#include "app/broker/subscription/proof.h"
+#include "app/broker/subscription/subscriber.h"
 #include "app/config/secret.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "app/broker/receiver.h"
-#include "app/broker/reply_queue.h"
+#include "app/broker/receiver/receiver.h"
+#include "app/broker/reply/reply_queue.h"
 #include "app/config/config.h"
 #include "io/mqtt/mqtt.h"
 #include "io/outbox/outbox.h"

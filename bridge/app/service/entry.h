@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "app/broker/broker.h"
-#include "app/broker/mail.h"
+#include "app/broker/receiver/mail.h"
 #include "base/command_state.h"
 #include "core/command/command.h"
 #include "core/command/reply.h"

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "app/broker/broker.h"
-#include "app/broker/fence.h"
 #include "app/broker/intake.h"
-#include "app/broker/pulse.h"
-#include "app/broker/receiver.h"
-#include "app/broker/waiting.h"
+#include "app/broker/receiver/pulse.h"
+#include "app/broker/receiver/receiver.h"
+#include "app/broker/receiver/waiting.h"
+#include "app/broker/subscription/fence.h"
 #include "app/service/health.h"
 #include "app/service/operator.h"
 #include "app/service/pipeline.h"

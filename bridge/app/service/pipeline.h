@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "app/broker/broker.h"
-#include "app/broker/mail.h"
-#include "app/broker/waiting.h"
+#include "app/broker/receiver/mail.h"
+#include "app/broker/receiver/waiting.h"
 #include "app/service/platform.h"
 #include "io/http/http.h"
 #include "io/outbox/outbox.h"

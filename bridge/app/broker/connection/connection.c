@@ -1,0 +1,221 @@
+#include "app/broker/connection/connection.h"
+
+#include <stdio.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+#define BACKOFF_FIRST_MS 500
+#define BACKOFF_MAX_MS   10000
+#define YIELD_FIRST_MS   60000
+#define YIELD_MAX_MS     600000
+// A connection that ends so soon after its connect, so often in a row, is taken for another program with our client id:
+// not every broker says so (Mosquitto 2.0.11 does not, and MQTT 3.1.1 has no way to).
+#define SHORT_LIFE_MS   2000
+#define SHORT_LIVES_MAX 5
+#define DISCONNECT_MS   2000
+
+// Half to all of a delay that doubles with each failure.
+static int64_t backoff_ms(int failures, int64_t first_ms, int64_t max_ms)
+{
+    int64_t delay = first_ms;
+    for (int i = 1; i < failures && delay < max_ms; i++) {
+        delay *= 2;
+    }
+    delay = delay > max_ms ? max_ms : delay;
+    uint32_t random = 0;
+    crypto_random(&random, sizeof random);
+    return delay / 2 + (int64_t)(random % (uint32_t)(delay / 2 + 1));
+}
+
+static void wait_and_retry(struct connection *connection, int64_t now_ms, const char *event,
+                           const struct mqtt_event *why, const char *unanswered)
+{
+    connection->failures++;
+    int64_t delay = backoff_ms(connection->failures, BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
+    connection->state = CONNECTION_DOWN;
+    connection->retry_ms = now_ms + delay;
+    LOG(LOG_WARN, event, LOG_S("connection", connection->name), LOG_S("error", why->text), LOG_N("reason", why->reason),
+        LOG_S("unanswered", unanswered), LOG_N("retry_in_ms", delay));
+}
+
+static void yield(struct connection *connection, int64_t now_ms, const char *why)
+{
+    connection->yields++;
+    int64_t delay = backoff_ms(connection->yields, YIELD_FIRST_MS, YIELD_MAX_MS);
+    connection->state = CONNECTION_DOWN;
+    connection->retry_ms = now_ms + delay;
+    LOG(LOG_ERROR, "mqtt_client_id_in_use", LOG_S("connection", connection->name), LOG_S("error", why),
+        LOG_S("hint", "another program uses our client id: give each its own mqtt.client_id; not fighting for it"),
+        LOG_N("retry_in_ms", delay));
+}
+
+static bool is_short_life(const struct connection *connection, int64_t now_ms)
+{
+    return now_ms - connection->up_since_ms < SHORT_LIFE_MS;
+}
+
+// Something unanswered may be what ended the connection, so it says nothing about the client id. A quiet connection,
+// on which nothing is sent for as long as a short life lasts, then shows it.
+static void connection_lost(struct connection *connection, const struct mqtt_event *event, const char *unanswered,
+                            int64_t now_ms)
+{
+    metrics_add(METRIC_MQTT_LOSSES, 1);
+    bool short_life = is_short_life(connection, now_ms);
+    connection->short_lives = short_life ? connection->short_lives + 1 : 0;
+    connection->failures = short_life ? connection->failures : 0;
+    if (connection->short_lives >= SHORT_LIVES_MAX && unanswered == NULL) {
+        connection->short_lives = 0;
+        yield(connection, now_ms,
+              "the broker ends the connection right after each connect, as it does when another client "
+              "connects with the same client id");
+        return;
+    }
+    wait_and_retry(connection, now_ms, "mqtt_lost", event, unanswered);
+}
+
+// We ended it, to make it anew: at once, but not in a tight loop.
+static void connection_renewed(struct connection *connection, const struct mqtt_event *event, int64_t now_ms)
+{
+    if (is_short_life(connection, now_ms)) {
+        wait_and_retry(connection, now_ms, "mqtt_renewed", event, NULL);
+        return;
+    }
+    connection->state = CONNECTION_DOWN;
+    connection->retry_ms = now_ms;
+}
+
+static void connect_now(struct connection *connection, int64_t now_ms)
+{
+    struct diag diag;
+    connection->state = CONNECTION_CONNECTING;
+    if (mqtt_connect(connection->mqtt, &diag) != ERR_OK) {
+        struct mqtt_event why = {.kind = MQTT_CONNECT_FAILED};
+        snprintf(why.text, sizeof why.text, "%.250s", diag.text);
+        wait_and_retry(connection, now_ms, "mqtt_connect_failed", &why, NULL);
+    }
+}
+
+static void note_limits(struct connection *connection, const struct mqtt_event *event)
+{
+    connection->max_qos = event->max_qos;
+    connection->retain_available = event->retain_available;
+    if (event->max_qos < 1) {
+        LOG(LOG_WARN, "mqtt_qos_limited", LOG_S("connection", connection->name),
+            LOG_S("hint", "the broker takes QoS 0 only: what is published here, replies above all, is lost if the "
+                          "connection ends on the way"));
+    }
+    if (!event->retain_available) {
+        LOG(LOG_WARN, "mqtt_retain_unavailable", LOG_S("connection", connection->name),
+            LOG_S("hint", "the broker keeps no retained messages: who subscribes later does not learn the bridge's "
+                          "state"));
+    }
+}
+
+static void connection_up(struct connection *connection, const struct mqtt_event *event, int64_t now_ms)
+{
+    connection->state = CONNECTION_UP;
+    connection->up_since_ms = now_ms;
+    connection->quiet_until_ms = now_ms + (connection->short_lives >= SHORT_LIVES_MAX ? SHORT_LIFE_MS : 0);
+    // Half of what the broker allows, as a poke may be late.
+    connection->poke_every_ms = (int64_t)event->keepalive_s * 1000 / 2;
+    connection->poke_ms = now_ms + connection->poke_every_ms;
+    note_limits(connection, event);
+    metrics_add(METRIC_MQTT_CONNECTS, 1);
+    LOG(LOG_INFO, "mqtt_connected", LOG_S("connection", connection->name), LOG_S("url", event->url),
+        LOG_N("session_present", event->session_present));
+}
+
+bool connection_is_stopping(const struct connection *connection)
+{
+    return connection->state == CONNECTION_STOPPING || connection->state == CONNECTION_STOPPED;
+}
+
+static void connection_down(struct connection *connection, const struct mqtt_event *event, const char *unanswered,
+                            int64_t now_ms)
+{
+    if (connection_is_stopping(connection)) {
+        connection->state = CONNECTION_STOPPED;
+    } else if (event->kind == MQTT_CONNECT_FAILED) {
+        wait_and_retry(connection, now_ms, "mqtt_connect_failed", event, NULL);
+    } else if (event->kind == MQTT_LOST) {
+        connection_lost(connection, event, unanswered, now_ms);
+    } else if (event->kind == MQTT_TAKEN_OVER) {
+        metrics_add(METRIC_MQTT_LOSSES, 1);
+        yield(connection, now_ms, event->text);
+    } else if (connection->state == CONNECTION_UP) {
+        connection_renewed(connection, event, now_ms);
+    } // else it ended by itself while we were about to end it, and its pause holds
+}
+
+bool connection_take(struct connection *connection, const struct mqtt_event *event, const char *unanswered,
+                     int64_t now_ms)
+{
+    bool stopping = connection_is_stopping(connection);
+    switch (event->kind) {
+    case MQTT_CONNECTED:
+        if (!stopping) {
+            connection_up(connection, event, now_ms);
+        }
+        return true;
+    case MQTT_CONNECT_FAILED:
+    case MQTT_LOST:
+    case MQTT_TAKEN_OVER:
+    case MQTT_DISCONNECTED:
+        connection_down(connection, event, unanswered, now_ms);
+        return true;
+    case MQTT_SUBSCRIBED:
+    case MQTT_SUBSCRIBE_FAILED:
+    case MQTT_UNSUBSCRIBED:
+    case MQTT_PUBLISHED:
+    case MQTT_PUBLISH_REFUSED:
+    case MQTT_PUBLISH_LOST:
+        return false;
+    }
+    return false;
+}
+
+static int64_t keep_alive(struct connection *connection, int64_t now_ms)
+{
+    if (connection->poke_every_ms == 0) {
+        return INT64_MAX;
+    }
+    if (now_ms >= connection->poke_ms) {
+        mqtt_poke(connection->mqtt);
+        connection->poke_ms = now_ms + connection->poke_every_ms;
+    }
+    return connection->poke_ms - now_ms;
+}
+
+int64_t connection_run(struct connection *connection, int64_t now_ms)
+{
+    if (connection->state == CONNECTION_UP) {
+        return keep_alive(connection, now_ms);
+    }
+    if (connection->state != CONNECTION_DOWN) {
+        return INT64_MAX;
+    }
+    if (now_ms >= connection->retry_ms) {
+        connect_now(connection, now_ms);
+        return INT64_MAX;
+    }
+    return connection->retry_ms - now_ms;
+}
+
+void connection_stop(struct connection *connection)
+{
+    if (connection->state == CONNECTION_UP) {
+        connection->state = CONNECTION_STOPPING;
+        mqtt_disconnect(connection->mqtt, DISCONNECT_MS);
+    } else if (connection->state != CONNECTION_STOPPING) {
+        connection->state = CONNECTION_STOPPED;
+    }
+}
+
+void connection_renew(struct connection *connection)
+{
+    if (connection->state == CONNECTION_UP) {
+        mqtt_disconnect(connection->mqtt, 0);
+    }
+}

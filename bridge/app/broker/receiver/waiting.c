@@ -1,0 +1,170 @@
+#include "app/broker/receiver/waiting.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define SLOTS           1024
+#define MEMORY_OVERHEAD 512 // of a command in memory, beside its texts
+
+struct sum {
+    int64_t commands;
+    int64_t bytes;
+};
+
+// Kept once its rule has had a command: there are as many as rules.
+struct rule_sum {
+    struct rule_sum *next_in_slot;
+    char *rule;
+    struct sum sum;
+};
+
+struct waiting {
+    struct waiting_limits limits;
+    pthread_mutex_t mutex; // guards what follows
+    struct rule_sum *slots[SLOTS];
+    struct sum memory;
+    int64_t refusals;
+};
+
+struct waiting *waiting_create(const struct waiting_limits *limits)
+{
+    struct waiting *waiting = mem_alloc(sizeof *waiting);
+    waiting->limits = *limits;
+    pthread_mutex_init(&waiting->mutex, NULL);
+    return waiting;
+}
+
+void waiting_destroy(struct waiting *waiting)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        while (waiting->slots[i] != NULL) {
+            struct rule_sum *next = waiting->slots[i]->next_in_slot;
+            free(waiting->slots[i]->rule);
+            free(waiting->slots[i]);
+            waiting->slots[i] = next;
+        }
+    }
+    pthread_mutex_destroy(&waiting->mutex);
+    free(waiting);
+}
+
+struct waiting_command waiting_weigh(const struct message *message, const struct command *command,
+                                     const char *command_text)
+{
+    bool in_memory = message->qos == 0;
+    size_t besides = in_memory ? MEMORY_OVERHEAD : message->payload_len;
+    return (struct waiting_command){.rule = command->rule,
+                                    .in_memory = in_memory,
+                                    .bytes = (int64_t)(strlen(message->topic) + strlen(command_text) + besides)};
+}
+
+// FNV-1a.
+static size_t slot_of(const char *rule)
+{
+    uint32_t hash = 2166136261U;
+    for (const char *c = rule; *c != '\0'; c++) {
+        hash = (hash ^ (unsigned char)*c) * 16777619U;
+    }
+    return hash % SLOTS;
+}
+
+static struct sum *sum_of(struct waiting *waiting, const char *rule)
+{
+    struct rule_sum **slot = &waiting->slots[slot_of(rule)];
+    for (struct rule_sum *found = *slot; found != NULL; found = found->next_in_slot) {
+        if (strcmp(found->rule, rule) == 0) {
+            return &found->sum;
+        }
+    }
+    struct rule_sum *made = mem_alloc(sizeof *made);
+    *made = (struct rule_sum){.next_in_slot = *slot, .rule = mem_strdup(rule)};
+    *slot = made;
+    return &made->sum;
+}
+
+static bool fits(const struct sum *sum, int64_t bytes, double max_commands, double max_bytes)
+{
+    // A rule always has room for one command, however small its share.
+    return sum->commands == 0 ||
+           ((double)(sum->commands + 1) <= max_commands && (double)(sum->bytes + bytes) <= max_bytes);
+}
+
+static enum err look(struct waiting *waiting, const struct waiting_command *command, struct failure *why)
+{
+    const struct waiting_limits *limits = &waiting->limits;
+    double commands = (double)limits->max_commands;
+    double bytes = (double)limits->max_bytes;
+    const struct sum *rule = sum_of(waiting, command->rule);
+    if (!fits(rule, command->bytes, commands * limits->max_share, bytes * limits->max_share)) {
+        failure_set(why, "outbox_full",
+                    "%lld commands of the rule with %lld bytes wait, and one rule may have %g of %lld commands and %lld"
+                    " bytes (outbox.max_share, outbox.max_commands, outbox.max_bytes); send it again later",
+                    (long long)rule->commands, (long long)rule->bytes, limits->max_share,
+                    (long long)limits->max_commands, (long long)limits->max_bytes);
+        return ERR_FULL;
+    }
+    if (command->in_memory && !fits(&waiting->memory, command->bytes, commands, bytes)) {
+        failure_set(why, "outbox_full",
+                    "%lld QoS 0 commands with %lld bytes wait, and at most %lld with %lld bytes may"
+                    " (outbox.max_commands, outbox.max_bytes); send it again later",
+                    (long long)waiting->memory.commands, (long long)waiting->memory.bytes,
+                    (long long)limits->max_commands, (long long)limits->max_bytes);
+        return ERR_FULL;
+    }
+    return ERR_OK;
+}
+
+static void add(struct waiting *waiting, const struct waiting_command *command, int64_t sign)
+{
+    struct sum *sums[] = {sum_of(waiting, command->rule), command->in_memory ? &waiting->memory : NULL};
+    for (size_t i = 0; i < COUNT_OF(sums); i++) {
+        if (sums[i] != NULL) {
+            sums[i]->commands += sign;
+            sums[i]->bytes += sign * command->bytes;
+        }
+    }
+}
+
+enum err waiting_enter(struct waiting *waiting, const struct waiting_command *command, struct failure *why)
+{
+    pthread_mutex_lock(&waiting->mutex);
+    enum err err = look(waiting, command, why);
+    if (err == ERR_OK) {
+        add(waiting, command, 1);
+    }
+    pthread_mutex_unlock(&waiting->mutex);
+    return err;
+}
+
+void waiting_restore(struct waiting *waiting, const struct waiting_command *command)
+{
+    pthread_mutex_lock(&waiting->mutex);
+    add(waiting, command, 1);
+    pthread_mutex_unlock(&waiting->mutex);
+}
+
+void waiting_leave(struct waiting *waiting, const struct waiting_command *command)
+{
+    pthread_mutex_lock(&waiting->mutex);
+    add(waiting, command, -1);
+    pthread_mutex_unlock(&waiting->mutex);
+}
+
+bool waiting_enter_refusal(struct waiting *waiting)
+{
+    pthread_mutex_lock(&waiting->mutex);
+    bool has_room = waiting->refusals < waiting->limits.max_refusals;
+    waiting->refusals += has_room ? 1 : 0;
+    pthread_mutex_unlock(&waiting->mutex);
+    return has_room;
+}
+
+void waiting_leave_refusal(struct waiting *waiting)
+{
+    pthread_mutex_lock(&waiting->mutex);
+    waiting->refusals--;
+    pthread_mutex_unlock(&waiting->mutex);
+}

@@ -1,0 +1,19 @@
+// What the files of the reply queue share. Not for others.
+#pragma once
+
+#include "app/broker/reply/reply_queue.h"
+
+#define PROBE_COOKIE UINT64_C(2) // of the UNSUBSCRIBE; no address of a reply, and not the fence's
+
+#define STAGE_MAX_MS 5000 // the others wait no longer for one that is tried
+
+void reply_queue_set_stage(struct reply_queue *queue, enum reply_stage stage, int64_t now_ms);
+void reply_queue_put_under_way(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms);
+void reply_queue_leave_under_way(struct reply_queue *queue, struct outgoing *outgoing);
+bool reply_queue_has_under_way(const struct reply_queue *queue, const struct outgoing *outgoing);
+// Ends of a reply that is in no list: the broker refused it; or it ends connections.
+void reply_queue_refuse(struct reply_queue *queue, struct outgoing *outgoing, const char *why, int reason);
+void reply_queue_condemn(struct reply_queue *queue, struct outgoing *outgoing, const char *why);
+// What is under way waits again; what is lost since then or earlier.
+void reply_queue_put_back(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms);
+void reply_queue_put_back_lost(struct reply_queue *queue, int64_t lost_before_ms, int64_t now_ms);

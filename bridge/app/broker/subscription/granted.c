@@ -1,0 +1,135 @@
+#include "app/broker/subscription/granted.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define NOTE_SESSION "subscriptions_granted_by"
+#define NOTE_GRANTED "subscriptions_granted"
+
+static void find_accepting(struct granted *granted)
+{
+    const struct mapping *mapping = granted->options.mapping;
+    size_t count = mapping_rule_count(mapping);
+    granted->accepting = mem_alloc((count + 1) * sizeof *granted->accepting);
+    for (size_t i = 0; i < count; i++) {
+        const struct rule *rule = mapping_rule_at(mapping, i);
+        if (rule_accepts_retained(rule)) {
+            granted->accepting[granted->accepting_count++] = rule_filter(rule);
+        }
+    }
+}
+
+static void remember(struct granted *granted)
+{
+    char *session = outbox_read_note(granted->options.outbox, NOTE_SESSION);
+    AUTO_FREE char *text = outbox_read_note(granted->options.outbox, NOTE_GRANTED);
+    if (session != NULL && text != NULL && subscription_set_decode(text, &granted->set) == ERR_OK) {
+        granted->session = session;
+    } else {
+        free(session);
+    }
+}
+
+static size_t find(const struct subscription_set *set, const char *filter)
+{
+    size_t i = 0;
+    while (i < set->count && strcmp(set->items[i].filter, filter) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static void drop(struct subscription_set *set, size_t at)
+{
+    free(set->items[at].filter);
+    set->count--;
+    memmove(&set->items[at], &set->items[at + 1], (set->count - at) * sizeof *set->items);
+}
+
+void granted_init(struct granted *granted, const struct granted_options *options, const struct subscription_set *wanted)
+{
+    *granted = (struct granted){.options = *options};
+    if (!options->is_needed) {
+        return;
+    }
+    find_accepting(granted);
+    remember(granted);
+    for (size_t i = granted->set.count; i > 0; i--) {
+        if (find(wanted, granted->set.items[i - 1].filter) == wanted->count) {
+            drop(&granted->set, i - 1);
+            granted->is_changed = true;
+        }
+    }
+    granted_note(granted);
+}
+
+void granted_clear(struct granted *granted)
+{
+    free((void *)granted->accepting);
+    free(granted->session);
+    subscription_set_free(&granted->set);
+}
+
+void granted_connected(struct granted *granted, const char *url, bool session_present)
+{
+    char *session = mem_printf("%s %s", url, granted->options.client_id);
+    bool is_known = session_present && granted->session != NULL && strcmp(session, granted->session) == 0;
+    if (!is_known && granted->set.count > 0) {
+        subscription_set_free(&granted->set);
+        granted->is_changed = true;
+    }
+    free(granted->session);
+    granted->session = session;
+}
+
+// A shared subscription never brings them, and its name overlaps no rule's filter.
+static bool can_bring_retained(const struct granted *granted, const char *filter)
+{
+    for (size_t i = 0; i < granted->accepting_count; i++) {
+        if (topic_filter_overlaps(granted->accepting[i], filter)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool granted_holds(const struct granted *granted, const char *filter)
+{
+    return find(&granted->set, filter) < granted->set.count && can_bring_retained(granted, filter);
+}
+
+// A stored set has identifiers; here they mean nothing.
+static void add(struct subscription_set *set, const char *filter)
+{
+    set->items = mem_resize(set->items, set->count + 1, sizeof *set->items);
+    set->items[set->count] = (struct subscription){mem_strdup(filter), (uint32_t)set->count + 1};
+    set->count++;
+}
+
+void granted_set(struct granted *granted, const char *filter, bool is_granted)
+{
+    size_t at = find(&granted->set, filter);
+    bool is_noted = at < granted->set.count;
+    if (is_noted == is_granted || (is_granted && !can_bring_retained(granted, filter))) {
+        return;
+    }
+    granted->is_changed = true;
+    if (is_granted) {
+        add(&granted->set, filter);
+    } else {
+        drop(&granted->set, at);
+    }
+}
+
+void granted_note(struct granted *granted)
+{
+    if (!granted->is_changed) {
+        return;
+    }
+    AUTO_FREE char *text = subscription_set_encode(&granted->set);
+    outbox_stage_note(granted->options.outbox, NOTE_GRANTED, text);
+    outbox_stage_note(granted->options.outbox, NOTE_SESSION, granted->session);
+    granted->is_changed = false;
+}
