@@ -69,6 +69,11 @@ static inline bool yaml_has_value(const struct yaml_node *node)
 {
     return node->kind == YAML_SCALAR && !yaml_is_null(node);
 }
+// A scalar that is read as text, so that it can be a template.
+static inline bool yaml_is_text(const struct yaml_node *node)
+{
+    return node->kind == YAML_SCALAR && yaml_type(node) == YAML_TEXT;
+}
 // False and a problem, which calls it `what`, if the node is not of the kind.
 bool yaml_expect(const struct yaml_node *node, enum yaml_kind kind, const char *what, struct problems *problems);
 // The node as JSON; number text is kept where it is JSON's, else (0x1F, .5, +1) written as JSON writes it. Caller

@@ -16,11 +16,6 @@ struct template_tree {
     size_t count;
 };
 
-static bool may_hold_template(const struct yaml_node *node)
-{
-    return node->kind == YAML_SCALAR && (node->quoted || yaml_type(node) == YAML_TEXT);
-}
-
 // How a tree is compiled.
 struct tree_compiler {
     const struct template_scope *scope;
@@ -35,7 +30,7 @@ static enum err compile_scalar(const struct tree_compiler *compiler, const struc
     if (!is_name) {
         template_warn_constant(node, compiler->problems);
     }
-    if (!is_name && !may_hold_template(node)) {
+    if (!is_name && !yaml_is_text(node)) {
         tree->kind = TREE_CONSTANT;
         tree->constant = yaml_to_json(node);
         return ERR_OK;

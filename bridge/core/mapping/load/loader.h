@@ -1,10 +1,12 @@
-// What the files that load mapping files share. Private to this room.
+// What the files that load mapping files share: mapping_load.c has loader_rule.c load each rule, and that the files for
+// its parts: loader_topic.c, loader_target.c, loader_reply.c and loader_model.c. Private to this room.
 #pragma once
 
 #include "core/mapping/load/mapping_load.h"
 #include "core/mapping/rule.h"
+#include "core/template/template_internal.h"
 
-// Filled through mapping_file_options. Nodes are borrowed from the document.
+// Read by mapping_file_options. Nodes are borrowed from the document.
 struct file_options {
     int64_t version;
     const struct yaml_node *defaults;
@@ -13,10 +15,7 @@ struct file_options {
     const struct yaml_node *tests;
 };
 
-void model_shelf_free(struct model_shelf *shelf);
-void rule_free(struct rule *rule);
-
-// While loading: what all rules of all files need.
+// What all rules of all files need while they are loaded.
 struct loader {
     const struct mapping_options *options;
     const struct device_group *groups;
@@ -27,25 +26,43 @@ struct loader {
     struct problems *problems;
 };
 
-// NULL if there was an error; problems has it.
-struct rule *rule_load(const struct loader *loader, const struct rule_source *source);
-// Loads `invoke` or `call`; what is wrong is in the problems. `scope` belongs to the rule's topic.
-void rule_load_target(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
-                      struct rule *rule);
-void rule_load_reply(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
-                     struct rule *rule);
-void rule_load_batch(const struct loader *loader, const struct rule_source *source, struct rule *rule);
+// One rule while it is loaded. What is wrong with it is in the problems.
+struct rule_loader {
+    const struct loader *shared;
+    struct problems *problems;
+    const struct yaml_node *node;                         // the rule, a map
+    const struct yaml_node *defaults;                     // or NULL
+    struct rule *rule;                                    // so far
+    struct template_scope scope;                          // once the topic is loaded: what names mean in templates
+    const struct text_list *captures[TOPIC_MAX_CAPTURES]; // once `where` is loaded: as of rule_fixed_captures
+};
+
+// NULL if there was an error.
+struct rule *loader_load_rule(const struct loader *shared, const struct rule_source *source);
+void loader_free_rule(struct rule *rule);
+void loader_free_models(struct model_shelf *shelf);
+// Checks `defaults` once, so that their errors are reported once and not for each rule.
+void loader_check_defaults(const struct yaml_node *defaults, struct problems *problems);
+
+// ---- what the files that load one rule share
+
+void loader_load_topic(const struct rule_loader *loader);
+void loader_load_where(const struct rule_loader *loader);
+void loader_load_target(const struct rule_loader *loader); // `invoke` or `call`
+void loader_load_reply(const struct rule_loader *loader);
+void loader_load_batch(const struct rule_loader *loader);
+void loader_check_default_parts(const struct rule_options *defaults, struct problems *problems);
 // Reads the files of `model`.
-void rule_load_models(const struct loader *loader, const struct rule_source *source, struct rule *rule);
+void loader_load_models(const struct rule_loader *loader);
 // Holds what is known of `invoke` and `batch` before a message comes to the models. The rule is loaded otherwise.
-void rule_check_models(const struct loader *loader, const struct rule_source *source, const struct rule *rule);
-// What names mean in the rule's templates.
-struct template_scope rule_scope(const struct loader *loader, const struct rule *rule);
+void loader_check_models(const struct rule_loader *loader);
+
+// As rule_place.
+const struct yaml_node *loader_place(const struct rule_loader *loader, const char *key);
+// A key that each rule has is not there.
+void loader_say_missing(const struct rule_loader *loader, const char *key, const char *example);
 // Nothing for a NULL node; *out stays NULL if it does not compile.
-void rule_load_template(const struct loader *loader, const struct yaml_node *node, const struct template_scope *scope,
-                        struct template **out);
-// The same of `product_key`, which can be in `invoke` too.
-const struct yaml_node *rule_product_place(const struct rule_source *source);
-// Checks `defaults` once, so that their errors are told once and not for each rule.
-void rule_check_defaults(const struct yaml_node *defaults, struct problems *problems);
-void rule_check_default_parts(const struct rule_options *defaults, struct problems *problems);
+void loader_compile(const struct rule_loader *loader, const struct yaml_node *node, struct template **out);
+// What the node's text can give as a template, whatever message comes; clear *out. False if it is no text that
+// compiles, which is a problem already, and with *out unset.
+bool loader_forecast(const struct rule_loader *loader, const struct yaml_node *node, struct template_forecast *out);

@@ -67,7 +67,7 @@ static void check_defaults(const struct load *load, struct file *file)
         file->options.defaults = NULL;
         return;
     }
-    rule_check_defaults(file->options.defaults, problems);
+    loader_check_defaults(file->options.defaults, problems);
     if (problems->errors - errors > MAX_DEFAULT_ERRORS) {
         file->options.rules = NULL;
     }
@@ -154,9 +154,9 @@ static void add_rule(struct load *load, const struct rule_source *source)
     }
     const struct yaml_node *name = source->rule->kind == YAML_MAP ? yaml_get(source->rule, "name") : NULL;
     bool free_name = name == NULL || name->kind != YAML_SCALAR || claim_name(load, load->rule_names, name, "rule");
-    struct rule *rule = rule_load(&load->loader, source);
+    struct rule *rule = loader_load_rule(&load->loader, source);
     if (rule == NULL || !free_name) {
-        rule_free(rule);
+        loader_free_rule(rule);
         return;
     }
     mapping->rules = mem_resize(mapping->rules, mapping->count + 1, sizeof(struct rule *));
@@ -290,13 +290,13 @@ void mapping_destroy(struct mapping *mapping)
         return;
     }
     for (size_t i = 0; i < mapping->count; i++) {
-        rule_free(mapping->rules[i]);
+        loader_free_rule(mapping->rules[i]);
     }
     free(mapping->rules);
     filter_tree_destroy(mapping->tree);
     free(mapping->filter_decides);
     text_list_free(&mapping->reply_allow);
-    model_shelf_free(&mapping->models);
+    loader_free_models(&mapping->models);
     free(mapping->base_topic);
     free(mapping->discovery_prefix);
     free(mapping->default_platform);

@@ -3,8 +3,6 @@
 
 #include "base/mem.h"
 #include "core/mapping/load/loader.h"
-#include "core/mapping/rule.h"
-#include "core/template/template_internal.h"
 
 #define DEFAULT_REPLY "${topic}/reply"
 
@@ -40,7 +38,7 @@ static bool text_is_no_topic(const char *text)
 }
 
 // What stands in the template itself; the values can only add to it.
-static void check_size(const struct loader *loader, const struct yaml_node *node, const struct template *tmpl)
+static void check_size(const struct rule_loader *loader, const struct yaml_node *node, const struct template *tmpl)
 {
     size_t len = 0;
     size_t levels = 1;
@@ -55,7 +53,8 @@ static void check_size(const struct loader *loader, const struct yaml_node *node
     }
 }
 
-static void check_reply_text(const struct loader *loader, const struct yaml_node *node, const struct template *tmpl)
+static void check_reply_text(const struct rule_loader *loader, const struct yaml_node *node,
+                             const struct template *tmpl)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
         const char *text = tmpl->parts[i].text;
@@ -71,12 +70,11 @@ static void check_reply_text(const struct loader *loader, const struct yaml_node
     }
 }
 
-static void load_reply_topic(const struct loader *loader, const struct yaml_node *node,
-                             const struct template_scope *scope, struct template **out)
+static void load_reply_topic(const struct rule_loader *loader, const struct yaml_node *node, struct template **out)
 {
     struct diag diag;
     if (node == NULL) {
-        if (template_compile_text(DEFAULT_REPLY, scope, out, &diag) != ERR_OK) {
+        if (template_compile_text(DEFAULT_REPLY, &loader->scope, out, &diag) != ERR_OK) {
             *out = NULL;
         }
         return;
@@ -84,28 +82,28 @@ static void load_reply_topic(const struct loader *loader, const struct yaml_node
     if (is_word(node, "none")) {
         return;
     }
-    rule_load_template(loader, node, scope, out);
+    loader_compile(loader, node, out);
     if (*out != NULL) {
         check_reply_text(loader, node, *out);
     }
 }
 
-void rule_load_reply(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
-                     struct rule *rule)
+void loader_load_reply(const struct rule_loader *loader)
 {
+    struct rule *rule = loader->rule;
     struct reply_options options = {0};
-    struct problems told_before = {0};
-    const struct yaml_node *own = yaml_get(source->rule, "reply");
-    const struct yaml_node *shared = source->defaults != NULL ? yaml_get(source->defaults, "reply") : NULL;
-    bool none = read_reply(shared, &options, &told_before);
-    problems_clear(&told_before);
+    struct problems ignored = {0};
+    const struct yaml_node *own = yaml_get(loader->node, "reply");
+    const struct yaml_node *shared = loader->defaults != NULL ? yaml_get(loader->defaults, "reply") : NULL;
+    bool none = read_reply(shared, &options, &ignored);
+    problems_clear(&ignored);
     if (own != NULL) {
         none = read_reply(own, &options, loader->problems);
     }
     rule->progress = options.progress;
     if (!none) {
-        load_reply_topic(loader, options.ack, scope, &rule->ack);
-        load_reply_topic(loader, options.result, scope, &rule->result);
+        load_reply_topic(loader, options.ack, &rule->ack);
+        load_reply_topic(loader, options.result, &rule->result);
     }
     bool asks_for_progress = rule->progress && own != NULL && yaml_get(own, "progress") != NULL;
     if (asks_for_progress && options.ack != NULL && is_word(options.ack, "none")) {
@@ -131,15 +129,15 @@ static void read_batch(const struct yaml_node *node, struct batch_options *out, 
     }
 }
 
-void rule_load_batch(const struct loader *loader, const struct rule_source *source, struct rule *rule)
+void loader_load_batch(const struct rule_loader *loader)
 {
-    struct problems told_before = {0};
-    bool own = yaml_get(source->rule, "batch") != NULL;
-    read_batch(rule->options.batch, &rule->batch, own ? loader->problems : &told_before);
-    problems_clear(&told_before);
+    struct problems ignored = {0};
+    bool own = yaml_get(loader->node, "batch") != NULL;
+    read_batch(loader->rule->options.batch, &loader->rule->batch, own ? loader->problems : &ignored);
+    problems_clear(&ignored);
 }
 
-void rule_check_default_parts(const struct rule_options *defaults, struct problems *problems)
+void loader_check_default_parts(const struct rule_options *defaults, struct problems *problems)
 {
     struct reply_options reply = {0};
     struct batch_options batch = {0};

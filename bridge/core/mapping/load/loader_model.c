@@ -1,4 +1,8 @@
 // The rule key `model`: reads thing models, and holds to them what a rule will give whatever message comes.
+//
+// Each file is read once for all rules. The services that `identifier` can name are forecast; for each of them the
+// arguments in `args` are walked beside the model's: a constant is checked as a value, a template by the values, or
+// else the kinds of values, that it can give.
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,17 +10,14 @@
 #include "base/json/show.h"
 #include "base/mem.h"
 #include "base/nearest.h"
-#include "core/mapping/check/mapping_shape.h"
 #include "core/mapping/load/loader.h"
-#include "core/mapping/rule.h"
-#include "core/template/template_internal.h"
 
 struct shelved_model {
     char *path;
-    struct model *model; // NULL: it could not be read, which was told
+    struct model *model; // NULL: it could not be read, which is a problem already
 };
 
-void model_shelf_free(struct model_shelf *shelf)
+void loader_free_models(struct model_shelf *shelf)
 {
     for (size_t i = 0; i < shelf->count; i++) {
         free(shelf->items[i].path);
@@ -35,14 +36,14 @@ static char *path_from(const char *source, const char *path)
     return mem_printf("%.*s/%s", (int)(slash - source), source, path);
 }
 
-static enum err read_model(const struct loader *loader, const char *path, struct model **out, struct diag *diag)
+static enum err read_model(const struct rule_loader *loader, const char *path, struct model **out, struct diag *diag)
 {
     AUTO_FREE char *data = NULL;
     size_t len = 0;
-    if (loader->options->read_file == NULL) {
+    if (loader->shared->options->read_file == NULL) {
         return diag_set(diag, ERR_IO, "no files can be read here");
     }
-    enum err err = loader->options->read_file(path, MODEL_MAX_BYTES, &data, &len, diag);
+    enum err err = loader->shared->options->read_file(path, MODEL_MAX_BYTES, &data, &len, diag);
     return err != ERR_OK ? err : model_parse(data, len, out, diag);
 }
 
@@ -59,9 +60,9 @@ static const struct model *find_shelved(const struct model_shelf *shelf, const c
 }
 
 // NULL if it cannot be read; the problems have it, once per file.
-static const struct model *take_model(const struct loader *loader, const struct yaml_node *node, const char *name)
+static const struct model *take_model(const struct rule_loader *loader, const struct yaml_node *node, const char *name)
 {
-    struct model_shelf *shelf = loader->models;
+    struct model_shelf *shelf = loader->shared->models;
     AUTO_FREE char *path = path_from(node->source, name);
     bool found;
     const struct model *known = find_shelved(shelf, path, &found);
@@ -82,26 +83,26 @@ static const struct model *take_model(const struct loader *loader, const struct 
     return model;
 }
 
-static void check_product(const struct loader *loader, const struct yaml_node *node, const struct rule *rule,
-                          const struct model *model)
+static void check_product(const struct rule_loader *loader, const struct yaml_node *node, const struct model *model)
 {
-    const char *product = rule->options.product_key;
+    const char *product = loader->rule->options.product_key;
     if (product != NULL && model->product_key != NULL && strcmp(product, model->product_key) != 0) {
         yaml_warn(loader->problems, node, "the thing model is that of the product %s, and the rule is for %s",
                   show_plain(model->product_key).text, show_plain(product).text);
     }
 }
 
-void rule_load_models(const struct loader *loader, const struct rule_source *source, struct rule *rule)
+void loader_load_models(const struct rule_loader *loader)
 {
-    const struct yaml_node *node = rule_place(source, "model");
+    struct rule *rule = loader->rule;
+    const struct yaml_node *node = loader_place(loader, "model");
     const struct text_list *paths = &rule->options.model;
     if (paths->count == 0) {
         return;
     }
     if (rule->options.invoke == NULL) {
         // One that stands in the defaults is for the file's other rules.
-        if (yaml_get(source->rule, "model") != NULL && rule->options.call != NULL) {
+        if (yaml_get(loader->node, "model") != NULL && rule->options.call != NULL) {
             yaml_warn(loader->problems, node, "`model` checks what `invoke` names; of a `call` nothing is checked");
         }
         return;
@@ -111,7 +112,7 @@ void rule_load_models(const struct loader *loader, const struct rule_source *sou
         const struct yaml_node *place = node->kind == YAML_LIST && i < node->count ? node->items[i] : node;
         const struct model *model = take_model(loader, place, paths->items[i]);
         if (model != NULL) {
-            check_product(loader, place, rule, model);
+            check_product(loader, place, model);
             rule->models[rule->model_count++] = model;
         }
     }
@@ -119,13 +120,11 @@ void rule_load_models(const struct loader *loader, const struct rule_source *sou
 
 // What the checks of one rule's arguments share.
 struct model_checker {
-    const struct loader *loader;
-    struct template_scope scope;
-    const struct text_list *captures[TOPIC_MAX_CAPTURES]; // as of rule_fixed_captures
+    const struct rule_loader *loader;
     const struct model_service *service;
 };
 
-static void tell(const struct model_checker *checker, const struct yaml_node *node, const char *text)
+static void refuse(const struct model_checker *checker, const struct yaml_node *node, const char *text)
 {
     yaml_error(checker->loader->problems, node, "%s: %s", checker->service->identifier, text);
 }
@@ -146,10 +145,10 @@ static void check_field(const struct model_checker *checker, const struct model_
     const char *nearest = model_nearest_field(fields, count, key->text);
     AUTO_FREE char *text =
         mem_printf("there is no argument %s" NEAREST_FORMAT, show_plain(name).text, NEAREST_ARGS(nearest, ""));
-    tell(checker, key, text);
+    refuse(checker, key, text);
 }
 
-// `map_or_null`: no arguments at all. What is missing is told at `place`.
+// `map_or_null`: no arguments at all. What is missing is a problem at `place`.
 static void check_fields(const struct model_checker *checker, const struct model_field *fields, size_t count,
                          const char *prefix, const struct yaml_node *map_or_null, const struct yaml_node *place)
 {
@@ -161,7 +160,7 @@ static void check_fields(const struct model_checker *checker, const struct model
             AUTO_BUF struct buf text = {0};
             buf_printf(&text, "the argument %s%s is missing; it takes ", prefix, fields[i].identifier);
             model_describe(&fields[i].data, &text);
-            tell(checker, place, text.data);
+            refuse(checker, place, text.data);
         }
     }
 }
@@ -172,7 +171,7 @@ static void check_value(const struct model_checker *checker, const struct model_
     AUTO_JSON struct json_object *sent = NULL;
     struct failure failure;
     if (model_check_value(data, name, value, &sent, &failure) != ERR_OK) {
-        tell(checker, node, failure.detail);
+        refuse(checker, node, failure.detail);
     }
 }
 
@@ -187,8 +186,8 @@ static const char *fitting_filter(const struct model_data *data, unsigned kinds)
     return data->type == MODEL_TEXT ? "; add | string" : "";
 }
 
-static void tell_kinds(const struct model_checker *checker, const struct model_data *data, const char *name,
-                       const struct yaml_node *node, unsigned kinds)
+static void refuse_kinds(const struct model_checker *checker, const struct model_data *data, const char *name,
+                         const struct yaml_node *node, unsigned kinds)
 {
     AUTO_BUF struct buf text = {0};
     buf_printf(&text, "%s takes ", show_plain(name).text);
@@ -202,33 +201,23 @@ static void tell_kinds(const struct model_checker *checker, const struct model_d
         }
     }
     buf_text(&text, fitting_filter(data, kinds));
-    tell(checker, node, text.data);
+    refuse(checker, node, text.data);
 }
 
 static void check_template(const struct model_checker *checker, const struct model_data *data, const char *name,
                            const struct yaml_node *node)
 {
-    struct template *tmpl = NULL;
     struct template_forecast forecast;
-    struct diag told_before;
-    if (template_compile_text(node->text, &checker->scope, &tmpl, &told_before) != ERR_OK) {
+    if (!loader_forecast(checker->loader, node, &forecast)) {
         return;
     }
-    template_forecast(tmpl, checker->captures, &forecast);
     for (size_t i = 0; i < forecast.count; i++) {
         check_value(checker, data, name, node, forecast.values[i]);
     }
     if (!forecast.is_complete && (forecast.kinds & model_kinds(data)) == 0) {
-        tell_kinds(checker, data, name, node, forecast.kinds);
+        refuse_kinds(checker, data, name, node, forecast.kinds);
     }
     template_forecast_clear(&forecast);
-    template_free(tmpl);
-}
-
-static bool may_hold_template(const struct yaml_node *node)
-{
-    return node->kind == YAML_SCALAR && (node->quoted || yaml_type(node) == YAML_TEXT) &&
-           strstr(node->text, "${") != NULL;
 }
 
 static void check_items(const struct model_checker *checker, const struct model_data *data, const char *name,
@@ -237,7 +226,7 @@ static void check_items(const struct model_checker *checker, const struct model_
     if (data->max_size > 0 && list->count > data->max_size) {
         AUTO_FREE char *text = mem_printf("the list %s has %zu items; it takes up to %zu", show_plain(name).text,
                                           list->count, data->max_size);
-        tell(checker, list, text);
+        refuse(checker, list, text);
     }
     for (size_t i = 0; i < list->count; i++) {
         AUTO_FREE char *item = mem_printf("%s[%zu]", name, i);
@@ -248,7 +237,7 @@ static void check_items(const struct model_checker *checker, const struct model_
 static void check_node(const struct model_checker *checker, const struct model_data *data, const char *name,
                        const struct yaml_node *node)
 {
-    if (may_hold_template(node)) {
+    if (yaml_is_text(node) && strstr(node->text, "${") != NULL) {
         check_template(checker, data, name, node);
         return;
     }
@@ -275,14 +264,15 @@ static void check_args(const struct model_checker *checker, const struct yaml_no
 }
 
 // A call for several devices is asynchronous, whatever the service is (platform document, InvokeThingsService).
-static void check_sync(const struct model_checker *checker, const struct rule_source *source, const struct rule *rule)
+static void check_sync(const struct model_checker *checker)
 {
+    const struct rule *rule = checker->loader->rule;
     if (!checker->service->is_sync) {
         return;
     }
     if (rule->batch.window_ms > 0) {
-        tell(checker, rule_place(source, "batch"),
-             "the service is synchronous, and only asynchronous ones can be folded into one call: remove `batch`");
+        refuse(checker, loader_place(checker->loader, "batch"),
+               "the service is synchronous, and only asynchronous ones can be folded into one call: remove `batch`");
     }
     if (rule->target == TARGET_DEVICES && rule->device_count > 1) {
         yaml_warn(checker->loader->problems, yaml_get(rule->options.invoke, "devices"),
@@ -291,31 +281,30 @@ static void check_sync(const struct model_checker *checker, const struct rule_so
     }
 }
 
-static void check_identifier(struct model_checker *checker, const struct rule_source *source, const struct rule *rule,
-                             const char *identifier)
+static void check_identifier(const struct rule_loader *loader, const char *identifier)
 {
+    struct model_checker checker = {.loader = loader};
     struct failure failure;
-    if (rule_find_service(rule, identifier, &checker->service, &failure) != ERR_OK) {
-        yaml_error(checker->loader->problems, yaml_get(rule->options.invoke, "identifier"), "%s", failure.detail);
-        return;
+    if (rule_find_service(loader->rule, identifier, &checker.service, &failure) == ERR_OK) {
+        check_args(&checker, loader->rule->options.invoke);
+        check_sync(&checker);
+    } else {
+        yaml_error(loader->problems, yaml_get(loader->rule->options.invoke, "identifier"), "%s", failure.detail);
     }
-    check_args(checker, rule->options.invoke);
-    check_sync(checker, source, rule);
 }
 
-void rule_check_models(const struct loader *loader, const struct rule_source *source, const struct rule *rule)
+void loader_check_models(const struct rule_loader *loader)
 {
+    const struct rule *rule = loader->rule;
     if (rule->model_count < rule->options.model.count || rule->model_count == 0 || rule->identifier == NULL) {
         return;
     }
-    struct model_checker checker = {.loader = loader, .scope = rule_scope(loader, rule)};
-    rule_fixed_captures(rule, checker.captures);
     struct template_forecast identifiers;
-    template_forecast(rule->identifier, checker.captures, &identifiers);
+    template_forecast(rule->identifier, loader->captures, &identifiers);
     for (size_t i = 0; i < identifiers.count; i++) {
         AUTO_FREE char *identifier = json_scalar_text(identifiers.values[i]);
         if (identifier != NULL) {
-            check_identifier(&checker, source, rule, identifier);
+            check_identifier(loader, identifier);
         }
     }
     template_forecast_clear(&identifiers);

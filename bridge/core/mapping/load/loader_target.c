@@ -1,23 +1,21 @@
 // Loads what a rule calls: `invoke` or `call`.
+//
+// What it names (devices, a service) are templates. Names that are known whatever message comes are checked as if a
+// command had them, by a forecast of the template; of those that the sender chooses there is a warning.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json/json.h"
 #include "base/json/show.h"
 #include "base/mem.h"
-#include "core/mapping/check/mapping_shape.h"
 #include "core/mapping/load/loader.h"
-#include "core/mapping/rule.h"
 #include "core/platform/name.h"
-#include "core/template/template_internal.h"
 
-// What the loaders of this file share.
+// What the functions of this file share.
 struct target {
-    const struct loader *loader;
-    const struct template_scope *scope;
+    const struct rule_loader *loader;
     struct rule *rule;
     const struct yaml_node *node;     // `invoke` or `call`
-    const struct yaml_node *above;    // the rule that holds it
     bool checked[TOPIC_MAX_CAPTURES]; // captures that `where` holds to something
 };
 
@@ -31,10 +29,11 @@ static enum err refuse(const struct target *target, const struct yaml_node *node
 
 // Whoever may publish on the topic chooses what the value names; a model knows which names there are.
 static void warn_unchecked(const struct target *target, const struct yaml_node *node, const char *source,
-                           const char *what)
+                           enum name_kind kind)
 {
+    const char *what = kind == NAME_IDENTIFIER ? "service" : "device";
     bool names_known = target->rule->target != TARGET_CALL && target->rule->options.model.count > 0;
-    const struct topic_pattern *pattern = target->scope->pattern;
+    const struct topic_pattern *pattern = target->rule->pattern;
     // A `where` with errors may be meant to say it.
     bool where_known = pattern != NULL && !target->rule->where_wrong;
     if (source == NULL || names_known || !where_known) {
@@ -72,7 +71,7 @@ static bool is_number_or_bool(const struct json_object *value)
     return kind == JSON_INT || kind == JSON_REAL || kind == JSON_BOOL;
 }
 
-// What is no text is no device's name: told for what it gives, or if it can give no text at all.
+// What is no text is no device's name: refused for what it gives, or if it can give no text at all.
 static enum err check_is_text(const struct target *target, const struct yaml_node *node,
                               const struct template_forecast *forecast)
 {
@@ -95,7 +94,7 @@ static void warn_of_group(const struct target *target, const struct yaml_node *n
 {
     const char *text = template_text(tmpl);
     const char *name = strncmp(text, "group.", 6) == 0 ? text + 6 : text;
-    if (json_member_text(target->loader->group_names, name) != NULL) {
+    if (json_member_text(target->loader->shared->group_names, name) != NULL) {
         yaml_warn(target->loader->problems, node,
                   "%s is taken for a device's name here; the devices of the group are \"${group.%s}\"%s", text, name,
                   target->rule->target == TARGET_DEVICE ? ", under `devices`" : "");
@@ -106,10 +105,8 @@ static void warn_of_group(const struct target *target, const struct yaml_node *n
 static enum err check_names(const struct target *target, const struct yaml_node *node, enum name_kind kind,
                             const struct template *tmpl)
 {
-    const struct text_list *captures[TOPIC_MAX_CAPTURES];
     struct template_forecast forecast;
-    rule_fixed_captures(target->rule, captures);
-    template_forecast(tmpl, captures, &forecast);
+    template_forecast(tmpl, target->loader->captures, &forecast);
     enum target_kind takes = target->rule->target;
     bool is_one_device = kind != NAME_IDENTIFIER && (takes == TARGET_DEVICE || takes == TARGET_IOT_ID);
     enum err err = ERR_OK;
@@ -134,126 +131,107 @@ static enum err check_names(const struct target *target, const struct yaml_node 
 }
 
 // A name in the platform's sense.
-static enum err load_name(const struct target *target, const struct yaml_node *node, enum name_kind kind,
-                          struct template **out)
+static void load_name(const struct target *target, const struct yaml_node *node, enum name_kind kind,
+                      struct template **out)
 {
-    enum err err = template_compile(node, target->scope, out, target->loader->problems);
-    if (err != ERR_OK) {
-        *out = NULL;
-        return err;
+    loader_compile(target->loader, node, out);
+    if (*out != NULL) {
+        warn_unchecked(target, node, template_unchecked(*out, target->checked), kind);
+        (void)check_names(target, node, kind, *out);
     }
-    warn_unchecked(target, node, template_unchecked(*out, target->checked),
-                   kind == NAME_IDENTIFIER ? "service" : "device");
-    return check_names(target, node, kind, *out);
 }
 
-static enum err load_devices(const struct target *target, const struct yaml_node *node)
+static void load_devices(const struct target *target, const struct yaml_node *node)
 {
     struct rule *rule = target->rule;
     bool is_list = node->kind == YAML_LIST;
     size_t count = is_list ? node->count : 1;
     if (count == 0) {
-        return refuse(target, node, "the list of devices is empty");
+        (void)refuse(target, node, "the list of devices is empty");
     }
-    rule->devices = mem_alloc(count * sizeof(struct template *));
-    enum err result = ERR_OK;
+    rule->devices = mem_alloc((count + 1) * sizeof(struct template *));
     for (size_t i = 0; i < count; i++) {
         enum name_kind kind = rule->target == TARGET_IOT_ID ? NAME_IOT_ID : NAME_DEVICE;
-        enum err err = load_name(target, is_list ? node->items[i] : node, kind, &rule->devices[rule->device_count]);
+        load_name(target, is_list ? node->items[i] : node, kind, &rule->devices[rule->device_count]);
         rule->device_count += rule->devices[rule->device_count] != NULL;
-        result = err != ERR_OK ? err : result;
     }
-    return result;
 }
 
-// A key of `invoke` that is missing there is misspelt, or stands one level up.
-static bool was_told(const struct target *target, const char *key)
+// A key of `invoke` that is missing there is misspelt, or one level up, which is a problem already.
+static bool is_misplaced(const struct target *target, const char *key)
 {
-    return options_misspelt(mapping_invoke_options, target->node, key) || yaml_get(target->above, key) != NULL;
+    return options_misspelt(mapping_invoke_options, target->node, key) || yaml_get(target->loader->node, key) != NULL;
 }
 
-static enum err load_device_key(const struct target *target, const struct invoke_options *keys)
+static void load_device_key(const struct target *target, const struct invoke_options *options)
 {
     struct rule *rule = target->rule;
-    int given = (keys->device != NULL) + (keys->devices != NULL) + (keys->iot_id != NULL);
-    if (given == 0 && (was_told(target, "device") || was_told(target, "devices") || was_told(target, "iot_id"))) {
-        return ERR_SYNTAX;
+    int given = (options->device != NULL) + (options->devices != NULL) + (options->iot_id != NULL);
+    if (given > 1) {
+        (void)refuse(target, target->node, "`invoke` has one of `device`, `devices` and `iot_id`, not several");
+    } else if (given == 0 && !is_misplaced(target, "device") && !is_misplaced(target, "devices") &&
+               !is_misplaced(target, "iot_id")) {
+        (void)refuse(target, target->node, "`invoke` has no device: give one of `device`, `devices` and `iot_id`");
     }
     if (given != 1) {
-        return refuse(target, target->node,
-                      given == 0 ? "`invoke` has no device: give one of `device`, `devices` and `iot_id`"
-                                 : "`invoke` has one of `device`, `devices` and `iot_id`, not several");
+        return;
     }
-    const struct yaml_node *node = keys->device != NULL    ? keys->device
-                                   : keys->devices != NULL ? keys->devices
-                                                           : keys->iot_id;
-    rule->target = keys->device != NULL ? TARGET_DEVICE : keys->devices != NULL ? TARGET_DEVICES : TARGET_IOT_ID;
+    const struct yaml_node *node = options->device != NULL    ? options->device
+                                   : options->devices != NULL ? options->devices
+                                                              : options->iot_id;
+    rule->target = options->device != NULL ? TARGET_DEVICE : options->devices != NULL ? TARGET_DEVICES : TARGET_IOT_ID;
     if (rule->target != TARGET_DEVICES && node->kind == YAML_LIST) {
-        return refuse(target, node, one_device);
+        (void)refuse(target, node, one_device);
+    } else {
+        load_devices(target, node);
     }
-    return load_devices(target, node);
 }
 
-// False if the text can never be an object; what does not compile is told elsewhere.
+// False if the text can never be an object; what does not compile is a problem of its own.
 static bool gives_object(const struct target *target, const struct yaml_node *node)
 {
-    const struct text_list *captures[TOPIC_MAX_CAPTURES];
-    struct template *tmpl = NULL;
     struct template_forecast forecast;
-    struct diag told_elsewhere;
-    if (template_compile_text(node->text, target->scope, &tmpl, &told_elsewhere) != ERR_OK) {
+    if (!loader_forecast(target->loader, node, &forecast)) {
         return true;
     }
-    rule_fixed_captures(target->rule, captures);
-    template_forecast(tmpl, captures, &forecast);
     bool gives = !forecast.is_complete && (forecast.kinds & JSON_KIND_BIT(JSON_MAP)) != 0;
     for (size_t i = 0; i < forecast.count; i++) {
         gives |= json_kind(forecast.values[i]) == JSON_MAP;
     }
     template_forecast_clear(&forecast);
-    template_free(tmpl);
     return gives;
 }
 
 static enum err load_args(const struct target *target, const struct yaml_node *node)
 {
-    if (node == NULL) {
-        return ERR_OK;
-    }
-    bool is_text = node->kind == YAML_SCALAR && (node->quoted || yaml_type(node) == YAML_TEXT);
+    bool is_text = yaml_is_text(node);
     if (node->kind != YAML_MAP && !(is_text && strstr(node->text, "${") != NULL)) {
         return refuse(target, node, "`args` must be a map, or one ${...} that gives an object");
     }
     if (is_text && !gives_object(target, node)) {
         return refuse(target, node, "`args` must be a map, or one ${...} that gives an object: this is never one");
     }
-    return template_tree_compile(node, target->scope, &target->rule->args, target->loader->problems);
+    return template_tree_compile(node, &target->loader->scope, &target->rule->args, target->loader->problems);
 }
 
-static enum err load_identifier(const struct target *target, const struct yaml_node *node)
-{
-    if (node != NULL) {
-        return load_name(target, node, NAME_IDENTIFIER, &target->rule->identifier);
-    }
-    if (was_told(target, "identifier")) {
-        return ERR_SYNTAX;
-    }
-    return refuse(target, target->node, "`invoke` has no `identifier`: the service to invoke");
-}
-
-static enum err load_invoke(const struct target *target)
+static void load_invoke(const struct target *target)
 {
     struct invoke_options options = {0};
     enum err err = options_read(mapping_invoke_options, target->node, &options, target->loader->problems);
     if (target->node->kind != YAML_MAP) {
-        return err;
+        return;
     }
-    enum err identifier_err = load_identifier(target, options.identifier);
-    enum err device_err = load_device_key(target, &options);
-    enum err args_err = load_args(target, options.args);
+    if (options.identifier != NULL) {
+        load_name(target, options.identifier, NAME_IDENTIFIER, &target->rule->identifier);
+    } else if (!is_misplaced(target, "identifier")) {
+        err = refuse(target, target->node, "`invoke` has no `identifier`: the service to invoke");
+    }
+    load_device_key(target, &options);
+    if (options.args != NULL) {
+        err = load_args(target, options.args);
+    }
+    (void)err; // the problems have it
     options_free(mapping_invoke_options, &options);
-    err = err != ERR_OK ? err : identifier_err;
-    return err != ERR_OK ? err : device_err != ERR_OK ? device_err : args_err;
 }
 
 // What every request carries is not for rules to set.
@@ -299,16 +277,6 @@ static enum err check_parameter_name(const struct target *target, const struct y
     return ERR_OK;
 }
 
-static void warn_unchecked_tree(const struct target *target, const struct yaml_node *node, const char *parameter,
-                                const struct template_tree *tree)
-{
-    enum name_kind kind;
-    if (name_kind_of_parameter(parameter, &kind)) {
-        warn_unchecked(target, node, template_tree_unchecked(tree, target->checked),
-                       kind == NAME_IDENTIFIER ? "service" : "device");
-    }
-}
-
 // The names that a parameter's value can give, be it one or a list.
 static enum err check_parameter_names(const struct target *target, const struct yaml_node *node, enum name_kind kind)
 {
@@ -320,9 +288,9 @@ static enum err check_parameter_names(const struct target *target, const struct 
         return err;
     }
     struct template *tmpl = NULL;
-    struct diag told_elsewhere;
+    struct diag ignored;
     if (node->kind != YAML_SCALAR ||
-        template_compile_text(node->text, target->scope, &tmpl, &told_elsewhere) != ERR_OK) {
+        template_compile_text(node->text, &target->loader->scope, &tmpl, &ignored) != ERR_OK) {
         return ERR_OK;
     }
     err = check_names(target, node, kind, tmpl);
@@ -330,55 +298,53 @@ static enum err check_parameter_names(const struct target *target, const struct 
     return err;
 }
 
-// What would reject each command is told now.
-static enum err check_parameter_value(const struct target *target, const char *name, const struct yaml_node *node)
+// What would reject each command is refused now.
+static enum err check_parameter_value(const struct target *target, const struct yaml_node *node)
 {
-    enum name_kind kind;
     bool is_empty = node->kind == YAML_SCALAR ? node->text[0] == '\0' || yaml_is_null(node)
                                               : node->kind == YAML_LIST && node->count == 0;
     if (is_empty) {
         return refuse(target, node, "the platform is never sent an empty parameter: give it a value, or leave it out");
     }
-    return name_kind_of_parameter(name, &kind) ? check_parameter_names(target, node, kind) : ERR_OK;
+    return ERR_OK;
 }
 
-static enum err compile_parameter(const struct target *target, const char *name, const struct yaml_node *node,
-                                  struct template_tree **out)
+static enum err load_parameter_value(const struct target *target, const char *name, const struct yaml_node *node,
+                                     struct template_tree **out)
 {
-    enum name_kind ignored;
-    return name_kind_of_parameter(name, &ignored)
-               ? template_tree_compile_names(node, target->scope, out, target->loader->problems)
-               : template_tree_compile(node, target->scope, out, target->loader->problems);
+    const struct rule_loader *loader = target->loader;
+    enum name_kind kind;
+    enum err err = check_parameter_value(target, node);
+    if (err != ERR_OK || !name_kind_of_parameter(name, &kind)) {
+        return err != ERR_OK ? err : template_tree_compile(node, &loader->scope, out, loader->problems);
+    }
+    err = check_parameter_names(target, node, kind);
+    err = err != ERR_OK ? err : template_tree_compile_names(node, &loader->scope, out, loader->problems);
+    if (err == ERR_OK) {
+        warn_unchecked(target, node, template_tree_unchecked(*out, target->checked), kind);
+    }
+    return err;
 }
 
-static enum err load_parameters(const struct target *target, const struct yaml_node *map)
+static void load_parameters(const struct target *target, const struct yaml_node *map)
 {
     struct rule *rule = target->rule;
-    if (map == NULL) {
-        return ERR_OK;
-    }
     if (!yaml_expect(map, YAML_MAP, "parameters", target->loader->problems)) {
-        return ERR_SYNTAX;
+        return;
     }
     AUTO_JSON struct json_object *before_dots = names_before_dots(map);
     rule->parameters = mem_alloc((map->count + 1) * sizeof *rule->parameters);
-    enum err result = ERR_OK;
     for (size_t i = 0; i < map->count; i++) {
         struct template_tree *tree = NULL;
-        enum err err = check_parameter_name(target, map->keys[i], before_dots);
-        err = err != ERR_OK ? err : check_parameter_value(target, map->keys[i]->text, map->items[i]);
-        err = err != ERR_OK ? err : compile_parameter(target, map->keys[i]->text, map->items[i], &tree);
-        if (err != ERR_OK) {
-            result = err;
-            continue;
+        const char *name = map->keys[i]->text;
+        if (check_parameter_name(target, map->keys[i], before_dots) == ERR_OK &&
+            load_parameter_value(target, name, map->items[i], &tree) == ERR_OK) {
+            rule->parameters[rule->parameter_count++] = (struct rule_parameter){mem_strdup(name), tree};
         }
-        warn_unchecked_tree(target, map->items[i], map->keys[i]->text, tree);
-        rule->parameters[rule->parameter_count++] = (struct rule_parameter){mem_strdup(map->keys[i]->text), tree};
     }
-    return result;
 }
 
-static enum err load_call(const struct target *target)
+static void load_call(const struct target *target)
 {
     struct call_options options = {0};
     struct diag diag;
@@ -386,27 +352,24 @@ static enum err load_call(const struct target *target)
     enum err err = options_read(mapping_call_options, target->node, &options, target->loader->problems);
     target->rule->action = options.action;
     if (options.action == NULL && err == ERR_OK) {
-        err = refuse(target, target->node, "`call` has no `action`, as action: SetDeviceProperty");
+        (void)refuse(target, target->node, "`call` has no `action`, as action: SetDeviceProperty");
     }
     if (options.action != NULL && name_check(NAME_ACTION, options.action, &diag) != ERR_OK) {
-        err = refuse(target, yaml_get(target->node, "action"), diag.text);
+        (void)refuse(target, yaml_get(target->node, "action"), diag.text);
     }
-    enum err parameters_err = load_parameters(target, options.parameters);
-    return err != ERR_OK ? err : parameters_err;
+    if (options.parameters != NULL) {
+        load_parameters(target, options.parameters);
+    }
 }
 
-void rule_load_target(const struct loader *loader, const struct rule_source *source, const struct template_scope *scope,
-                      struct rule *rule)
+void loader_load_target(const struct rule_loader *loader)
 {
+    struct rule *rule = loader->rule;
     bool is_invoke = rule->options.invoke != NULL;
-    struct target target = {.loader = loader,
-                            .scope = scope,
-                            .rule = rule,
-                            .node = is_invoke ? rule->options.invoke : rule->options.call,
-                            .above = source->rule};
+    struct target target = {
+        .loader = loader, .rule = rule, .node = is_invoke ? rule->options.invoke : rule->options.call};
     for (size_t i = 0; i < rule->where_count; i++) {
         target.checked[rule->where[i].capture] = true;
     }
-    enum err err = is_invoke ? load_invoke(&target) : load_call(&target);
-    (void)err; // told in the problems
+    (is_invoke ? load_invoke : load_call)(&target);
 }
