@@ -1,0 +1,29 @@
+#include "unit/fakes/fake_clock.h"
+
+#define NOON_MS INT64_C(1795262400000)
+#define HOUR_MS INT64_C(3600000)
+
+static int64_t passed_ms;
+
+struct moment __wrap_clock_now(void);
+
+struct moment __wrap_clock_now(void)
+{
+    return (struct moment){
+        .boot_id = "a-boot-of-the-test", .boot_ms = HOUR_MS + passed_ms, .wall_ms = NOON_MS + passed_ms};
+}
+
+void fake_clock_reset(void)
+{
+    passed_ms = 0;
+}
+
+void fake_clock_advance(int64_t ms)
+{
+    passed_ms += ms;
+}
+
+int64_t fake_clock_ms(void)
+{
+    return clock_now().boot_ms;
+}
