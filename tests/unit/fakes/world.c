@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/broker/fence.h"
+#include "app/broker/subscription/fence.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/mapping/load/mapping_load.h"

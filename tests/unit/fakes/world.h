@@ -11,8 +11,8 @@
 
 #include "app/broker/broker.h"
 #include "app/broker/intake.h"
-#include "app/broker/receiver.h"
-#include "app/broker/waiting.h"
+#include "app/broker/receiver/receiver.h"
+#include "app/broker/receiver/waiting.h"
 #include "app/service/operator.h"
 #include "app/service/pipeline.h"
 #include "app/service/platform.h"
