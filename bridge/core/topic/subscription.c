@@ -206,6 +206,50 @@ uint32_t subscription_set_lowest(const struct subscription_set *set, const char 
     return lowest == SIZE_MAX ? 0 : set->items[lowest].id;
 }
 
+size_t subscription_set_find(const struct subscription_set *set, const char *filter)
+{
+    size_t i = 0;
+    while (i < set->count && strcmp(set->items[i].filter, filter) != 0) {
+        i++;
+    }
+    return i;
+}
+
+bool subscription_set_has(const struct subscription_set *set, const char *filter)
+{
+    return subscription_set_find(set, filter) < set->count;
+}
+
+// They are mostly the same, filter by filter.
+bool subscription_set_has_all(const struct subscription_set *set, const struct subscription_set *part)
+{
+    for (size_t i = 0; i < part->count; i++) {
+        const char *filter = part->items[i].filter;
+        bool is_here = i < set->count && strcmp(set->items[i].filter, filter) == 0;
+        if (!is_here && !subscription_set_has(set, filter)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void subscription_set_add(struct subscription_set *set, const char *filter, uint32_t id)
+{
+    filter_tree_destroy(set->tree);
+    set->tree = NULL;
+    set->items = mem_resize(set->items, set->count + 1, sizeof *set->items);
+    set->items[set->count++] = (struct subscription){mem_strdup(filter), id};
+}
+
+void subscription_set_add_all(struct subscription_set *set, const struct subscription_set *part)
+{
+    for (size_t i = 0; i < part->count; i++) {
+        if (!subscription_set_has(set, part->items[i].filter)) {
+            subscription_set_add(set, part->items[i].filter, part->items[i].id);
+        }
+    }
+}
+
 char *subscription_set_encode(const struct subscription_set *set)
 {
     AUTO_JSON struct json_object *list = json_new_list();

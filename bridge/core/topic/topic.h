@@ -68,6 +68,13 @@ void subscription_set_build(const char *const *filters, size_t count, bool merge
 void subscription_set_free(struct subscription_set *set);
 // The lowest identifier among the filters of the set that match the name; 0 if none does.
 uint32_t subscription_set_lowest(const struct subscription_set *set, const char *name);
+// The position of a filter; `count` if the set does not have it.
+size_t subscription_set_find(const struct subscription_set *set, const char *filter);
+bool subscription_set_has(const struct subscription_set *set, const char *filter);
+bool subscription_set_has_all(const struct subscription_set *set, const struct subscription_set *part);
+// Appended as they are: subscription_set_lowest no longer looks into the set.
+void subscription_set_add(struct subscription_set *set, const char *filter, uint32_t id);
+void subscription_set_add_all(struct subscription_set *set, const struct subscription_set *part);
 // JSON text of a set for storing, and back. ERR_SYNTAX leaves *out empty.
 char *subscription_set_encode(const struct subscription_set *set);
 enum err subscription_set_decode(const char *text, struct subscription_set *out) MUST_CHECK;

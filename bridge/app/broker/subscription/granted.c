@@ -32,15 +32,6 @@ static void remember(struct granted *granted)
     }
 }
 
-static size_t find(const struct subscription_set *set, const char *filter)
-{
-    size_t i = 0;
-    while (i < set->count && strcmp(set->items[i].filter, filter) != 0) {
-        i++;
-    }
-    return i;
-}
-
 static void drop(struct subscription_set *set, size_t at)
 {
     free(set->items[at].filter);
@@ -57,7 +48,7 @@ void granted_init(struct granted *granted, const struct granted_options *options
     find_accepting(granted);
     remember(granted);
     for (size_t i = granted->set.count; i > 0; i--) {
-        if (find(wanted, granted->set.items[i - 1].filter) == wanted->count) {
+        if (!subscription_set_has(wanted, granted->set.items[i - 1].filter)) {
             drop(&granted->set, i - 1);
             granted->is_changed = true;
         }
@@ -97,27 +88,20 @@ static bool can_bring_retained(const struct granted *granted, const char *filter
 
 bool granted_holds(const struct granted *granted, const char *filter)
 {
-    return find(&granted->set, filter) < granted->set.count && can_bring_retained(granted, filter);
-}
-
-// A stored set has identifiers; here they mean nothing.
-static void add(struct subscription_set *set, const char *filter)
-{
-    set->items = mem_resize(set->items, set->count + 1, sizeof *set->items);
-    set->items[set->count] = (struct subscription){mem_strdup(filter), (uint32_t)set->count + 1};
-    set->count++;
+    return subscription_set_has(&granted->set, filter) && can_bring_retained(granted, filter);
 }
 
 void granted_set(struct granted *granted, const char *filter, bool is_granted)
 {
-    size_t at = find(&granted->set, filter);
+    size_t at = subscription_set_find(&granted->set, filter);
     bool is_noted = at < granted->set.count;
     if (is_noted == is_granted || (is_granted && !can_bring_retained(granted, filter))) {
         return;
     }
     granted->is_changed = true;
     if (is_granted) {
-        add(&granted->set, filter);
+        // A stored set has identifiers; here they mean nothing.
+        subscription_set_add(&granted->set, filter, (uint32_t)granted->set.count + 1);
     } else {
         drop(&granted->set, at);
     }

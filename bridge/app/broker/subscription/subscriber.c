@@ -1,20 +1,29 @@
-#include "app/broker/subscription/subscriber_internal.h"
+#include "app/broker/subscription/subscriber.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/mem.h"
 
 #define SHARE_HINT                                                                                                     \
     "this broker has no shared subscriptions: leave mqtt.share empty and run one bridge for these topics, or use a "   \
     "broker that has them"
-#define NOTE_BUSY_MS            1000 // with a commit that is due anyway
-#define NOTE_IDLE_MS            10000
 #define NOTE_IN_FORCE           "subscriptions_in_force"
 #define NOTE_MADE               "subscriptions_made"
-#define NOTE_CONTACT            "last_contact"
 #define NO_SHARED_SUBSCRIPTIONS 0x9E // MQTT 5 section 3.9.3
+
+static void set_state(struct subscriber *subscriber, enum subscriber_state state)
+{
+    static const struct machine_row table[] = {
+        [SUBSCRIBER_SETTLING] = {"SETTLING", MACHINE_BIT(SUBSCRIBER_CHANGING)},
+        [SUBSCRIBER_CHANGING] = {"CHANGING", MACHINE_BIT(SUBSCRIBER_IN_FORCE)},
+        [SUBSCRIBER_IN_FORCE] = {"IN_FORCE", MACHINE_BIT(SUBSCRIBER_CHANGING)},
+    };
+    machine_change(table, subscriber->state, state, "subscriptions_state", "commands");
+    subscriber->state = state;
+}
 
 static void remember(struct subscriber *subscriber)
 {
@@ -28,66 +37,13 @@ static void remember(struct subscriber *subscriber)
     }
 }
 
-// "BOOT-ID BOOT-MS WALL-MS", as note_contact writes it.
-static bool parse_contact(const char *text, struct moment *contact)
-{
-    size_t len = strcspn(text, " ");
-    char *rest = NULL;
-    if (len == 0 || len >= sizeof contact->boot_id) {
-        return false;
-    }
-    memcpy(contact->boot_id, text, len);
-    contact->boot_ms = strtoll(text + len, &rest, 10);
-    contact->wall_ms = strtoll(rest, &rest, 10);
-    return *rest == '\0';
-}
-
-static void remember_contact(struct subscriber *subscriber)
-{
-    struct moment contact = {0};
-    AUTO_FREE char *text = outbox_read_note(subscriber->options.outbox, NOTE_CONTACT);
-    if (text != NULL && parse_contact(text, &contact)) {
-        freshness_set_contact(receiver_freshness(subscriber->options.receiver), &contact);
-    }
-}
-
-static void note_contact(struct subscriber *subscriber, const struct moment *contact)
-{
-    AUTO_FREE char *text =
-        mem_printf("%s %lld %lld", contact->boot_id, (long long)contact->boot_ms, (long long)contact->wall_ms);
-    outbox_stage_note(subscriber->options.outbox, NOTE_CONTACT, text);
-    subscriber->noted_contact = *contact;
-}
-
-static bool set_has(const struct subscription_set *set, const char *filter)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        if (strcmp(set->items[i].filter, filter) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// They are mostly the same, filter by filter.
-static bool set_has_all(const struct subscription_set *set, const struct subscription_set *part)
-{
-    for (size_t i = 0; i < part->count; i++) {
-        const char *filter = part->items[i].filter;
-        bool is_here = i < set->count && strcmp(set->items[i].filter, filter) == 0;
-        if (!is_here && !set_has(set, filter)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void remember_unsettled(struct subscriber *subscriber)
 {
     AUTO_FREE char *text = subscription_set_encode(&subscriber->made);
-    subscriber->is_unsettled = !set_has_all(&subscriber->before, &subscriber->made) &&
-                               !set_has_all(&subscriber->made, &subscriber->plain) &&
-                               subscription_set_decode(text, &subscriber->left) == ERR_OK;
+    bool is_unsettled = !subscription_set_has_all(&subscriber->before, &subscriber->made) &&
+                        !subscription_set_has_all(&subscriber->made, &subscriber->plain) &&
+                        subscription_set_decode(text, &subscriber->left) == ERR_OK;
+    subscriber->state = is_unsettled ? SUBSCRIBER_SETTLING : SUBSCRIBER_CHANGING;
 }
 
 static char *shared(const struct subscriber *subscriber, const char *filter)
@@ -122,7 +78,7 @@ void subscriber_init(struct subscriber *subscriber, const struct subscriber_opti
     subscription_set_build(filters, count, true, &subscriber->merged);
     remember(subscriber);
     remember_unsettled(subscriber);
-    remember_contact(subscriber);
+    contact_init(&subscriber->contact, receiver_freshness(options->receiver), options->outbox);
     init_granted(subscriber);
     struct fence_options fence = {
         .commands = options->commands,
@@ -135,7 +91,7 @@ void subscriber_init(struct subscriber *subscriber, const struct subscriber_opti
     };
     fence_init(&subscriber->fence, &fence);
     receiver_set_subscriptions(options->receiver, &subscriber->before,
-                               subscriber->is_unsettled ? &subscriber->left : &subscriber->plain);
+                               subscriber->state == SUBSCRIBER_SETTLING ? &subscriber->left : &subscriber->plain);
 }
 
 void subscriber_clear(struct subscriber *subscriber)
@@ -150,22 +106,6 @@ void subscriber_clear(struct subscriber *subscriber)
     granted_clear(&subscriber->granted);
 }
 
-static void replace_set(struct subscription_set *set, const struct subscription_set *a,
-                        const struct subscription_set *b_or_null)
-{
-    struct subscription_set result = {0};
-    size_t b_count = b_or_null == NULL ? 0 : b_or_null->count;
-    result.items = mem_alloc((a->count + b_count) * sizeof *result.items);
-    for (size_t i = 0; i < a->count + b_count; i++) {
-        const struct subscription *item = i < a->count ? &a->items[i] : &b_or_null->items[i - a->count];
-        if (!set_has(&result, item->filter)) {
-            result.items[result.count++] = (struct subscription){mem_strdup(item->filter), item->id};
-        }
-    }
-    subscription_set_free(set);
-    *set = result;
-}
-
 static void note_set(struct subscriber *subscriber, const char *name, const struct subscription_set *set)
 {
     AUTO_FREE char *text = subscription_set_encode(set);
@@ -178,7 +118,7 @@ static void unsubscribe_stale(struct subscriber *subscriber)
     for (size_t i = 0; i < subscriber->made.count; i++) {
         struct diag diag;
         const char *filter = subscriber->made.items[i].filter;
-        if (set_has(subscriber->wanted, filter)) {
+        if (subscription_set_has(subscriber->wanted, filter)) {
             continue;
         }
         AUTO_FREE char *full = shared(subscriber, filter);
@@ -186,15 +126,36 @@ static void unsubscribe_stale(struct subscriber *subscriber)
             LOG(LOG_WARN, "mqtt_unsubscribe_failed", LOG_S("filter", full), LOG_S("error", diag.text));
         }
     }
-    replace_set(&subscriber->made, subscriber->wanted, NULL);
+    subscription_set_free(&subscriber->made);
+    subscription_set_add_all(&subscriber->made, subscriber->wanted);
     note_set(subscriber, NOTE_MADE, subscriber->wanted);
     note_set(subscriber, NOTE_IN_FORCE, subscriber->wanted);
+}
+
+// True if the broker ends the connection over the filter, so that it is not to be asked for now; it then counts as
+// refused.
+static bool leave_out(struct subscriber *subscriber, const char *filter)
+{
+    int64_t until_ms = asked_paused_until_ms(&subscriber->asked, filter);
+    if (until_ms <= clock_now().boot_ms) {
+        return false;
+    }
+    if (subscriber->resume_ms == 0 || until_ms < subscriber->resume_ms) {
+        subscriber->resume_ms = until_ms;
+    }
+    if (strcmp(filter, subscriber->options.fence_topic) == 0) {
+        subscriber->fence_is_left_out = true;
+        subscriber->answers_due++;
+    } else {
+        subscriber->refused++;
+    }
+    return true;
 }
 
 static void subscribe_one(struct subscriber *subscriber, const char *filter, uint32_t id, uint64_t cookie)
 {
     struct diag diag;
-    if (subscriber_leave_out(subscriber, filter)) {
+    if (leave_out(subscriber, filter)) {
         return;
     }
     if (mqtt_subscribe(subscriber->options.commands->mqtt, filter, 1, id, cookie, &diag) == ERR_OK) {
@@ -255,15 +216,15 @@ static void subscribe_all(struct subscriber *subscriber, bool with_ids)
 static void subscribe_to(struct subscriber *subscriber, const struct subscription_set *wanted)
 {
     subscriber->wanted = wanted;
-    replace_set(&subscriber->made, &subscriber->made, wanted);
+    subscription_set_add_all(&subscriber->made, wanted);
     note_set(subscriber, NOTE_MADE, &subscriber->made);
     subscribe_all(subscriber, true);
 }
 
 static void stop_settling(struct subscriber *subscriber, const struct subscription_set *before)
 {
-    if (subscriber->is_unsettled) {
-        subscriber->is_unsettled = false;
+    if (subscriber->state == SUBSCRIBER_SETTLING) {
+        set_state(subscriber, SUBSCRIBER_CHANGING);
         receiver_set_subscriptions(subscriber->options.receiver, before, &subscriber->plain);
     }
 }
@@ -280,7 +241,9 @@ static void settle(struct subscriber *subscriber)
 void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event *event)
 {
     bool is_new = !event->session_present && !subscriber->options.sessions_may_be_denied;
-    subscriber->in_force = false;
+    if (subscriber->state == SUBSCRIBER_IN_FORCE) {
+        set_state(subscriber, SUBSCRIBER_CHANGING);
+    }
     fence_connected(&subscriber->fence);
     subscriber->cannot_share = subscriber->options.share[0] != '\0' && !event->shared_subscriptions;
     granted_connected(&subscriber->granted, event->url, event->session_present);
@@ -291,7 +254,7 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
         stop_settling(subscriber, &subscriber->plain);
     }
     if (event->subscription_ids) {
-        subscribe_to(subscriber, subscriber->is_unsettled ? &subscriber->left : &subscriber->plain);
+        subscribe_to(subscriber, subscriber->state == SUBSCRIBER_SETTLING ? &subscriber->left : &subscriber->plain);
         return;
     }
     // Copies cannot be told apart here, so at no time may two filters overlap.
@@ -327,10 +290,10 @@ static const char *refusal_hint(const struct subscriber *subscriber, const struc
 // All that the broker copied by earlier subscriptions has come.
 static void come_into_force(struct subscriber *subscriber)
 {
-    if (subscriber->is_unsettled) {
+    if (subscriber->state == SUBSCRIBER_SETTLING) {
         settle(subscriber);
-    } else if (!subscriber->in_force) {
-        subscriber->in_force = true;
+    } else if (subscriber->state == SUBSCRIBER_CHANGING) {
+        set_state(subscriber, SUBSCRIBER_IN_FORCE);
         unsubscribe_stale(subscriber);
     }
 }
@@ -399,27 +362,36 @@ bool subscriber_take_fence(struct subscriber *subscriber, int64_t now_ms)
 {
     fence_returned(&subscriber->fence, now_ms);
     come_into_force(subscriber);
-    return subscriber->in_force && subscriber->refused == 0;
+    return subscriber->state == SUBSCRIBER_IN_FORCE && subscriber->refused == 0;
 }
 
-// Not at every contact, as each note costs a commit; but soon when there is one anyway.
-static void run_contact(struct subscriber *subscriber, const struct moment *now)
+// Whoever waits for the fence is told that none comes, as if the broker had refused it.
+static void refuse_fence_if_left_out(struct subscriber *subscriber, int64_t now_ms)
 {
-    struct moment contact;
-    if (!freshness_contact(receiver_freshness(subscriber->options.receiver), &contact) ||
-        contact.boot_ms == subscriber->noted_contact.boot_ms) {
-        return;
+    if (subscriber->fence_is_left_out) {
+        struct mqtt_event event = {.kind = MQTT_SUBSCRIBE_FAILED,
+                                   .cookie = FENCE_SUBSCRIBE_COOKIE,
+                                   .text = "the broker ends the connection over it"};
+        subscriber_answered(subscriber, &event, now_ms);
+        subscriber->fence_is_left_out = false;
     }
-    int64_t since_ms = now->boot_ms - subscriber->noted_contact.boot_ms;
-    if (since_ms >= (outbox_has_staged(subscriber->options.outbox) ? NOTE_BUSY_MS : NOTE_IDLE_MS)) {
-        note_contact(subscriber, &contact);
+}
+
+// All is subscribed anew: if the broker still ends the connection, the pause that follows is longer.
+static void resume_if_due(struct subscriber *subscriber, int64_t now_ms)
+{
+    bool is_due = subscriber->resume_ms > 0 && now_ms >= subscriber->resume_ms;
+    if (is_due && subscriber->options.commands->state == CONNECTION_UP) {
+        subscriber->resume_ms = 0;
+        connection_renew(subscriber->options.commands);
     }
 }
 
 int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent)
 {
-    run_contact(subscriber, now);
-    subscriber_run_left_out(subscriber, now->boot_ms);
+    contact_run(&subscriber->contact, now);
+    refuse_fence_if_left_out(subscriber, now->boot_ms);
+    resume_if_due(subscriber, now->boot_ms);
     bool ready = subscriber->options.commands->state == CONNECTION_UP && subscriber->answers_due == 0;
     *sent = false;
     int64_t wait_ms = ready ? fence_run(&subscriber->fence, now, held_until_ms, sent) : INT64_MAX;
@@ -430,7 +402,18 @@ int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, 
 
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now)
 {
-    if (subscriber->in_force && !freshness_in_doubt(receiver_freshness(subscriber->options.receiver))) {
-        note_contact(subscriber, now);
+    if (subscriber->state == SUBSCRIBER_IN_FORCE &&
+        !freshness_in_doubt(receiver_freshness(subscriber->options.receiver))) {
+        contact_note(&subscriber->contact, now);
     }
+}
+
+const char *subscriber_unanswered(const struct subscriber *subscriber)
+{
+    return asked_first(&subscriber->asked);
+}
+
+void subscriber_lost(struct subscriber *subscriber, uint64_t loss, int64_t now_ms)
+{
+    asked_lost(&subscriber->asked, loss, now_ms);
 }

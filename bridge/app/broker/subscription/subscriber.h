@@ -17,6 +17,7 @@
 #include "app/broker/connection/connection.h"
 #include "app/broker/receiver/receiver.h"
 #include "app/broker/subscription/asked.h"
+#include "app/broker/subscription/contact.h"
 #include "app/broker/subscription/fence.h"
 #include "app/broker/subscription/granted.h"
 #include "core/mapping/mapping.h"
@@ -38,8 +39,15 @@ struct subscriber_options {
     bool brings_retained_again; // MQTT 3.1.1: each SUBSCRIBE does
 };
 
+enum subscriber_state {
+    SUBSCRIBER_SETTLING, // what an earlier process may have left (`left`) is brought into force first
+    SUBSCRIBER_CHANGING, // what comes may have been copied by earlier subscriptions
+    SUBSCRIBER_IN_FORCE, // all that these brought has come on this connection
+};
+
 struct subscriber {
     struct subscriber_options options;
+    enum subscriber_state state;
     struct subscription_set plain;  // with Subscription Identifiers
     struct subscription_set merged; // without: no two overlap
     const struct subscription_set *wanted;
@@ -47,7 +55,6 @@ struct subscriber {
     struct subscription_set made;   // all that the session may hold
     struct subscription_set left;   // `made` as the process before left it
     struct granted granted;         // what is not subscribed again
-    bool is_unsettled;              // `left` is to be brought into force first
     bool cannot_share;              // the broker has no shared subscriptions
     size_t answers_due;             // SUBACKs that have not come
     size_t refused;
@@ -57,9 +64,8 @@ struct subscriber {
     int64_t resume_ms;      // when a filter that is left out on this connection may be asked for again; 0: none is
     bool fence_is_left_out; // and its answer, a refusal of our own, is still to be taken
     int lowest_qos;         // that a command's subscription was granted
-    bool in_force;          // all that earlier subscriptions brought has come on this connection
     struct fence fence;
-    struct moment noted_contact;
+    struct contact contact;
 };
 
 // The struct must not move afterwards.
