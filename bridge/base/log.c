@@ -64,11 +64,6 @@ void log_setup(enum log_level level, enum log_format format)
     chosen_format = format;
     clear_table();
     pthread_mutex_unlock(&mutex);
-    log_set_level(level);
-}
-
-void log_set_level(enum log_level level)
-{
     atomic_store_explicit(&least_level, (int)level, memory_order_relaxed);
 }
 

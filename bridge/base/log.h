@@ -36,7 +36,6 @@ static inline const char *log_text(const char *text_or_null)
 // Once, before other threads start. AUTO is TEXT on a terminal, LOGFMT otherwise; JOURNALD prefixes lines with
 // <priority> (sd-daemon(3)). Colour only for TEXT on a terminal without NO_COLOR.
 void log_setup(enum log_level level, enum log_format format);
-void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 // Would a line of this event be written now? For those whose values cost more than a log line should. If not, it is
 // counted as suppressed.

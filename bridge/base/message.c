@@ -5,7 +5,6 @@
 
 #include "base/buf.h"
 #include "base/crypto.h"
-#include "base/mem.h"
 
 void message_clear(struct message *message)
 {
@@ -19,28 +18,6 @@ void message_clear(struct message *message)
     }
     free(message->properties);
     *message = (struct message){0};
-}
-
-static void *dup_or_null(const void *data, size_t len)
-{
-    return data == NULL ? NULL : mem_dup(data, len);
-}
-
-void message_copy(struct message *to, const struct message *from)
-{
-    *to = *from;
-    to->topic = mem_strdup_or_null(from->topic);
-    to->payload = dup_or_null(from->payload, from->payload_len);
-    to->response_topic = mem_strdup_or_null(from->response_topic);
-    to->correlation_data = dup_or_null(from->correlation_data, from->correlation_len);
-    to->properties = NULL;
-    if (from->property_count > 0) {
-        to->properties = mem_resize(NULL, from->property_count, sizeof *to->properties);
-    }
-    for (size_t i = 0; i < from->property_count; i++) {
-        to->properties[i].name = mem_strdup(from->properties[i].name);
-        to->properties[i].value = mem_strdup(from->properties[i].value);
-    }
 }
 
 // Every piece is led by its length, so that no two messages give the same bytes. An absent piece (NULL) differs from an

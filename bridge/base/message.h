@@ -34,8 +34,6 @@ struct message {
 
 // Frees what the struct points to, not the struct.
 void message_clear(struct message *message);
-// Deep copy.
-void message_copy(struct message *to, const struct message *from);
 // SHA-256 over topic, payload and the properties that stay the same in a redelivery (not Message Expiry Interval,
 // Subscription Identifier, Topic Alias).
 void message_hash(const struct message *message, unsigned char out[32]);

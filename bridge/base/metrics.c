@@ -4,11 +4,8 @@
 
 static _Atomic uint64_t values[METRIC_COUNT];
 
-static const struct {
-    const char *name;
-    const char *help;
-} rows[METRIC_COUNT] = {
-#define METRIC_ROW(id, text, what) [METRIC_##id] = {text, what},
+static const char *const names[METRIC_COUNT] = {
+#define METRIC_ROW(id, text, what) [METRIC_##id] = text,
     METRICS(METRIC_ROW)
 #undef METRIC_ROW
 };
@@ -25,10 +22,5 @@ uint64_t metrics_get(enum metric metric)
 
 const char *metrics_name(enum metric metric)
 {
-    return rows[metric].name;
-}
-
-const char *metrics_help(enum metric metric)
-{
-    return rows[metric].help;
+    return names[metric];
 }

@@ -43,4 +43,3 @@ enum metric {
 void metrics_add(enum metric metric, uint64_t n);
 uint64_t metrics_get(enum metric metric);
 const char *metrics_name(enum metric metric);
-const char *metrics_help(enum metric metric);

@@ -31,6 +31,7 @@ static void must(int good, const struct diag *diag)
 
 static void append_one(struct outbox *outbox, int number)
 {
+    static const char command_text[601] = "";
     char payload[64];
     struct message message = {.topic = "home/hall/lamp-1/set", .payload = payload, .qos = 1};
     message.payload_len = (size_t)snprintf(payload, sizeof payload, "{\"level\": 128, \"number\": %d}", number);
@@ -38,7 +39,7 @@ static void append_one(struct outbox *outbox, int number)
     struct moment now = clock_now();
     struct diag diag = {""};
     int64_t id = 0;
-    must(outbox_append(outbox, &message, &now, false, NULL, NULL, &id, &diag) == OUTBOX_APPENDED, &diag);
+    must(outbox_append(outbox, &message, &now, false, NULL, command_text, &id, &diag) == OUTBOX_APPENDED, &diag);
 }
 
 static void commit(struct outbox *outbox)
@@ -54,17 +55,15 @@ static char *text_of(char c, size_t len)
     return text;
 }
 
-// Plan, key and SENT in one turn, the reply in the next, DONE in the third.
+// Key and SENT in one turn, the reply in the next, DONE in the third.
 static void work_off(struct outbox *outbox, int turn)
 {
     static const unsigned char hash[32] = {0};
-    AUTO_FREE char *command_text = text_of('p', 600);
     AUTO_FREE char *reply = text_of('r', 500);
     for (int first = 1; first <= COMMANDS; first += turn) {
         int end = first + turn <= COMMANDS + 1 ? first + turn : COMMANDS + 1;
         for (int id = first; id < end; id++) {
             unsigned char key[32] = {(unsigned char)id, (unsigned char)(id >> 8)};
-            outbox_stage_plan(outbox, id, command_text);
             outbox_stage_key(outbox, id, key, hash);
             outbox_stage_state(outbox, id, COMMAND_SENT);
         }

@@ -1,4 +1,7 @@
-"""The house's rules: which room may use which, and which file alone includes a third-party header."""
+"""The house's rules: which room may use which, which file alone includes a third-party header, and what stands there unused.
+
+The preset dev must have been built.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import re
 from pathlib import Path
 
 import pytest
+
+import objects
 
 ROOT = Path(__file__).resolve().parents[2]
 BRIDGE = ROOT / "bridge"
@@ -31,6 +36,16 @@ OWNER = {
     r"openssl/.*": "base/crypto.c",
 }
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+# Externals that no other file of the program uses, and why they stay.
+UNUSED = {
+    "api_answer_clear": "the program hands the parts of an answer on, tests own it whole",
+    "api_row_at": "a test has a sample for each row",
+    "broker_is_online": "unit programs wait for it",
+    "log_clock": "tests set it",
+    "sign_string": "vectors that begin with the string to sign",
+    "template_filter_name_at": "a test finds each filter in the reference and in an example",
+}
 
 FILES = sorted(path.relative_to(BRIDGE).as_posix() for path in BRIDGE.glob("**/*.[ch]"))
 
@@ -88,3 +103,17 @@ def test_no_library_header_stands_in_a_header_of_another_room(file: str):
 @pytest.mark.parametrize("file", FILES)
 def test_files_stay_short(file: str):
     assert len((BRIDGE / file).read_text().splitlines()) <= MAX_LINES
+
+
+def test_no_external_is_unused():
+    found = objects.read_objects()
+    assert found, "build the preset dev first"
+    names = {name: file for file, name in objects.unused(found)}
+    assert {name: file for name, file in names.items() if name not in UNUSED and not name.startswith("command_state_")} == {}
+    assert UNUSED.keys() <= names.keys(), "used or gone: take it off the list"
+
+
+def test_a_tag_is_unique_and_no_word_of_cpp():
+    texts = {file: (BRIDGE / file).read_text() for file in FILES}
+    assert objects.double_tags(texts) == {}
+    assert objects.keyword_tags(texts).keys() <= {"template"}

@@ -53,7 +53,7 @@ struct loop {
     struct pipeline *pipeline;
     struct health health;
     struct intake intake;
-    struct operator operator;
+    struct operator_requests operator;
     int signals;
     enum loop_state state;
     int64_t stop_at_ms;
@@ -211,7 +211,7 @@ static int open_all(struct loop *loop)
         return fail("mqtt", err, &diag) == EX_SOFTWARE ? EX_SOFTWARE : EX_CONFIG;
     }
     struct moment now = clock_now();
-    loop->operator=(struct operator){.outbox = loop->outbox, .pipeline = loop->pipeline};
+    loop->operator=(struct operator_requests){.outbox = loop->outbox, .pipeline = loop->pipeline};
     err = pipeline_restore(loop->pipeline, &now, &diag);
     return err == ERR_OK ? EX_OK : fail("outbox", err, &diag);
 }

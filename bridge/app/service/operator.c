@@ -5,8 +5,8 @@
 #define LOOK_MS  250
 #define TURN_MAX 20 // requests per look
 
-static enum err perform(const struct operator* mine, const struct outbox_request *request, const struct moment *now,
-                        struct diag *told)
+static enum err perform(const struct operator_requests *mine, const struct outbox_request *request,
+                        const struct moment *now, struct diag *told)
 {
     switch (request->verb) {
     case OUTBOX_RETRY:
@@ -19,7 +19,7 @@ static enum err perform(const struct operator* mine, const struct outbox_request
     return diag_set(told, ERR_REFUSED, "the service that runs is of an older version and does not know this request");
 }
 
-static void answer(const struct operator* mine, const struct outbox_request *request, const struct moment *now)
+static void answer(const struct operator_requests *mine, const struct outbox_request *request, const struct moment *now)
 {
     static const char *const events[] = {
         [OUTBOX_RETRY] = "operator_retry", [OUTBOX_DROP] = "operator_drop", [OUTBOX_OTHER_VERB] = "operator_other"};
@@ -30,7 +30,7 @@ static void answer(const struct operator* mine, const struct outbox_request *req
         LOG_S("detail", told.text));
 }
 
-void operator_run(struct operator* mine, const struct moment *now)
+void operator_run(struct operator_requests *mine, const struct moment *now)
 {
     if (now->boot_ms < mine->next_ms) {
         return;
@@ -51,7 +51,7 @@ void operator_run(struct operator* mine, const struct moment *now)
     }
 }
 
-int64_t operator_wait_ms(const struct operator* mine, int64_t now_ms)
+int64_t operator_wait_ms(const struct operator_requests *mine, int64_t now_ms)
 {
     return mine->next_ms > now_ms ? mine->next_ms - now_ms : 0;
 }

@@ -7,8 +7,7 @@
 #include "app/service/pipeline.h"
 #include "io/outbox/outbox.h"
 
-struct operator
-{
+struct operator_requests {
     struct outbox *outbox;
     struct pipeline *pipeline;
     int64_t next_ms; // CLOCK_BOOTTIME
@@ -16,5 +15,5 @@ struct operator
 
 // Performs what waits, at most every 250 ms. The answers are staged with what was done. Not while changes of an earlier
 // turn wait for their commit.
-void operator_run(struct operator* mine, const struct moment *now);
-int64_t operator_wait_ms(const struct operator* mine, int64_t now_ms);
+void operator_run(struct operator_requests *mine, const struct moment *now);
+int64_t operator_wait_ms(const struct operator_requests *mine, int64_t now_ms);

@@ -167,7 +167,7 @@ const struct error_code *error_code_find(const char *code)
     return NULL;
 }
 
-const struct error_code *error_code(const char *code)
+static const struct error_code *known_code(const char *code)
 {
     const struct error_code *row = error_code_find(code);
     assert(row != NULL);
@@ -222,7 +222,7 @@ const char *failure_hint(const struct failure *failure)
 
 void failure_set(struct failure *failure, const char *code, const char *fmt, ...)
 {
-    *failure = (struct failure){.code = error_code(code), .retry_after_ms = -1};
+    *failure = (struct failure){.code = known_code(code), .retry_after_ms = -1};
     va_list args;
     va_start(args, fmt);
     vsnprintf(failure->detail, sizeof failure->detail, fmt, args);

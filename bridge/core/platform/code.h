@@ -28,8 +28,6 @@ struct error_code {
     bool retryable;   // the sender may try the same command again later
     const char *hint; // what to look at, or NULL
 };
-// The row of a code; `code` must be one of the list (a bug otherwise).
-const struct error_code *error_code(const char *code);
 // The row, or NULL if there is no such code: for texts from outside (a stored row).
 const struct error_code *error_code_find(const char *code);
 const char *error_source_name(enum error_source source);

@@ -209,11 +209,6 @@ int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms)
     return at_ms > now_ms ? at_ms - now_ms : 0;
 }
 
-size_t schedule_count(const struct schedule *schedule)
-{
-    return schedule->entries.count;
-}
-
 size_t schedule_in_flight(const struct schedule *schedule)
 {
     return schedule->in_flight;

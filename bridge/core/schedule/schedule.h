@@ -133,7 +133,6 @@ void schedule_call_retry(struct schedule *schedule, uint64_t id, size_t call, co
 // Milliseconds until schedule_next, schedule_expired or schedule_superseded may give something without another call of
 // ours before; 0: at once, -1: never.
 int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms);
-size_t schedule_count(const struct schedule *schedule);
 size_t schedule_in_flight(const struct schedule *schedule); // requests, of all accounts
 
 // What a command waits for, as far as it is one thing.

@@ -11,17 +11,17 @@
 // A loop that wakes up late by so much loses nothing by it.
 #define LATENESS_NS 3000000
 
+static void use_share(struct bucket *bucket, double share)
+{
+    bucket->interval_ns = (int64_t)ceil(NS_PER_S / (bucket->limit * USED_PART * share));
+}
+
 void bucket_set(struct bucket *bucket, double limit_per_second)
 {
     double burst = fmax(1.0, limit_per_second * BURST_PART);
     bucket->limit = limit_per_second;
-    bucket_slow(bucket, 1.0);
+    use_share(bucket, 1.0);
     bucket->tolerance_ns = (int64_t)((burst - 1.0) * (double)bucket->interval_ns) + LATENESS_NS;
-}
-
-void bucket_slow(struct bucket *bucket, double share)
-{
-    bucket->interval_ns = (int64_t)ceil(NS_PER_S / (bucket->limit * USED_PART * share));
 }
 
 int64_t bucket_ready_ms(const struct bucket *bucket)
@@ -78,7 +78,7 @@ void quota_take(struct quota *quota, int64_t now_ms)
 static void set_share(struct quota *quota, double share)
 {
     quota->share = fmin(1.0, fmax(LEAST_SHARE, share));
-    bucket_slow(&quota->bucket, quota->share);
+    use_share(&quota->bucket, quota->share);
 }
 
 void quota_answered(struct quota *quota)

@@ -15,7 +15,6 @@ struct bucket {
 };
 void bucket_set(struct bucket *bucket, double limit_per_second);
 // Changes the rate only: `share` of the bucket's own.
-void bucket_slow(struct bucket *bucket, double share);
 int64_t bucket_ready_ms(const struct bucket *bucket); // when a token is there
 void bucket_take(struct bucket *bucket, int64_t now_ms);
 

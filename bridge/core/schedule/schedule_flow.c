@@ -78,7 +78,7 @@ void schedule_set_rate(struct schedule *schedule, const char *name, double per_s
 
 // ---- flows
 
-size_t schedule_unit_size(const struct schedule_unit *unit)
+static size_t unit_size(const struct schedule_unit *unit)
 {
     return unit->group != NULL ? unit->group->count : OWNER_OF(unit, struct queued_call, unit)->devices;
 }
@@ -172,7 +172,7 @@ void schedule_flow_add(struct schedule *schedule, struct schedule_rule *rule, st
                        struct schedule_unit *unit)
 {
     struct schedule_flow *flow = open_flow(rule, action);
-    size_t size = schedule_unit_size(unit);
+    size_t size = unit_size(unit);
     unit->flow = flow;
     heap_add(&flow->units, &unit->age);
     if (size > 1) {

@@ -234,8 +234,6 @@ void schedule_rule_served(struct schedule *schedule, struct schedule_rule *rule)
 void schedule_flow_add(struct schedule *schedule, struct schedule_rule *rule, struct schedule_action *action,
                        struct schedule_unit *unit);
 void schedule_flow_remove(struct schedule *schedule, struct schedule_unit *unit); // nothing happens if it is in none
-void schedule_flow_units_free(struct schedule_flow *flow);
-size_t schedule_unit_size(const struct schedule_unit *unit); // devices
 struct schedule_unit *schedule_flow_oldest(const struct schedule_flow *flow);
 struct schedule_unit *schedule_flow_largest(const struct schedule_flow *flow);
 struct schedule_group *schedule_flow_oldest_group(const struct schedule_flow *flow);

@@ -40,16 +40,6 @@ enum err template_compile(const struct yaml_node *node, const struct template_sc
     return err;
 }
 
-bool template_is_constant(const struct template *tmpl)
-{
-    for (size_t i = 0; i < tmpl->count; i++) {
-        if (tmpl->parts[i].expression != NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool comes_from_outside(const struct expression *expression)
 {
     return expression->kind != EXPRESSION_GROUP && expression->kind != EXPRESSION_NOW;

@@ -55,7 +55,6 @@ enum err template_compile(const struct yaml_node *node, const struct template_sc
 enum err template_compile_text(const char *text, const struct template_scope *scope, struct template **out,
                                struct diag *diag) MUST_CHECK;
 void template_free(struct template *tmpl);
-bool template_is_constant(const struct template *tmpl);
 // True if it uses what the sender chooses: a capture, the topic, the payload, the id or a property.
 bool template_uses_outside(const struct template *tmpl);
 const char *template_text(const struct template *tmpl); // as written

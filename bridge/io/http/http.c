@@ -143,11 +143,6 @@ enum err http_submit(struct http *http, const struct http_request *request, stru
     return err;
 }
 
-size_t http_running(const struct http *http)
-{
-    return http->running_count;
-}
-
 static void reap(struct http *http)
 {
     CURLMsg *message = NULL;

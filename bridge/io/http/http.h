@@ -85,7 +85,6 @@ void http_target_destroy(struct http_target *target);
 
 // Starts a request. The caller never has more than max_connections running: more is ERR_FULL.
 enum err http_submit(struct http *http, const struct http_request *request, struct diag *diag) MUST_CHECK;
-size_t http_running(const struct http *http);
 
 // Waits up to timeout_ms for the network, http_wakeup or one of the descriptors, and moves all transfers on. `ready[i]`
 // is set where fds[i] can be read.

@@ -2,7 +2,7 @@
 //
 // Two threads use it: Paho's receive thread appends (one commit per command, before its PUBACK), the core thread does
 // everything else and commits its changes once per loop turn. One mutex guards the one SQLite connection; it is held
-// for one transaction. It knows no rules: `plan`, `reply` and `key` are texts and bytes of the caller.
+// for one transaction. It knows no rules: `command_text`, `reply` and `key` are texts and bytes of the caller.
 #pragma once
 
 #include <stdbool.h>
@@ -65,9 +65,8 @@ enum outbox_append_result {
 // Commits a command. Ids grow; none is used twice while the process runs. With QoS 1 it also enters the redelivery
 // record (packet id and hash), in the same transaction, and stays there until its PUBACK is proved to have arrived
 // (outbox_forget_proved). A PUBLISH with DUP that equals an entry of an earlier connection, or that is the same packet
-// of this one, is that command, each entry once; `by_content`: without DUP as well. `plan` may be NULL, if the command
-// is mapped later (outbox_stage_plan). `refusal` is NULL for a command that is to be run; a refused row has a
-// command_text, and its payload is not stored. Blocks for one commit.
+// of this one, is that command, each entry once; `by_content`: without DUP as well. `refusal` is NULL for a command
+// that is to be run; of a refused row the payload is not stored. Blocks for one commit.
 enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
                                         const struct moment *arrived, bool by_content, const char *refusal,
                                         const char *command_text, int64_t *id, struct diag *diag) MUST_CHECK;
@@ -86,7 +85,6 @@ bool outbox_knows(struct outbox *outbox, const struct message *message);
 
 // ---- core thread: changes are collected in memory and written by outbox_commit in one transaction, in their order.
 
-void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *command_text);
 void outbox_stage_state(struct outbox *outbox, int64_t id, enum command_state state); // SENT, QUEUED or DONE
 // REPLIED with the reply's bytes. Payload and user properties are dropped (they are needed no more).
 void outbox_stage_reply(struct outbox *outbox, int64_t id, const char *reply);

@@ -36,7 +36,6 @@ enum statement {
     SQL_APPEND,
     SQL_RECORD_DELIVERY,
     SQL_FORGET_DELIVERY,
-    SQL_SET_PLAN,
     SQL_SET_STATE,
     SQL_SET_REPLY,
     SQL_SET_KEY,
@@ -122,7 +121,6 @@ struct record {
 };
 
 enum change_kind {
-    CHANGE_PLAN,
     CHANGE_STATE,
     CHANGE_REPLY,
     CHANGE_DELETE,

@@ -111,9 +111,6 @@ bool outbox_live_apply(struct live_facts *facts, const struct change *change)
         return change->state != COMMAND_REPLIED && set_state(facts, change->state);
     case CHANGE_REPLY:
         return set_reply(facts, change->text);
-    case CHANGE_PLAN:
-        facts->plan_bytes = text_bytes(change->text);
-        return facts->state != COMMAND_DONE;
     case CHANGE_CALL:
         facts->has_calls = true;
         return facts->state != COMMAND_DONE;

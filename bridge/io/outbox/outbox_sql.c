@@ -16,7 +16,6 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_RECORD_DELIVERY] = ("INSERT OR REPLACE INTO delivery(slot, number, packet_id, hash, command_id)"
                              " VALUES(?1, ?1, ?2, ?3, ?4)"),
     [SQL_FORGET_DELIVERY] = "DELETE FROM delivery WHERE slot = ?1",
-    [SQL_SET_PLAN] = "UPDATE command SET plan = ?2 WHERE id = ?1",
     [SQL_SET_STATE] = "UPDATE command SET state = ?2 WHERE id = ?1",
     [SQL_SET_REPLY] = "UPDATE command SET state = 2, reply = ?2, payload = x'', properties = NULL WHERE id = ?1",
     [SQL_SET_KEY] = "UPDATE command SET key = ?2, hash = ?3 WHERE id = ?1",

@@ -18,11 +18,6 @@ static struct change *stage(struct outbox *outbox, enum change_kind kind, int64_
     return change;
 }
 
-void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *command_text)
-{
-    stage(outbox, CHANGE_PLAN, id)->text = mem_strdup(command_text);
-}
-
 void outbox_stage_state(struct outbox *outbox, int64_t id, enum command_state state)
 {
     stage(outbox, CHANGE_STATE, id)->state = state;
@@ -245,8 +240,6 @@ static int write_delete(struct outbox *outbox, const struct change *change, int6
 static int write_change(struct outbox *outbox, const struct change *change, int64_t *done_deleted)
 {
     switch (change->kind) {
-    case CHANGE_PLAN:
-        return write_text(outbox, SQL_SET_PLAN, change);
     case CHANGE_STATE:
         return write_state(outbox, change);
     case CHANGE_REPLY:

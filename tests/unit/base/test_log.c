@@ -126,10 +126,10 @@ static void lines_below_the_level_are_not_written(void **state)
     LOG(LOG_DEBUG, "quiet", LOG_N("n", 1));
     assert_string_equal(lines(), "");
     assert_false(log_enabled(LOG_DEBUG));
-    log_set_level(LOG_DEBUG);
+    log_setup(LOG_DEBUG, LOG_LOGFMT);
     LOG(LOG_DEBUG, "quiet", LOG_N("n", 1));
     assert_int_equal(count_of(lines(), "event=quiet"), 1);
-    log_set_level(LOG_ERROR);
+    log_setup(LOG_ERROR, LOG_LOGFMT);
     LOG(LOG_WARN, "quiet", LOG_N("n", 1));
     assert_string_equal(lines(), "");
     assert_true(log_enabled(LOG_ERROR));

@@ -31,42 +31,6 @@ static struct message sample(void)
     return message;
 }
 
-static void a_copy_is_equal_and_shares_nothing(void **state)
-{
-    (void)state;
-    struct message message = sample();
-    struct message copy;
-    message_copy(&copy, &message);
-    assert_ptr_not_equal(copy.topic, message.topic);
-    assert_ptr_not_equal(copy.properties, message.properties);
-    message_clear(&message);
-    assert_string_equal(copy.topic, "home/hall/set");
-    assert_memory_equal(copy.payload, "{\"a\":1}", 8);
-    assert_string_equal(copy.response_topic, "reply/me");
-    assert_int_equal(copy.correlation_len, 2);
-    assert_memory_equal(copy.correlation_data, "\0\1", 2);
-    assert_string_equal(copy.properties[0].name, "site");
-    assert_string_equal(copy.properties[0].value, "7");
-    assert_int_equal(copy.expiry_s, 30);
-    assert_int_equal(copy.subscription_ids[0], 5);
-    message_clear(&copy);
-}
-
-static void absent_parts_stay_absent_in_a_copy(void **state)
-{
-    (void)state;
-    struct message message = {.topic = mem_strdup("a")};
-    struct message copy;
-    message_copy(&copy, &message);
-    assert_null(copy.payload);
-    assert_null(copy.response_topic);
-    assert_null(copy.correlation_data);
-    assert_null(copy.properties);
-    message_clear(&copy);
-    message_clear(&message);
-    assert_null(message.topic);
-}
-
 static bool same_hash(const struct message *a, const struct message *b)
 {
     unsigned char left[32];
@@ -173,8 +137,6 @@ static void an_empty_payload_hashes_as_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_copy_is_equal_and_shares_nothing),
-        cmocka_unit_test(absent_parts_stay_absent_in_a_copy),
         cmocka_unit_test(what_a_redelivery_changes_does_not_change_the_hash),
         cmocka_unit_test(every_lasting_part_changes_the_hash),
         cmocka_unit_test(bytes_that_move_from_topic_to_payload_change_the_hash),

@@ -41,13 +41,12 @@ static void threads_lose_no_count(void **state)
     assert_int_equal(metrics_get(METRIC_REQUESTS_SENT), 40000);
 }
 
-static void each_counter_has_a_name_of_its_own_and_a_help(void **state)
+static void each_counter_has_a_name_of_its_own(void **state)
 {
     (void)state;
     for (int i = 0; i < METRIC_COUNT; i++) {
         const char *name = metrics_name((enum metric)i);
         assert_non_null(name);
-        assert_true(strlen(metrics_help((enum metric)i)) > 5);
         assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz_"), strlen(name));
         for (int k = 0; k < i; k++) {
             assert_string_not_equal(name, metrics_name((enum metric)k));
@@ -60,7 +59,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counters_begin_at_zero_and_add_up),
         cmocka_unit_test(threads_lose_no_count),
-        cmocka_unit_test(each_counter_has_a_name_of_its_own_and_a_help),
+        cmocka_unit_test(each_counter_has_a_name_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,7 +81,7 @@ void http_target_destroy(struct http_target *target)
     }
 }
 
-size_t http_running(const struct http *http)
+static size_t count_running(const struct http *http)
 {
     size_t running = 0;
     for (size_t i = 0; i < http->count; i++) {
@@ -96,7 +96,7 @@ enum err http_submit(struct http *http, const struct http_request *request, stru
         http->fails_next = false;
         return diag_set(diag, ERR_INTERNAL, "the test lets it fail");
     }
-    if (http_running(http) >= http->max_connections) {
+    if (count_running(http) >= http->max_connections) {
         return diag_set(diag, ERR_FULL, "too many requests are running");
     }
     assert_true(http->count < REQUESTS_MAX);

@@ -27,7 +27,7 @@ struct fake_row {
     size_t call_count;
 };
 
-enum fake_change_kind { SET_STATE, SET_REPLY, SET_CALL, SET_KEY, SET_PLAN, SET_NOTE, SET_ANSWER, DELETE_ROW };
+enum fake_change_kind { SET_STATE, SET_REPLY, SET_CALL, SET_KEY, SET_NOTE, SET_ANSWER, DELETE_ROW };
 
 struct fake_change {
     enum fake_change_kind kind;
@@ -304,11 +304,6 @@ static struct fake_change *stage(struct outbox *outbox, enum fake_change_kind ki
     return change;
 }
 
-void outbox_stage_plan(struct outbox *outbox, int64_t id, const char *command_text)
-{
-    stage(outbox, SET_PLAN, id)->text = mem_strdup(command_text);
-}
-
 void outbox_stage_state(struct outbox *outbox, int64_t id, enum command_state state)
 {
     stage(outbox, SET_STATE, id)->state = state;
@@ -422,9 +417,6 @@ static void change_row(struct fake_row *row, struct fake_change *change)
         row->has_key = true;
         memcpy(row->key, change->key, HASH_LEN);
         memcpy(row->hash, change->hash, HASH_LEN);
-        break;
-    case SET_PLAN:
-        replace(&row->row.command_text, &change->text);
         break;
     case DELETE_ROW:
         row->is_gone = true;

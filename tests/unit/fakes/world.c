@@ -100,7 +100,7 @@ static void open_parts(struct world *world)
     open_receiver(world);
     open_pipeline(world);
     intake_init(&world->intake, &limits);
-    world->operator=(struct operator){.outbox = world->outbox, .pipeline = world->pipeline};
+    world->operator=(struct operator_requests){.outbox = world->outbox, .pipeline = world->pipeline};
     world->commit_failed = false;
     assert_int_equal(pipeline_restore(world->pipeline, now_of(&now), &diag), ERR_OK);
 }
@@ -133,7 +133,7 @@ int world_set_up_offline(void **state)
 {
     struct diag diag;
     struct world *world = mem_alloc(sizeof *world);
-    log_set_level(LOG_ERROR);
+    log_setup(LOG_ERROR, LOG_LOGFMT);
     fake_clock_reset();
     load(world);
     world->fence_topic = fence_make_topic(world->config.bridge.base_topic, world->config.mqtt.client_id);

@@ -37,7 +37,7 @@ struct world {
     struct pipeline *pipeline;
     struct broker *broker;
     struct intake intake;
-    struct operator operator;
+    struct operator_requests operator;
     struct mqtt *commands;
     struct mqtt *replies;
     char *fence_topic;

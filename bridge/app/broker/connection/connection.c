@@ -127,7 +127,7 @@ static void connection_up(struct connection *connection, const struct mqtt_event
         LOG_N("session_present", event->session_present));
 }
 
-bool connection_is_stopping(const struct connection *connection)
+static bool is_stopping(const struct connection *connection)
 {
     return connection->state == CONNECTION_STOPPING || connection->state == CONNECTION_STOPPED;
 }
@@ -135,7 +135,7 @@ bool connection_is_stopping(const struct connection *connection)
 static void connection_down(struct connection *connection, const struct mqtt_event *event, const char *unanswered,
                             int64_t now_ms)
 {
-    if (connection_is_stopping(connection)) {
+    if (is_stopping(connection)) {
         connection->state = CONNECTION_STOPPED;
     } else if (event->kind == MQTT_CONNECT_FAILED) {
         wait_and_retry(connection, now_ms, "mqtt_connect_failed", event, NULL);
@@ -152,7 +152,7 @@ static void connection_down(struct connection *connection, const struct mqtt_eve
 bool connection_take(struct connection *connection, const struct mqtt_event *event, const char *unanswered,
                      int64_t now_ms)
 {
-    bool stopping = connection_is_stopping(connection);
+    bool stopping = is_stopping(connection);
     switch (event->kind) {
     case MQTT_CONNECTED:
         if (!stopping) {

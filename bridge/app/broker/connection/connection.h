@@ -42,4 +42,3 @@ bool connection_take(struct connection *connection, const struct mqtt_event *eve
 void connection_renew(struct connection *connection);
 // Disconnects for good.
 void connection_stop(struct connection *connection);
-bool connection_is_stopping(const struct connection *connection);

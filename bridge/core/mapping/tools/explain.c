@@ -70,14 +70,14 @@ static size_t topic_distance(const struct topic_pattern *pattern, const char *to
     return distance;
 }
 
-struct nearest {
+struct nearest_rules {
     const struct rule *rules[EXPLAIN_NEAREST];
     size_t distances[EXPLAIN_NEAREST];
     size_t count;
 };
 
 // Keeps the nearest, of equally near ones the first.
-static void note_nearest(struct nearest *nearest, const struct rule *rule, const char *topic)
+static void note_nearest(struct nearest_rules *nearest, const struct rule *rule, const char *topic)
 {
     size_t distance = topic_distance(rule->pattern, topic);
     size_t place = nearest->count;
@@ -100,7 +100,7 @@ static void put_other_rules(struct json_object *report, const struct mapping *ma
                             const char *topic)
 {
     struct json_object *passed_over = json_new_list();
-    struct nearest nearest = {.count = 0};
+    struct nearest_rules nearest = {.count = 0};
     size_t fitting = 0;
     size_t others = 0;
     for (size_t i = 0; i < mapping->count; i++) {

@@ -38,6 +38,9 @@ void test_compare_topic(struct test_result *result, const char *what, const char
 
 // ---- JSON
 
+static void compare_json(struct test_result *result, const char *what, const struct json_object *expected,
+                         const struct json_object *got);
+
 struct walk {
     struct test_result *result;
     const char *what;
@@ -52,7 +55,7 @@ static bool compare_member(void *context, const char *name, struct json_object *
     bool there = json_member(walk->other, name, &other);
     AUTO_FREE char *path = mem_printf("%s.%s", walk->what, show_plain(name).text);
     if (there && !walk->backwards) {
-        test_compare_json(walk->result, path, value, other);
+        compare_json(walk->result, path, value, other);
     } else if (!there) {
         AUTO_FREE char *text = json_print(value);
         test_differs(walk->result, path, walk->backwards ? NONE : text, walk->backwards ? text : NONE);
@@ -76,7 +79,7 @@ static void compare_lists(struct test_result *result, const char *what, const st
         AUTO_FREE char *path = mem_printf("%s.%zu", what, i);
         json_item(expected, i, &left);
         json_item(got, i, &right);
-        test_compare_json(result, path, left, right);
+        compare_json(result, path, left, right);
     }
 }
 
@@ -91,8 +94,10 @@ static bool same_scalar(const struct json_object *expected, const struct json_ob
     return is_real ? json_real(expected) == json_real(got) : strcmp(expected_text, got_text) == 0;
 }
 
-void test_compare_json(struct test_result *result, const char *what, const struct json_object *expected,
-                       const struct json_object *got)
+// JSON values, member by member: order does not count, and 10 is not 10.0 (the platform tells them apart). A difference
+// is told at the innermost place; `what` leads its path.
+static void compare_json(struct test_result *result, const char *what, const struct json_object *expected,
+                         const struct json_object *got)
 {
     enum json_kind kind = json_kind(expected);
     bool same_kind = kind == json_kind(got);
@@ -180,7 +185,7 @@ static void compare_numbered(struct test_result *result, const char *name, const
         test_differs(result, name, text, single);
         return;
     }
-    test_compare_json(result, name, expected, got);
+    compare_json(result, name, expected, got);
 }
 
 // Why there is no parameter of this name: there are numbered ones, or one that is called nearly so.
@@ -205,7 +210,7 @@ static void compare_value(struct test_result *result, const char *name, const st
     AUTO_JSON struct json_object *expected_value = NULL;
     AUTO_JSON struct json_object *got_value = NULL;
     if (parse(expected, &expected_value) && is_container(expected_value) && parse(got, &got_value)) {
-        test_compare_json(result, name, expected_value, got_value);
+        compare_json(result, name, expected_value, got_value);
     } else {
         compare_text(result, name, expected, got);
     }
@@ -279,7 +284,7 @@ static void compare_member_value(struct test_result *result, const char *name, c
     AUTO_FREE char *path = mem_printf("reply.%s", name);
     AUTO_JSON struct json_object *expected = yaml_to_json(expected_or_null);
     if (json_member(reply, name, &got)) {
-        test_compare_json(result, path, expected, got);
+        compare_json(result, path, expected, got);
     } else {
         AUTO_FREE char *text = json_print(expected);
         test_differs(result, path, text, NONE);

@@ -16,8 +16,3 @@ void test_compare_request(struct test_result *result, const struct yaml_node *ex
                           const struct command *command);
 void test_compare_reply(struct test_result *result, const struct expect_reply_options *expected,
                         const struct json_object *reply);
-
-// JSON values, member by member: order does not count, and 10 is not 10.0 (the platform tells them apart). A difference
-// is told at the innermost place; `what` leads its path.
-void test_compare_json(struct test_result *result, const char *what, const struct json_object *expected,
-                       const struct json_object *got);

@@ -75,15 +75,15 @@ static void a_code_of_the_platform_brings_a_hint_of_its_own(void **state)
     assert_non_null(strstr(hint_of("request_refused", "Iot.Prod.NotExistedProduct"), "product_key"));
     assert_non_null(strstr(hint_of("request_refused", "InvalidAction.NotFound"), "call.action"));
     assert_non_null(strstr(hint_of("device_refused", "iot.device.NotExistedDevice"), "case counts"));
-    assert_string_equal(hint_of("device_refused", "iot.device.Other"), error_code("device_refused")->hint);
+    assert_string_equal(hint_of("device_refused", "iot.device.Other"), error_code_find("device_refused")->hint);
     assert_non_null(strstr(hint_of("device_error", "460"), "refused a parameter"));
 }
 
 static void what_may_have_run_keeps_that_hint(void **state)
 {
     (void)state;
-    assert_string_equal(hint_of("platform_error", "6304"), error_code("platform_error")->hint);
-    assert_string_equal(hint_of("throttled", "5094"), error_code("throttled")->hint);
+    assert_string_equal(hint_of("platform_error", "6304"), error_code_find("platform_error")->hint);
+    assert_string_equal(hint_of("throttled", "5094"), error_code_find("throttled")->hint);
 }
 
 static void each_code_is_found_under_its_name_and_only_once(void **state)
@@ -93,7 +93,7 @@ static void each_code_is_found_under_its_name_and_only_once(void **state)
     size_t count = 0;
     for (; (row = error_code_at(count)) != NULL; count++) {
         assert_ptr_equal(error_code_find(row->code), row);
-        assert_ptr_equal(error_code(row->code), row);
+        assert_ptr_equal(error_code_find(row->code), row);
     }
     assert_true(count > 30);
 }
@@ -129,7 +129,7 @@ static void a_code_after_which_the_command_may_have_run_is_not_retryable(void **
     static const char *const codes[] = {"no_answer",      "platform_error", "nonce_used", "answer_unreadable",
                                         "device_timeout", "push_failed",    "interrupted"};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        assert_false(error_code(codes[i])->retryable);
+        assert_false(error_code_find(codes[i])->retryable);
     }
 }
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "core/schedule/schedule.h"
+#include "core/schedule/schedule_internal.h"
 
 enum { FAR = 1000000000, CHECK_CALLS = 8, CHECK_LANES = 4 };
 

@@ -11,7 +11,7 @@ static void an_empty_schedule_has_nothing_to_do(void **state)
     assert_false(schedule_superseded(schedule, &id));
     assert_false(schedule_retry_now(schedule, 1));
     assert_int_equal(schedule_wait_ms(schedule, 0), -1);
-    assert_int_equal(schedule_count(schedule), 0);
+    assert_int_equal(schedule->entries.count, 0);
     assert_int_equal(schedule_in_flight(schedule), 0);
     schedule_destroy(schedule);
     schedule_destroy(NULL);
@@ -33,7 +33,7 @@ static void commands_of_one_lane_leave_one_after_the_other(void **state)
     schedule_leave(schedule, 1);
     assert_int_equal(schedule_wait_ms(schedule, 0), 0);
     finish(schedule, expect_next(schedule, 0, 2), 0);
-    assert_int_equal(schedule_count(schedule), 0);
+    assert_int_equal(schedule->entries.count, 0);
     schedule_destroy(schedule);
 }
 
@@ -155,7 +155,7 @@ static void a_command_may_leave_before_all_its_calls_did(void **state)
     ENTER(schedule, .id = 2, .lanes = {"a"});
     finish(schedule, expect_next(schedule, 0, 1), 0);
     expect_next(schedule, 0, 2);
-    assert_int_equal(schedule_count(schedule), 1);
+    assert_int_equal(schedule->entries.count, 1);
     schedule_destroy(schedule);
 }
 
@@ -317,7 +317,7 @@ static void a_long_queue_in_one_lane_is_worked_off_in_order(void **state)
         expect_none(schedule, 0);
         finish(schedule, release, 0);
     }
-    assert_int_equal(schedule_count(schedule), 0);
+    assert_int_equal(schedule->entries.count, 0);
     schedule_destroy(schedule);
 }
 

@@ -42,7 +42,7 @@ static void equal_commands_leave_as_one_call_when_the_window_has_passed(void **s
     assert_int_equal(schedule_in_flight(schedule), 1);
     assert_int_equal(schedule_wait_ms(schedule, 150), -1);
     finish(schedule, release, 150);
-    assert_int_equal(schedule_count(schedule), 0);
+    assert_int_equal(schedule->entries.count, 0);
     schedule_destroy(schedule);
 }
 
@@ -330,7 +330,7 @@ static void large_groups_do_not_starve_small_ones(void **state)
     expect_none(schedule, 0);
     size_t before_small = 0;
     uint64_t first = 100;
-    for (int64_t now_ms = 2000; schedule_count(schedule) > 0 && before_small < 100; now_ms += 2000) {
+    for (int64_t now_ms = 2000; schedule->entries.count > 0 && before_small < 100; now_ms += 2000) {
         enter_equal(schedule, first, 5, "large");
         first += 5;
         expect_none(schedule, now_ms - 1000);
@@ -379,7 +379,7 @@ static size_t count_calls(size_t count, size_t max, int64_t deadline_ms, size_t 
         ENTER(schedule, .id = id, .lanes = {device}, .fold = "k", .window_ms = 1000, .max = max,
               .deadline_ms = deadline_ms);
     }
-    for (int64_t now_ms = 0; schedule_count(schedule) > 0; now_ms++) {
+    for (int64_t now_ms = 0; schedule->entries.count > 0; now_ms++) {
         const struct schedule_release *release = NULL;
         expect_none_expired(schedule, now_ms);
         while ((release = schedule_next(schedule, now_ms)) != NULL) {

@@ -317,7 +317,7 @@ static void step_sleep(struct model *model, bool folds)
 static void expect_same(const struct model *model)
 {
     const struct schedule_account_state state = schedule_account_state(model->schedule, 0);
-    assert_int_equal(schedule_count(model->schedule), model->count);
+    assert_int_equal(model->schedule->entries.count, model->count);
     assert_int_equal(schedule_in_flight(model->schedule), flight_count);
     assert_int_equal(state.in_flight, flight_count);
     assert_true(flight_count <= (size_t)model->connections);

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "io/http/http.h"
+#include "io/http/http_internal.h"
 #include "unit/io/support.h"
 
 // ---- server

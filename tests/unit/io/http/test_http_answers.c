@@ -247,12 +247,12 @@ static void more_requests_than_connections_are_refused_until_one_ends(void **sta
     client.options.timeout_ms = 200;
     client_target(&client);
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(http_running(client.http), i);
+        assert_int_equal(client.http->running_count, i);
         assert_int_equal(client_submit(&client, "a=b", false, now_ms() + LIMIT_MS), ERR_OK);
     }
     assert_int_equal(client_submit(&client, "a=b", false, now_ms() + LIMIT_MS), ERR_FULL);
     (void)client_wait(&client);
-    assert_true(http_running(client.http) < 4);
+    assert_true(client.http->running_count < 4);
     assert_int_equal(client_submit(&client, "a=b", false, now_ms() + LIMIT_MS), ERR_OK);
     client_destroy(&client);
     server_stop(&server);
@@ -311,7 +311,7 @@ static void a_poll_without_anything_ends_after_its_time(void **state)
     assert_int_equal(http_create(4, &http, &diag), ERR_OK);
     http_poll(http, 10, NULL, NULL, 0);
     assert_false(http_take(http, &answer));
-    assert_int_equal(http_running(http), 0);
+    assert_int_equal(http->running_count, 0);
     http_destroy(http);
 }
 

@@ -35,13 +35,35 @@ static inline void record_event(void *context, const struct mqtt_event *event)
     pthread_mutex_unlock(&recorder->lock);
 }
 
+static inline void *dup_or_null(const void *data, size_t len)
+{
+    return data == NULL ? NULL : mem_dup(data, len);
+}
+
+static inline void copy_message(struct message *to, const struct message *from)
+{
+    *to = *from;
+    to->topic = mem_strdup_or_null(from->topic);
+    to->payload = dup_or_null(from->payload, from->payload_len);
+    to->response_topic = mem_strdup_or_null(from->response_topic);
+    to->correlation_data = dup_or_null(from->correlation_data, from->correlation_len);
+    to->properties = NULL;
+    if (from->property_count > 0) {
+        to->properties = mem_resize(NULL, from->property_count, sizeof *to->properties);
+    }
+    for (size_t i = 0; i < from->property_count; i++) {
+        to->properties[i].name = mem_strdup(from->properties[i].name);
+        to->properties[i].value = mem_strdup(from->properties[i].value);
+    }
+}
+
 static inline bool record_message(void *context, const struct message *message, bool resumed)
 {
     struct recorder *recorder = context;
     pthread_mutex_lock(&recorder->lock);
     if (recorder->message_count < RECORDED_MAX) {
         recorder->resumed[recorder->message_count] = resumed;
-        message_copy(&recorder->messages[recorder->message_count++], message);
+        copy_message(&recorder->messages[recorder->message_count++], message);
     }
     pthread_cond_broadcast(&recorder->changed);
     while (recorder->hold) {

@@ -121,6 +121,16 @@ UNUSED_HERE static int64_t append_text(struct fixture *fixture, char *payload)
     return append_message(fixture, &message);
 }
 
+UNUSED_HERE static int64_t append_command(struct fixture *fixture, const struct message *message,
+                                          const char *command_text)
+{
+    int64_t id = 0;
+    assert_int_equal(
+        outbox_append(fixture->outbox, message, &some_moment, false, NULL, command_text, &id, &fixture->diag),
+        OUTBOX_APPENDED);
+    return id;
+}
+
 UNUSED_HERE static enum outbox_append_result try_append_refused(struct fixture *fixture, int64_t *id)
 {
     struct message message = text_message("home/hall/lamp/set", "much too much", 9);

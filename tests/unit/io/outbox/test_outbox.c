@@ -201,10 +201,7 @@ static void bytes_are_bounded_with_plans_and_properties(void **state)
     struct message message = text_message("0123456789", "0123456789", 1);
     message.properties = &property;
     message.property_count = 1;
-    int64_t id = append_message(fixture, &message);
-    assert_int_equal(outbox_counts(fixture->outbox).bytes, 48);
-    outbox_stage_plan(fixture->outbox, id, "0123456789");
-    commit(fixture);
+    int64_t id = append_command(fixture, &message, "0123456789");
     assert_int_equal(outbox_counts(fixture->outbox).bytes, 58);
     assert_int_equal(try_append(fixture, &message, &id), OUTBOX_NO_ROOM);
     message.property_count = 0;

@@ -40,7 +40,6 @@ static void work_off(struct fixture *fixture, int64_t id)
     assert_int_equal(outbox_find_original(fixture->outbox, id, key, key, &some_moment, 1000, &original, &fixture->diag),
                      ERR_OK);
     assert_false(original.found);
-    outbox_stage_plan(fixture->outbox, id, "plan");
     outbox_stage_key(fixture->outbox, id, key, key);
     outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
     commit(fixture);

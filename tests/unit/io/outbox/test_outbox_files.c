@@ -352,8 +352,8 @@ static void no_row_is_taken_and_no_change_lost_while_the_disk_cannot_be_written(
 {
     struct fixture *fixture = *state;
     open_outbox(fixture);
-    int64_t id = append_text(fixture, "x");
-    outbox_stage_plan(fixture->outbox, id, "plan");
+    struct message first = text_message("home/hall/lamp/set", "x", 7);
+    int64_t id = append_command(fixture, &first, "plan");
     outbox_stage_state(fixture->outbox, id, COMMAND_SENT);
     signal(SIGXFSZ, SIG_IGN);
     set_file_limit(4096);

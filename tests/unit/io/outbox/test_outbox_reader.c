@@ -165,9 +165,7 @@ static void a_list_has_no_payload_and_a_single_row_has_it(void **state)
     struct user_property property = {"who", "me"};
     message.properties = &property;
     message.property_count = 1;
-    int64_t id = append_message(fixture, &message);
-    outbox_stage_plan(fixture->outbox, id, "plan");
-    commit(fixture);
+    int64_t id = append_command(fixture, &message, "plan");
     struct outbox_reader *reader = open_reader(fixture);
     struct outbox_row row;
     size_t count = 0;
