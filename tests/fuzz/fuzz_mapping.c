@@ -374,7 +374,7 @@ static void run_tests(const struct mapping *mapping, const struct yaml_document 
         for (size_t k = 0; k < result.count; k++) {
             must_tell(result.differences[k].what);
         }
-        test_result_clear(&result);
+        mapping_test_result_clear(&result);
     }
 }
 

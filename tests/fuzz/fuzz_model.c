@@ -31,7 +31,7 @@ static void must_pass_tests(const struct mapping *mapping, const struct yaml_doc
                     result.differences[k].expected);
         }
         MUST(result.count == 0);
-        test_result_clear(&result);
+        mapping_test_result_clear(&result);
     }
 }
 

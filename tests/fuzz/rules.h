@@ -42,12 +42,12 @@ static inline void must_be_no_loop(const struct mapping *mapping, const struct r
     struct str captures[TOPIC_MAX_CAPTURES];
     struct template_input input;
     struct failure failure;
-    struct payload none = {0};
+    struct mapping_payload none = {0};
     char *topic = NULL;
     if (tmpl_or_null == NULL || !is_known_at_load(tmpl_or_null)) {
         return;
     }
-    rule_make_input(rule, message, &(struct moment){.boot_ms = 1}, &none, captures, &input);
+    mapping_make_input(rule, message, &(struct moment){.boot_ms = 1}, &none, captures, &input);
     MUST(template_string(tmpl_or_null, &input, &topic, &failure) == ERR_OK);
     MUST(!topic_name_valid(topic, strlen(topic)) || mapping_match(mapping, topic) == NULL);
     free(topic);

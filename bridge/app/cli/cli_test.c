@@ -108,7 +108,7 @@ static void run_file(struct suite *suite, const struct yaml_document *document, 
         } else {
             print_result(&result, colour);
         }
-        test_result_clear(&result);
+        mapping_test_result_clear(&result);
     }
 }
 

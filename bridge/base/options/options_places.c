@@ -15,54 +15,54 @@
 #define MAX_PLACES 8 // of one name
 
 // The rows on the way from the root.
-struct key_place {
+struct option_place {
     const struct option_row *steps[MAX_DEPTH];
     size_t depth;
 };
 
-struct key_search {
+struct option_search {
     const struct option_row *table; // at hand
     const char *name;               // sought
-    struct key_place here[MAX_PLACES];
+    struct option_place here[MAX_PLACES];
     size_t here_count;
-    struct key_place found[MAX_PLACES];
+    struct option_place found[MAX_PLACES];
     size_t found_count;
 };
 
-static const struct option_row *root_of(const struct option_row *keys)
+static const struct option_row *root_of(const struct option_row *table)
 {
-    while (keys->name != NULL) {
-        keys++;
+    while (table->name != NULL) {
+        table++;
     }
-    return keys->members;
+    return table->members;
 }
 
-static void add_place(struct key_place *places, size_t *count, const struct key_place *place)
+static void add_place(struct option_place *places, size_t *count, const struct option_place *place)
 {
     if (*count < MAX_PLACES) {
         places[(*count)++] = *place;
     }
 }
 
-static void walk(struct key_search *search, const struct option_row *keys, struct key_place *place)
+static void walk(struct option_search *search, const struct option_row *table, struct option_place *place)
 {
-    if (keys == search->table) {
+    if (table == search->table) {
         add_place(search->here, &search->here_count, place);
     }
-    for (const struct option_row *key = keys; key->name != NULL; key++) {
-        if (strcmp(key->name, search->name) == 0) {
+    for (const struct option_row *row = table; row->name != NULL; row++) {
+        if (strcmp(row->name, search->name) == 0) {
             add_place(search->found, &search->found_count, place);
         }
-        if (key->members != NULL && place->depth < MAX_DEPTH) {
-            place->steps[place->depth++] = key;
-            walk(search, key->members, place);
+        if (row->members != NULL && place->depth < MAX_DEPTH) {
+            place->steps[place->depth++] = row;
+            walk(search, row->members, place);
             place->depth--;
         }
     }
 }
 
 // "mqtt.tls": the names of the steps from `first` on.
-static void append_names(struct buf *out, const struct key_place *place, size_t first)
+static void append_names(struct buf *out, const struct option_place *place, size_t first)
 {
     for (size_t i = first; i < place->depth; i++) {
         buf_printf(out, "%s%s", i > first ? "." : "", place->steps[i]->name);
@@ -70,7 +70,7 @@ static void append_names(struct buf *out, const struct key_place *place, size_t 
 }
 
 // Can the place be the one at `path`, which begins somewhere below the root?
-static bool ends_with(const struct key_place *place, const char *path)
+static bool ends_with(const struct option_place *place, const char *path)
 {
     AUTO_BUF struct buf names = {0};
     append_names(&names, place, 0);
@@ -78,7 +78,7 @@ static bool ends_with(const struct key_place *place, const char *path)
     return len <= names.len && (len == 0 || memcmp(names.data + names.len - len, path, len) == 0);
 }
 
-static void keep_possible(struct key_search *search, const char *path)
+static void keep_possible(struct option_search *search, const char *path)
 {
     size_t kept = 0;
     for (size_t i = 0; i < search->here_count; i++) {
@@ -89,7 +89,7 @@ static void keep_possible(struct key_search *search, const char *path)
     search->here_count = kept;
 }
 
-static size_t common_depth(const struct key_place *a, const struct key_place *b)
+static size_t common_depth(const struct option_place *a, const struct option_place *b)
 {
     size_t common = 0;
     while (common < a->depth && common < b->depth && a->steps[common] == b->steps[common]) {
@@ -98,14 +98,14 @@ static size_t common_depth(const struct key_place *a, const struct key_place *b)
     return common;
 }
 
-static size_t distance(const struct key_place *a, const struct key_place *b)
+static size_t distance(const struct option_place *a, const struct option_place *b)
 {
     return a->depth + b->depth - 2 * common_depth(a, b);
 }
 
-static const struct key_place *nearest(const struct key_search *search, const struct key_place *here)
+static const struct option_place *nearest(const struct option_search *search, const struct option_place *here)
 {
-    const struct key_place *best = &search->found[0];
+    const struct option_place *best = &search->found[0];
     for (size_t i = 1; i < search->found_count; i++) {
         if (distance(here, &search->found[i]) < distance(here, best)) {
             best = &search->found[i];
@@ -115,12 +115,12 @@ static const struct key_place *nearest(const struct key_search *search, const st
 }
 
 // How many levels above each place at hand the key is known; 0 if it is not above all of them, equally far.
-static size_t levels_up(const struct key_search *search)
+static size_t levels_up(const struct option_search *search)
 {
     size_t levels = 0;
     for (size_t i = 0; i < search->here_count; i++) {
-        const struct key_place *here = &search->here[i];
-        const struct key_place *found = nearest(search, here);
+        const struct option_place *here = &search->here[i];
+        const struct option_place *found = nearest(search, here);
         size_t up = here->depth - found->depth;
         bool is_above = found->depth < here->depth && common_depth(here, found) == found->depth;
         if (!is_above || (i > 0 && up != levels)) {
@@ -131,7 +131,7 @@ static size_t levels_up(const struct key_search *search)
     return levels;
 }
 
-static void append_up(struct buf *out, const struct key_place *found, size_t levels)
+static void append_up(struct buf *out, const struct option_place *found, size_t levels)
 {
     static const char *const numbers[] = {"", "one", "two", "three", "four"};
     if (found->depth == 0) {
@@ -148,7 +148,7 @@ static void append_up(struct buf *out, const struct key_place *found, size_t lev
 }
 
 // "in `invoke`", "in `invoke` of a rule", "in a rule".
-static void append_names_from(struct buf *out, const struct key_place *here, const struct key_place *found)
+static void append_names_from(struct buf *out, const struct option_place *here, const struct option_place *found)
 {
     size_t first = found->depth;
     while (first > 0 && found->steps[first - 1]->each == NULL) {
@@ -170,7 +170,8 @@ static void append_names_from(struct buf *out, const struct key_place *here, con
 }
 
 // Of a table with several places a key below it is named from there, so that it is the same for all of them.
-static char *describe_one(const struct key_search *search, const struct key_place *here, const struct key_place *found)
+static char *describe_one(const struct option_search *search, const struct option_place *here,
+                          const struct option_place *found)
 {
     AUTO_BUF struct buf out = {0};
     bool is_below = common_depth(here, found) == here->depth;
@@ -185,11 +186,11 @@ static char *describe_one(const struct key_search *search, const struct key_plac
 }
 
 // All that are nearest to a place at hand, each once.
-static void append_all(struct buf *out, const struct key_search *search)
+static void append_all(struct buf *out, const struct option_search *search)
 {
     struct text_list texts = {0};
     for (size_t i = 0; i < search->here_count; i++) {
-        const struct key_place *here = &search->here[i];
+        const struct option_place *here = &search->here[i];
         size_t least = distance(here, nearest(search, here));
         for (size_t k = 0; k < search->found_count; k++) {
             if (distance(here, &search->found[k]) == least) {
@@ -210,13 +211,13 @@ static void append_all(struct buf *out, const struct key_search *search)
     text_list_free(&texts);
 }
 
-char *options_describe_place(const struct option_row *keys, const char *path, const char *name)
+char *options_describe_place(const struct option_row *table, const char *path, const char *name)
 {
-    const struct option_row *root = root_of(keys);
-    struct key_search search = {.table = keys, .name = name};
+    const struct option_row *root = root_of(table);
+    struct option_search search = {.table = table, .name = name};
     AUTO_BUF struct buf out = {0};
     if (root != NULL) {
-        walk(&search, root, &(struct key_place){.depth = 0});
+        walk(&search, root, &(struct option_place){.depth = 0});
     }
     keep_possible(&search, path);
     if (search.found_count == 0 || search.here_count == 0) {
@@ -242,22 +243,22 @@ static const char *next_name(const char *rest)
     return *rest == '_' ? rest + strspn(rest, "_") : NULL;
 }
 
-static bool find_joined(const struct option_row *keys, const char *joined, struct buf *out)
+static bool find_joined(const struct option_row *table, const char *joined, struct buf *out)
 {
     size_t len = out->len;
-    for (const struct option_row *key = keys; key->name != NULL; key++) {
-        const char *rest = behind(joined, key->name);
+    for (const struct option_row *row = table; row->name != NULL; row++) {
+        const char *rest = behind(joined, row->name);
         const char *next = rest != NULL ? next_name(rest) : NULL;
         out->len = len;
-        buf_printf(out, "%s%s", len > 0 ? "__" : "", key->name);
+        buf_printf(out, "%s%s", len > 0 ? "__" : "", row->name);
         if (rest != NULL && *rest == '\0') {
             return true;
         }
-        if (next != NULL && key->type == OPTION_SECRET && str_is_one_of(next, options_secret_sources)) {
+        if (next != NULL && row->type == OPTION_SECRET && str_is_one_of(next, options_secret_sources)) {
             buf_printf(out, "__%s", next);
             return true;
         }
-        if (next != NULL && key->members != NULL && key->each == NULL && find_joined(key->members, next, out)) {
+        if (next != NULL && row->members != NULL && row->each == NULL && find_joined(row->members, next, out)) {
             return true;
         }
     }

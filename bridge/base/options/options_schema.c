@@ -41,37 +41,37 @@ void options_schema_define(struct json_object *schema, const char *name, struct 
     json_put(member(schema, "definitions"), name, definition);
 }
 
-static void put_range(struct json_object *schema, const struct option_row *key)
+static void put_range(struct json_object *schema, const struct option_row *row)
 {
-    if (key->min != 0 || key->max != 0) {
-        json_put(schema, "minimum", json_new_int(key->min));
-        json_put(schema, "maximum", json_new_int(key->max));
+    if (row->min != 0 || row->max != 0) {
+        json_put(schema, "minimum", json_new_int(row->min));
+        json_put(schema, "maximum", json_new_int(row->max));
     }
 }
 
-static struct json_object *int_schema(const struct option_row *key)
+static struct json_object *int_schema(const struct option_row *row)
 {
     struct json_object *schema = options_schema_parse("{\"type\":\"integer\"}");
-    put_range(schema, key);
+    put_range(schema, row);
     return schema;
 }
 
-static struct json_object *size_schema(const struct option_row *key)
+static struct json_object *size_schema(const struct option_row *row)
 {
     struct json_object *schema = options_schema_parse("{\"anyOf\":[]}");
     struct json_object *forms = member(schema, "anyOf");
-    json_add(forms, int_schema(key));
+    json_add(forms, int_schema(row));
     json_add(forms, options_schema_parse(SIZE_TEXT));
     return schema;
 }
 
 // A word such as "5" may stand in the file without quotes, where it is a number.
-static struct json_object *choice_schema(const struct option_row *key)
+static struct json_object *choice_schema(const struct option_row *row)
 {
     struct json_object *words = json_new_list();
-    for (size_t i = 0; key->choices[i] != NULL; i++) {
-        json_add(words, json_new_text(key->choices[i]));
-        struct yaml_node plain = {.kind = YAML_SCALAR, .text = (char *)key->choices[i]};
+    for (size_t i = 0; row->choices[i] != NULL; i++) {
+        json_add(words, json_new_text(row->choices[i]));
+        struct yaml_node plain = {.kind = YAML_SCALAR, .text = (char *)row->choices[i]};
         if (yaml_type(&plain) != YAML_TEXT) {
             json_add(words, yaml_to_json(&plain));
         }
@@ -81,48 +81,48 @@ static struct json_object *choice_schema(const struct option_row *key)
     return schema;
 }
 
-static struct json_object *nullable(struct json_object *schema, const struct option_row *key)
+static struct json_object *nullable(struct json_object *schema, const struct option_row *row)
 {
-    if (key->empty_ok) {
+    if (row->empty_ok) {
         json_add(member(schema, "type"), json_new_text("null"));
     }
     return schema;
 }
 
-static struct json_object *table_schema(const struct option_row *keys, const struct schema_shape *shapes);
+static struct json_object *table_schema(const struct option_row *table, const struct schema_shape *shapes);
 
-static struct json_object *group_schema(const struct option_row *key, const struct schema_shape *shapes)
+static struct json_object *group_schema(const struct option_row *row, const struct schema_shape *shapes)
 {
-    struct json_object *schema = table_schema(key->members, shapes);
+    struct json_object *schema = table_schema(row->members, shapes);
     json_put(schema, "type", options_schema_parse("[\"object\",\"null\"]"));
     return schema;
 }
 
-static struct json_object *type_schema(const struct option_row *key, const struct schema_shape *shapes)
+static struct json_object *type_schema(const struct option_row *row, const struct schema_shape *shapes)
 {
-    switch (key->type) {
+    switch (row->type) {
     case OPTION_TEXT:
-        return nullable(options_schema_parse(key->min > 0 ? TEXT_NOT_EMPTY : TEXT), key);
+        return nullable(options_schema_parse(row->min > 0 ? TEXT_NOT_EMPTY : TEXT), row);
     case OPTION_BOOL:
         return options_schema_parse("{\"type\":\"boolean\"}");
     case OPTION_INT:
-        return int_schema(key);
+        return int_schema(row);
     case OPTION_DURATION:
-        return options_schema_parse(key->min > 0 ? DURATION_ABOVE_0 : DURATION);
+        return options_schema_parse(row->min > 0 ? DURATION_ABOVE_0 : DURATION);
     case OPTION_SIZE:
-        return size_schema(key);
+        return size_schema(row);
     case OPTION_RATE:
         return options_schema_parse(RATE);
     case OPTION_FRACTION:
         return options_schema_parse("{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":1}");
     case OPTION_CHOICE:
-        return choice_schema(key);
+        return choice_schema(row);
     case OPTION_TEXT_LIST:
         return options_schema_parse(TEXT_LIST);
     case OPTION_SECRET:
-        return nullable(options_schema_parse(SECRET), key);
+        return nullable(options_schema_parse(SECRET), row);
     case OPTION_GROUP:
-        return group_schema(key, shapes);
+        return group_schema(row, shapes);
     case OPTION_NODE:
         break;
     }
@@ -153,37 +153,37 @@ static struct json_object *shape_schema(const char *json)
 }
 
 // A pattern cannot say the range of a text with a unit, so a person is told.
-static void put_description(struct json_object *schema, const struct option_row *key)
+static void put_description(struct json_object *schema, const struct option_row *row)
 {
     AUTO_BUF struct buf text = {0};
-    buf_text(&text, key->help);
-    bool has_unit = key->type == OPTION_DURATION || key->type == OPTION_SIZE;
-    if (has_unit && (key->min != 0 || key->max != 0)) {
+    buf_text(&text, row->help);
+    bool has_unit = row->type == OPTION_DURATION || row->type == OPTION_SIZE;
+    if (has_unit && (row->min != 0 || row->max != 0)) {
         char min[OPTIONS_NUMBER_LEN];
         char max[OPTIONS_NUMBER_LEN];
-        options_value_number(key->type, key->min, min);
-        options_value_number(key->type, key->max, max);
+        options_value_number(row->type, row->min, min);
+        options_value_number(row->type, row->max, max);
         buf_printf(&text, "; from %s to %s", min, max);
     }
     json_put_text(schema, "description", text.data);
 }
 
-static void put_default(struct json_object *schema, const struct option_row *key)
+static void put_default(struct json_object *schema, const struct option_row *row)
 {
     AUTO_YAML struct yaml_document *document = NULL;
     struct yaml_node plain;
-    if (key->fallback != NULL) {
-        json_put(schema, "default", yaml_to_json(options_fallback(key, &plain, &document)));
+    if (row->fallback != NULL) {
+        json_put(schema, "default", yaml_to_json(options_fallback(row, &plain, &document)));
     }
 }
 
-static struct json_object *key_schema(const struct option_row *table, const struct option_row *key,
+static struct json_object *row_schema(const struct option_row *table, const struct option_row *row,
                                       const struct schema_shape *shapes)
 {
-    const char *shape = find_shape(shapes, table, key->name);
-    struct json_object *schema = shape != NULL ? shape_schema(shape) : type_schema(key, shapes);
-    put_description(schema, key);
-    put_default(schema, key);
+    const char *shape = find_shape(shapes, table, row->name);
+    struct json_object *schema = shape != NULL ? shape_schema(shape) : type_schema(row, shapes);
+    put_description(schema, row);
+    put_default(schema, row);
     return schema;
 }
 
@@ -193,17 +193,17 @@ static bool copy_member(void *context, const char *name, struct json_object *val
     return true;
 }
 
-static struct json_object *table_schema(const struct option_row *keys, const struct schema_shape *shapes)
+static struct json_object *table_schema(const struct option_row *table, const struct schema_shape *shapes)
 {
     struct json_object *schema = options_schema_parse("{\"type\":\"object\",\"additionalProperties\":false}");
     struct json_object *properties = json_new_map();
-    const char *own = find_shape(shapes, keys, NULL);
+    const char *own = find_shape(shapes, table, NULL);
     if (own != NULL) {
         AUTO_JSON struct json_object *shape = options_schema_parse(own);
         json_each(shape, copy_member, schema);
     }
-    for (const struct option_row *key = keys; key->name != NULL; key++) {
-        json_put(properties, key->name, key_schema(keys, key, shapes));
+    for (const struct option_row *row = table; row->name != NULL; row++) {
+        json_put(properties, row->name, row_schema(table, row, shapes));
     }
     json_put(schema, "properties", properties);
     return schema;
@@ -220,7 +220,7 @@ struct json_object *options_schema_create(const struct schema *schema)
     options_schema_define(out, "text", options_schema_parse(TEXT));
     options_schema_define(out, "rate", options_schema_parse(RATE));
     for (const struct schema_table *table = schema->tables; table->name != NULL; table++) {
-        options_schema_define(out, table->name, table_schema(table->keys, schema->shapes));
+        options_schema_define(out, table->name, table_schema(table->rows, schema->shapes));
     }
     return out;
 }

@@ -1,4 +1,4 @@
-// The JSON Schema (draft-07) of files that are read by tables of keys, for editors. What a row says becomes the schema
+// The JSON Schema (draft-07) of files that are read by tables of options, for editors. What a row says becomes the schema
 // of its key; what the module that owns a table reads further (OPTION_NODE) or demands besides is told by shapes.
 #pragma once
 
@@ -17,7 +17,7 @@ struct schema_shape {
 // A table that becomes the definition `name`.
 struct schema_table {
     const char *name;
-    const struct option_row *keys;
+    const struct option_row *rows;
 };
 
 struct schema {

@@ -1,4 +1,7 @@
-// Reads the value of one key, by its type.
+// Reads the value of one option, by its type.
+//
+// A reader stores the value and returns true, or adds a problem and leaves the field as it was. The problems of all
+// types are made by the same few functions from one table of what a value must be.
 #include "base/options/options_internal.h"
 
 #include <inttypes.h>
@@ -11,6 +14,9 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/str.h"
+
+// A problem of the value; false.
+#define refuse(reading, ...) (yaml_error((reading)->problems, (reading)->node, __VA_ARGS__), false)
 
 // What a value must be, with an example.
 static const char *wanted(enum option_type type)
@@ -40,22 +46,21 @@ static bool looks_like_template(const struct yaml_node *node)
 
 static bool wrong_null(const struct option_reading *reading)
 {
-    yaml_error(reading->problems, reading->node,
-               "`%s` must be %s, and has no value here: YAML reads an empty value, or `#` and what follows it, as "
-               "nothing. Put text in quotes, or leave the key out",
-               reading->path, wanted(reading->key->type));
-    return false;
+    return refuse(reading,
+                  "`%s` must be %s, and has no value here: YAML reads an empty value, or `#` and what follows it, as "
+                  "nothing. Put text in quotes, or leave the key out",
+                  reading->path, wanted(reading->row->type));
 }
 
-static void append_example(struct buf *text, const struct option_row *key)
+static void append_example(struct buf *text, const struct option_row *row)
 {
-    if (key->type == OPTION_GROUP) {
-        buf_printf(text, " such as {%s: ...}", key->members[0].name);
-    } else if (key->type == OPTION_TEXT && key->fallback != NULL && *key->fallback != '\0') {
-        buf_printf(text, " such as %s", key->fallback);
+    if (row->type == OPTION_GROUP) {
+        buf_printf(text, " such as {%s: ...}", row->members[0].name);
+    } else if (row->type == OPTION_TEXT && row->fallback != NULL && *row->fallback != '\0') {
+        buf_printf(text, " such as %s", row->fallback);
     }
-    for (size_t i = 0; key->type == OPTION_CHOICE && key->choices[i] != NULL; i++) {
-        buf_printf(text, "%s%s", i == 0 ? ": " : ", ", key->choices[i]);
+    for (size_t i = 0; row->type == OPTION_CHOICE && row->choices[i] != NULL; i++) {
+        buf_printf(text, "%s%s", i == 0 ? ": " : ", ", row->choices[i]);
     }
 }
 
@@ -65,14 +70,13 @@ bool options_value_wrong(const struct option_reading *reading)
         return wrong_null(reading);
     }
     AUTO_BUF struct buf text = {0};
-    buf_printf(&text, "`%s` must be %s", reading->path, wanted(reading->key->type));
-    append_example(&text, reading->key);
+    buf_printf(&text, "`%s` must be %s", reading->path, wanted(reading->row->type));
+    append_example(&text, reading->row);
     buf_printf(&text, ", not %s", yaml_kind_name(reading->node));
     if (looks_like_template(reading->node)) {
         buf_text(&text, "; if { } belong to the text, put it in quotes");
     }
-    yaml_error(reading->problems, reading->node, "%s", text.data);
-    return false;
+    return refuse(reading, "%s", text.data);
 }
 
 // The value has the right kind, and is not of the right form.
@@ -80,9 +84,7 @@ static bool malformed(const struct option_reading *reading, const char *hint)
 {
     char shown[STR_SHOWN_LEN];
     str_show(reading->node->text, shown);
-    yaml_error(reading->problems, reading->node, "`%s` must be %s, not `%s`%s", reading->path,
-               wanted(reading->key->type), shown, hint);
-    return false;
+    return refuse(reading, "`%s` must be %s, not `%s`%s", reading->path, wanted(reading->row->type), shown, hint);
 }
 
 static bool read_text(const struct option_reading *reading)
@@ -91,12 +93,10 @@ static bool read_text(const struct option_reading *reading)
         return options_value_wrong(reading);
     }
     if (yaml_is_null(reading->node)) {
-        return reading->key->empty_ok || wrong_null(reading);
+        return reading->row->empty_ok || wrong_null(reading);
     }
-    if (reading->node->text[0] == '\0' && reading->key->min > 0) {
-        yaml_error(reading->problems, reading->node, "`%s` is empty: give it a text, or leave the key out",
-                   reading->path);
-        return false;
+    if (reading->node->text[0] == '\0' && reading->row->min > 0) {
+        return refuse(reading, "`%s` is empty: give it a text, or leave the key out", reading->path);
     }
     char **field = reading->field;
     free(*field);
@@ -107,9 +107,6 @@ static bool read_text(const struct option_reading *reading)
 static bool read_bool(const struct option_reading *reading)
 {
     static const char *const lookalikes[] = {"yes", "no", "on", "off", "true", "false", "y", "n", NULL};
-    if (!yaml_has_value(reading->node)) {
-        return options_value_wrong(reading);
-    }
     if (yaml_type(reading->node) != YAML_BOOL) {
         bool lookalike = str_is_one_of_folded(reading->node->text, lookalikes);
         return malformed(reading, lookalike ? ", which is text: write true or false without quotes" : "");
@@ -142,30 +139,28 @@ void options_value_number(enum option_type type, int64_t value, char out[OPTIONS
 
 static bool out_of_range(const struct option_reading *reading)
 {
-    const struct option_row *key = reading->key;
+    const struct option_row *row = reading->row;
     char min[OPTIONS_NUMBER_LEN];
     char max[OPTIONS_NUMBER_LEN];
     char shown[STR_SHOWN_LEN];
     str_show(reading->node->text, shown);
-    options_value_number(key->type, key->min, min);
-    options_value_number(key->type, key->max, max);
-    if (key->min == 0 && key->max == 0) {
-        yaml_error(reading->problems, reading->node, "`%s` is too large: `%s`", reading->path, shown);
-    } else if (key->min == key->max) {
-        yaml_error(reading->problems, reading->node, "`%s` must be %s, not `%s`", reading->path, min, shown);
-    } else {
-        yaml_error(reading->problems, reading->node, "`%s` must be from %s to %s, not `%s`", reading->path, min, max,
-                   shown);
+    options_value_number(row->type, row->min, min);
+    options_value_number(row->type, row->max, max);
+    if (row->min == 0 && row->max == 0) {
+        return refuse(reading, "`%s` is too large: `%s`", reading->path, shown);
     }
-    return false;
+    if (row->min == row->max) {
+        return refuse(reading, "`%s` must be %s, not `%s`", reading->path, min, shown);
+    }
+    return refuse(reading, "`%s` must be from %s to %s, not `%s`", reading->path, min, max, shown);
 }
 
 // `err` is what the parser of `value` said.
 static bool store_number(const struct option_reading *reading, enum err err, int64_t value)
 {
-    const struct option_row *key = reading->key;
-    bool bounded = key->min != 0 || key->max != 0;
-    if (err == ERR_LIMIT || (err == ERR_OK && bounded && (value < key->min || value > key->max))) {
+    const struct option_row *row = reading->row;
+    bool bounded = row->min != 0 || row->max != 0;
+    if (err == ERR_LIMIT || (err == ERR_OK && bounded && (value < row->min || value > row->max))) {
         return out_of_range(reading);
     }
     if (err != ERR_OK) {
@@ -178,9 +173,6 @@ static bool store_number(const struct option_reading *reading, enum err err, int
 static bool read_int(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
-    if (!yaml_has_value(node)) {
-        return options_value_wrong(reading);
-    }
     if (yaml_type(node) != YAML_INT) {
         bool is_quoted = node->quoted && str_parse_int(node->text, &(int64_t){0}) == ERR_OK;
         return malformed(reading, is_quoted ? " in quotes, which is text: remove the quotes" : "");
@@ -193,9 +185,6 @@ static bool read_int(const struct option_reading *reading)
 
 static bool read_duration(const struct option_reading *reading)
 {
-    if (!yaml_has_value(reading->node)) {
-        return options_value_wrong(reading);
-    }
     int64_t value = 0;
     enum err err = str_parse_duration_ms(reading->node->text, &value);
     if (err == ERR_SYNTAX && yaml_type(reading->node) == YAML_INT) {
@@ -206,9 +195,6 @@ static bool read_duration(const struct option_reading *reading)
 
 static bool read_size(const struct option_reading *reading)
 {
-    if (!yaml_has_value(reading->node)) {
-        return options_value_wrong(reading);
-    }
     int64_t value = 0;
     enum err err = str_parse_size(reading->node->text, &value);
     return store_number(reading, err, value);
@@ -216,9 +202,6 @@ static bool read_size(const struct option_reading *reading)
 
 static bool read_rate(const struct option_reading *reading)
 {
-    if (!yaml_has_value(reading->node)) {
-        return options_value_wrong(reading);
-    }
     double per_second = 0;
     if (str_parse_rate(reading->node->text, &per_second) != ERR_OK) {
         return malformed(reading, "");
@@ -230,9 +213,6 @@ static bool read_rate(const struct option_reading *reading)
 static bool read_fraction(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
-    if (!yaml_has_value(node)) {
-        return options_value_wrong(reading);
-    }
     enum yaml_type type = yaml_type(node);
     double value = strtod(node->text, NULL);
     if ((type != YAML_INT && type != YAML_FLOAT) || !(value > 0 && value <= 1)) {
@@ -244,12 +224,9 @@ static bool read_fraction(const struct option_reading *reading)
 
 static bool read_choice(const struct option_reading *reading)
 {
-    if (!yaml_has_value(reading->node)) {
-        return options_value_wrong(reading);
-    }
-    const struct option_row *key = reading->key;
-    for (int i = 0; key->choices[i] != NULL; i++) {
-        if (strcmp(key->choices[i], reading->node->text) == 0) {
+    const struct option_row *row = reading->row;
+    for (int i = 0; row->choices[i] != NULL; i++) {
+        if (strcmp(row->choices[i], reading->node->text) == 0) {
             *(int *)reading->field = i;
             return true;
         }
@@ -257,12 +234,11 @@ static bool read_choice(const struct option_reading *reading)
     char shown[STR_SHOWN_LEN];
     str_show(reading->node->text, shown);
     AUTO_BUF struct buf text = {0};
-    buf_printf(&text, "`%s` must be %s", reading->path, wanted(key->type));
-    append_example(&text, key);
+    buf_printf(&text, "`%s` must be %s", reading->path, wanted(row->type));
+    append_example(&text, row);
     buf_printf(&text, "; not `%s`", shown);
-    const char *nearest = nearest_of(reading->node->text, key->choices);
-    yaml_error(reading->problems, reading->node, "%s" NEAREST_FORMAT, text.data, NEAREST_ARGS(nearest, ""));
-    return false;
+    const char *nearest = nearest_of(reading->node->text, row->choices);
+    return refuse(reading, "%s" NEAREST_FORMAT, text.data, NEAREST_ARGS(nearest, ""));
 }
 
 static bool read_text_list(const struct option_reading *reading)
@@ -297,16 +273,14 @@ const char *const options_secret_sources[] = {"file", "env", "credential", NULL}
 static bool wrong_secret(const struct option_reading *reading)
 {
     if (reading->node->line == 0 && reading->node->kind == YAML_SCALAR) {
-        yaml_error(reading->problems, reading->node,
-                   "`%s`: this variable cannot hold the secret itself; add __FILE, __ENV or __CREDENTIAL to its name, "
-                   "and say there where it is read from",
-                   reading->path);
-        return false;
+        return refuse(
+            reading,
+            "`%s`: this variable cannot hold the secret itself; add __FILE, __ENV or __CREDENTIAL to its name, "
+            "and say there where it is read from",
+            reading->path);
     }
-    yaml_error(reading->problems, reading->node,
-               "`%s`: a secret is never written in line; say where it is read from: %s", reading->path,
-               wanted(OPTION_SECRET));
-    return false;
+    return refuse(reading, "`%s`: a secret is never written in line; say where it is read from: %s", reading->path,
+                  wanted(OPTION_SECRET));
 }
 
 static bool wrong_secret_key(const struct option_reading *reading, const char *name)
@@ -315,8 +289,7 @@ static bool wrong_secret_key(const struct option_reading *reading, const char *n
     if (nearest == NULL) {
         return wrong_secret(reading);
     }
-    yaml_error(reading->problems, reading->node, "`%s`: unknown key; did you mean `%s`?", reading->path, nearest);
-    return false;
+    return refuse(reading, "`%s`: unknown key; did you mean `%s`?", reading->path, nearest);
 }
 
 // The one place that the map names; what the environment names wins over what the file does. The count of the map if
@@ -333,18 +306,10 @@ static size_t find_place(const struct yaml_node *map)
     return count == 1 ? of_environment : map->count == 1 ? 0 : map->count;
 }
 
-static bool several_places(const struct option_reading *reading)
-{
-    yaml_error(reading->problems, reading->node,
-               "`%s`: a secret is never written in line; say by one key where it is read from: %s", reading->path,
-               wanted(OPTION_SECRET));
-    return false;
-}
-
 static bool read_secret(const struct option_reading *reading)
 {
     const struct yaml_node *node = reading->node;
-    if (yaml_is_null(node) && reading->key->empty_ok) {
+    if (yaml_is_null(node) && reading->row->empty_ok) {
         return true;
     }
     if (node->kind != YAML_MAP || node->count == 0) {
@@ -352,7 +317,8 @@ static bool read_secret(const struct option_reading *reading)
     }
     size_t place = find_place(node);
     if (place == node->count) {
-        return several_places(reading);
+        return refuse(reading, "`%s`: a secret is never written in line; say by one key where it is read from: %s",
+                      reading->path, wanted(OPTION_SECRET));
     }
     const char *name = node->keys[place]->text;
     const struct yaml_node *value = node->items[place];
@@ -362,7 +328,7 @@ static bool read_secret(const struct option_reading *reading)
     if (!yaml_has_value(value) || value->text[0] == '\0') {
         return wrong_secret(reading);
     }
-    options_value_free(reading->key, reading->field);
+    options_value_free(reading->row, reading->field);
     struct secret_source *field = reading->field;
     char **member = *name == 'f' ? &field->file : *name == 'e' ? &field->env : &field->credential;
     *member = mem_strdup(value->text);
@@ -377,11 +343,13 @@ bool options_value_read(const struct option_reading *reading)
         [OPTION_CHOICE] = read_choice,     [OPTION_TEXT_LIST] = read_text_list, [OPTION_SECRET] = read_secret,
         [OPTION_FRACTION] = read_fraction,
     };
-    if (reading->key->type == OPTION_NODE) {
+    enum option_type type = reading->row->type;
+    if (type == OPTION_NODE) {
         *(const struct yaml_node **)reading->field = reading->node;
         return true;
     }
-    return readers[reading->key->type](reading);
+    bool is_scalar = type != OPTION_TEXT && type != OPTION_TEXT_LIST && type != OPTION_SECRET;
+    return is_scalar && !yaml_has_value(reading->node) ? options_value_wrong(reading) : readers[type](reading);
 }
 
 static void free_secret(struct secret_source *source)
@@ -392,14 +360,14 @@ static void free_secret(struct secret_source *source)
     *source = (struct secret_source){0};
 }
 
-void options_value_free(const struct option_row *key, void *field)
+void options_value_free(const struct option_row *row, void *field)
 {
-    if (key->type == OPTION_TEXT) {
+    if (row->type == OPTION_TEXT) {
         free(*(char **)field);
         *(char **)field = NULL;
-    } else if (key->type == OPTION_TEXT_LIST) {
+    } else if (row->type == OPTION_TEXT_LIST) {
         text_list_free(field);
-    } else if (key->type == OPTION_SECRET) {
+    } else if (row->type == OPTION_SECRET) {
         free_secret(field);
     }
 }

@@ -16,7 +16,7 @@ struct mapper {
     const struct rule *rule;
     const struct message *message;
     const struct moment *arrived;
-    struct payload payload;
+    struct mapping_payload payload;
     struct str captures[TOPIC_MAX_CAPTURES];
     struct template_input input;
     struct command *command;
@@ -238,8 +238,8 @@ static void find_lifetime(struct mapper *mapper)
     mapper->command->lifetime_ms = lifetime_ms;
 }
 
-void rule_make_input(const struct rule *rule, const struct message *message, const struct moment *arrived,
-                     const struct payload *payload, struct str *captures, struct template_input *out)
+void mapping_make_input(const struct rule *rule, const struct message *message, const struct moment *arrived,
+                        const struct mapping_payload *payload, struct str *captures, struct template_input *out)
 {
     rule_takes(rule, message->topic, captures);
     *out = (struct template_input){.pattern = rule->pattern,
@@ -267,8 +267,8 @@ static void prepare(struct mapper *mapper)
     command->batch_window_ms = rule->batch.window_ms;
     command->batch_max = rule->batch.max;
     command->order = (enum order)rule->options.order;
-    payload_read(mapper->mapping, rule, message, &mapper->payload);
-    rule_make_input(rule, message, mapper->arrived, &mapper->payload, mapper->captures, &mapper->input);
+    mapping_payload_read(mapper->mapping, rule, message, &mapper->payload);
+    mapping_make_input(rule, message, mapper->arrived, &mapper->payload, mapper->captures, &mapper->input);
 }
 
 struct command *mapping_command(const struct mapping *mapping, const struct rule *rule, const struct message *message,
@@ -288,9 +288,9 @@ struct command *mapping_command(const struct mapping *mapping, const struct rule
     find_replies(&mapper);
     find_lifetime(&mapper);
     if (mapper.command->refusal.code == NULL &&
-        command_fill_target(rule, &mapper.input, mapper.command, &failure) != ERR_OK) {
+        mapping_fill_target(rule, &mapper.input, mapper.command, &failure) != ERR_OK) {
         refuse(&mapper, &failure);
     }
-    payload_clear(&mapper.payload);
+    mapping_payload_clear(&mapper.payload);
     return mapper.command;
 }

@@ -16,7 +16,7 @@ bool mapping_reply_possible(const struct mapping *mapping, const char *topic);
 bool mapping_reply_allowed(const struct mapping *mapping, const char *command_topic, const char *topic);
 
 // A message's payload as the rule sees it, and what is in it for the bridge.
-struct payload {
+struct mapping_payload {
     bool present; // false: empty or not readable
     bool exact;   // false: numbers are rounded, so only what is told with a rejection may be read
     struct json_object *value;
@@ -30,15 +30,15 @@ struct payload {
     bool has_sent_at;
     struct failure failure; // code set: the command is rejected for it
 };
-void payload_read(const struct mapping *mapping, const struct rule *rule, const struct message *message,
-                  struct payload *out);
-void payload_clear(struct payload *payload);
+void mapping_payload_read(const struct mapping *mapping, const struct rule *rule, const struct message *message,
+                          struct mapping_payload *out);
+void mapping_payload_clear(struct mapping_payload *payload);
 
 // What the rule's templates see of a message that it takes, but for the id. Fills `captures` (TOPIC_MAX_CAPTURES);
 // everything in *out is borrowed.
-void rule_make_input(const struct rule *rule, const struct message *message, const struct moment *arrived,
-                     const struct payload *payload, struct str *captures, struct template_input *out);
+void mapping_make_input(const struct rule *rule, const struct message *message, const struct moment *arrived,
+                        const struct mapping_payload *payload, struct str *captures, struct template_input *out);
 
 // Fills calls, target and lanes of the command. On failure they are left empty.
-enum err command_fill_target(const struct rule *rule, const struct template_input *input, struct command *command,
+enum err mapping_fill_target(const struct rule *rule, const struct template_input *input, struct command *command,
                              struct failure *failure) MUST_CHECK;

@@ -3,7 +3,7 @@
 
 #include "core/mapping/mapping_internal.h"
 
-static void refuse(struct payload *payload, const char *code, const char *detail)
+static void refuse(struct mapping_payload *payload, const char *code, const char *detail)
 {
     if (payload->failure.code == NULL) {
         failure_set(&payload->failure, code, "%s", detail);
@@ -12,7 +12,7 @@ static void refuse(struct payload *payload, const char *code, const char *detail
 
 // JSON that is well formed and beyond a limit: rejected, and read all the same for the id.
 static void read_beyond_limits(struct str json, const struct json_limits *limits, const struct diag *diag,
-                               struct payload *out)
+                               struct mapping_payload *out)
 {
     const char *code = json_too_deep(json.data, json.len, limits) ? "payload_too_deep" : "number_out_of_range";
     enum err err = json_parse_lenient(json.data, json.len, &out->value);
@@ -25,7 +25,7 @@ static void read_beyond_limits(struct str json, const struct json_limits *limits
     }
 }
 
-static void read_json(struct str json, const struct json_limits *limits, struct payload *out)
+static void read_json(struct str json, const struct json_limits *limits, struct mapping_payload *out)
 {
     struct diag diag;
     enum err err = json_parse(json.data, json.len, limits, &out->value, &diag);
@@ -37,7 +37,7 @@ static void read_json(struct str json, const struct json_limits *limits, struct 
     }
 }
 
-static void read_text(const struct message *message, struct payload *out)
+static void read_text(const struct message *message, struct mapping_payload *out)
 {
     bool valid = str_utf8_valid(message->payload, message->payload_len) &&
                  memchr(message->payload, '\0', message->payload_len) == NULL;
@@ -51,7 +51,7 @@ static void read_text(const struct message *message, struct payload *out)
 
 // A JSON number, true, false or null is that value; anything else is text, with all that stands before it.
 static void read_scalar(const struct message *message, struct str json, const struct json_limits *limits,
-                        struct payload *out)
+                        struct mapping_payload *out)
 {
     struct diag diag;
     struct json_object *ignored = NULL;
@@ -93,7 +93,7 @@ static bool take(struct json_object *map, const char *name, struct json_object *
     return true;
 }
 
-static void take_bridge_members(struct payload *payload)
+static void take_bridge_members(struct mapping_payload *payload)
 {
     struct json_object *traceparent = NULL;
     payload->has_id = take(payload->value, "$id", &payload->id) && json_kind(payload->id) != JSON_NULL;
@@ -104,11 +104,11 @@ static void take_bridge_members(struct payload *payload)
     json_free(traceparent);
 }
 
-void payload_read(const struct mapping *mapping, const struct rule *rule, const struct message *message,
-                  struct payload *out)
+void mapping_payload_read(const struct mapping *mapping, const struct rule *rule, const struct message *message,
+                          struct mapping_payload *out)
 {
     struct json_limits limits = {mapping->max_json_depth};
-    *out = (struct payload){.exact = true};
+    *out = (struct mapping_payload){.exact = true};
     if (message->payload_len == 0) {
         if (rule->options.empty != EMPTY_ACCEPT) {
             refuse(out, "payload_empty", "the rule wants a payload: send {} for a service without arguments");
@@ -128,12 +128,12 @@ void payload_read(const struct mapping *mapping, const struct rule *rule, const 
     take_bridge_members(out);
 }
 
-void payload_clear(struct payload *payload)
+void mapping_payload_clear(struct mapping_payload *payload)
 {
     json_free(payload->value);
     json_free(payload->id);
     json_free(payload->reply_to);
     json_free(payload->expire);
     json_free(payload->sent_at);
-    *payload = (struct payload){0};
+    *payload = (struct mapping_payload){0};
 }

@@ -375,7 +375,7 @@ static void fill_lanes(struct command *command)
     }
 }
 
-enum err command_fill_target(const struct rule *rule, const struct template_input *input, struct command *command,
+enum err mapping_fill_target(const struct rule *rule, const struct template_input *input, struct command *command,
                              struct failure *failure)
 {
     struct request request = {.rule = rule, .input = input, .command = command, .failure = failure};

@@ -110,8 +110,8 @@ static struct json_object *trim(const struct filter *filter, const struct json_o
 }
 
 static const struct filter_row rows[] = {
-    {"int", 0, 0, false, INTEGER, NULL, number_int},
-    {"float", 0, 0, false, REAL, NULL, number_float},
+    {"int", 0, 0, false, INTEGER, NULL, template_number_int},
+    {"float", 0, 0, false, REAL, NULL, template_number_float},
     {"bool", 0, 0, false, BOOLEAN, NULL, to_bool},
     {"string", 0, 0, false, TEXT, NULL, to_string},
     {"json", 0, 0, false, TEXT, NULL, to_json},
@@ -120,9 +120,9 @@ static const struct filter_row rows[] = {
     {"trim", 0, 0, false, TEXT, NULL, trim},
     {"default", 1, 1, false, 0, NULL, NULL},
     {"map", 1, MAX_ARGS, true, 0, NULL, NULL},
-    {"scale", 4, 4, false, NUMBER, number_check_scale, number_scale},
-    {"clamp", 2, 2, false, NUMBER, number_check_clamp, number_clamp},
-    {"round", 0, 1, false, NUMBER, number_check_round, number_round},
+    {"scale", 4, 4, false, NUMBER, template_number_check_scale, template_number_scale},
+    {"clamp", 2, 2, false, NUMBER, template_number_check_clamp, template_number_clamp},
+    {"round", 0, 1, false, NUMBER, template_number_check_round, template_number_round},
 };
 
 const char *template_filter_name_at(size_t index)
@@ -389,7 +389,7 @@ static enum err finish_filter(const struct filter *filter, struct diag *diag)
     return filter->row->check != NULL ? filter->row->check(filter, diag) : ERR_OK;
 }
 
-enum err template_parse_filter(const char **at, struct filter *out, struct diag *diag)
+enum err template_filter_parse(const char **at, struct filter *out, struct diag *diag)
 {
     struct filter filter = {0};
     (*at)++;

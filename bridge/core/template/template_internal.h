@@ -73,7 +73,7 @@ void template_warn(const struct yaml_node *node, const struct template *tmpl, co
                    struct problems *problems);
 
 // Reads "| name(args)" behind *at up to what follows it.
-enum err template_parse_filter(const char **at, struct filter *out, struct diag *diag) MUST_CHECK;
+enum err template_filter_parse(const char **at, struct filter *out, struct diag *diag) MUST_CHECK;
 void template_filter_free(struct filter *filter);
 const char *template_filter_name_at(size_t index); // NULL after the last: for the reference
 const char *template_filter_name(const struct filter *filter);

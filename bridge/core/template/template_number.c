@@ -42,7 +42,8 @@ static struct json_object *whole_number(const struct decimal *decimal, const cha
     return decimal_fits_integer(decimal) ? new_number(decimal, false) : NULL;
 }
 
-struct json_object *number_int(const struct filter *filter, const struct json_object *value, const char **wants)
+struct json_object *template_number_int(const struct filter *filter, const struct json_object *value,
+                                        const char **wants)
 {
     (void)filter;
     AUTO_DECIMAL struct decimal decimal = {0};
@@ -53,7 +54,8 @@ struct json_object *number_int(const struct filter *filter, const struct json_ob
     return whole_number(&decimal, wants);
 }
 
-struct json_object *number_round(const struct filter *filter, const struct json_object *value, const char **wants)
+struct json_object *template_number_round(const struct filter *filter, const struct json_object *value,
+                                          const char **wants)
 {
     AUTO_DECIMAL struct decimal decimal = {0};
     if (!read_decimal(value, &decimal, wants)) {
@@ -75,7 +77,8 @@ static bool is_finite(const struct decimal *decimal)
     return isfinite(strtod(text, NULL));
 }
 
-struct json_object *number_float(const struct filter *filter, const struct json_object *value, const char **wants)
+struct json_object *template_number_float(const struct filter *filter, const struct json_object *value,
+                                          const char **wants)
 {
     (void)filter;
     if (json_kind(value) == JSON_REAL) {
@@ -117,7 +120,8 @@ static double scaled(const struct decimal *value, const struct decimal range[4])
 }
 
 // As a double holds them, so that what is computed with has an end.
-struct json_object *number_scale(const struct filter *filter, const struct json_object *value, const char **wants)
+struct json_object *template_number_scale(const struct filter *filter, const struct json_object *value,
+                                          const char **wants)
 {
     *wants = "wants a number (of text, `float |` before it makes one)";
     if (!is_number(value)) {
@@ -152,7 +156,8 @@ static int compare_numbers(const struct json_object *a, const struct json_object
     return decimal_compare(&first, &second);
 }
 
-struct json_object *number_clamp(const struct filter *filter, const struct json_object *value, const char **wants)
+struct json_object *template_number_clamp(const struct filter *filter, const struct json_object *value,
+                                          const char **wants)
 {
     *wants = "wants a number (of text, `float |` before it makes one)";
     if (!is_number(value)) {
@@ -177,7 +182,7 @@ static enum err check_numbers(const struct filter *filter, struct diag *diag)
     return ERR_OK;
 }
 
-enum err number_check_round(const struct filter *filter, struct diag *diag)
+enum err template_number_check_round(const struct filter *filter, struct diag *diag)
 {
     if (filter->count == 0) {
         return ERR_OK;
@@ -189,7 +194,7 @@ enum err number_check_round(const struct filter *filter, struct diag *diag)
     return ERR_OK;
 }
 
-enum err number_check_scale(const struct filter *filter, struct diag *diag)
+enum err template_number_check_scale(const struct filter *filter, struct diag *diag)
 {
     enum err err = check_numbers(filter, diag);
     if (err == ERR_OK && json_real(filter->args[0]) == json_real(filter->args[1])) {
@@ -198,7 +203,7 @@ enum err number_check_scale(const struct filter *filter, struct diag *diag)
     return err;
 }
 
-enum err number_check_clamp(const struct filter *filter, struct diag *diag)
+enum err template_number_check_clamp(const struct filter *filter, struct diag *diag)
 {
     enum err err = check_numbers(filter, diag);
     if (err == ERR_OK && compare_numbers(filter->args[0], filter->args[1]) > 0) {

@@ -234,7 +234,7 @@ static enum err read_filters(const char **at, struct expression *expression, str
         }
         expression->filters =
             mem_resize(expression->filters, expression->filter_count + 1, sizeof *expression->filters);
-        enum err err = template_parse_filter(at, &expression->filters[expression->filter_count], diag);
+        enum err err = template_filter_parse(at, &expression->filters[expression->filter_count], diag);
         if (err != ERR_OK) {
             return err;
         }

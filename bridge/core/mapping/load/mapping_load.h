@@ -29,7 +29,7 @@ enum err mapping_create(struct yaml_document *const *documents, size_t count, co
                         struct mapping **out, struct problems *problems) MUST_CHECK;
 void mapping_destroy(struct mapping *mapping);
 
-// Tables of keys, for the schema and the reference.
+// The tables of options, for the schema and the reference.
 extern const struct option_row mapping_file_options[];
 extern const struct option_row mapping_rule_options[];
 extern const struct option_row

@@ -1,4 +1,4 @@
-// The JSON Schema of mapping files, for editors. It knows what the tables of keys say, not what `check` finds in
+// The JSON Schema of mapping files, for editors. It knows what the tables of options say, not what `check` finds in
 // templates, names that refer to others, and models.
 #pragma once
 

@@ -51,7 +51,7 @@ struct expect_reply_options {
 };
 
 // One test as it was read.
-struct test {
+struct mapping_test {
     struct test_options options;
     struct answer_options *answers; // to the requests in their order; the last also to all that follow
     size_t answer_count;
@@ -60,10 +60,10 @@ struct test {
     size_t parameter_count; // members of `expect` that are parameters of the request
 };
 // What is wrong is in the problems. Cleared in any case.
-void test_read(const struct yaml_node *node, struct test *out, struct problems *problems);
-void test_clear(struct test *test);
+void mapping_test_read(const struct yaml_node *node, struct mapping_test *out, struct problems *problems);
+void mapping_test_clear(struct mapping_test *test);
 // A member of `expect` that names a parameter of the request: they begin with a capital letter, our own words do not.
-bool test_is_parameter(const char *name);
+bool mapping_test_is_parameter(const char *name);
 
 // Checks the `tests` of a file.
 void mapping_check_tests(const struct yaml_node *tests, struct problems *problems);

@@ -16,7 +16,7 @@
 
 #define MAX_TESTS 10000
 
-bool test_is_parameter(const char *name)
+bool mapping_test_is_parameter(const char *name)
 {
     return name[0] >= 'A' && name[0] <= 'Z';
 }
@@ -79,7 +79,7 @@ static void check_message(const struct yaml_node *node, const struct test_option
     }
 }
 
-static void read_answer(struct test *test, const struct yaml_node *node, struct problems *problems)
+static void read_answer(struct mapping_test *test, const struct yaml_node *node, struct problems *problems)
 {
     struct answer_options *answer = &test->answers[test->answer_count++];
     options_defaults(mapping_answer_options, answer);
@@ -88,7 +88,7 @@ static void read_answer(struct test *test, const struct yaml_node *node, struct 
 }
 
 // One, or a list with one for each request.
-static void read_answers(struct test *test, struct problems *problems)
+static void read_answers(struct mapping_test *test, struct problems *problems)
 {
     const struct yaml_node *node = test->options.answer;
     if (node == NULL) {
@@ -140,7 +140,7 @@ static bool replies_alone(const struct expect_reply_options *reply)
     return reply->status != NULL && (strcmp(reply->status, "rejected") == 0 || strcmp(reply->status, "expired") == 0);
 }
 
-static void read_reply(struct test *test, struct problems *problems)
+static void read_reply(struct mapping_test *test, struct problems *problems)
 {
     const struct yaml_node *node = test->expect.reply;
     if (node == NULL) {
@@ -158,7 +158,7 @@ static void read_reply(struct test *test, struct problems *problems)
 }
 
 // A command is sent, or it is refused in one way.
-static void check_sense(const struct yaml_node *node, const struct test *test, struct problems *problems)
+static void check_sense(const struct yaml_node *node, const struct mapping_test *test, struct problems *problems)
 {
     const struct expect_options *expect = &test->expect;
     bool sends = expect->action != NULL || expect->calls > 0 || test->parameter_count > 0;
@@ -175,7 +175,7 @@ static void check_sense(const struct yaml_node *node, const struct test *test, s
 }
 
 // Reads the words of `expect` that are ours; the parameters are left to the run.
-static void read_expect(struct test *test, struct problems *problems)
+static void read_expect(struct mapping_test *test, struct problems *problems)
 {
     const struct yaml_node *node = test->options.expect;
     if (node->kind != YAML_MAP || node->count == 0) {
@@ -189,7 +189,7 @@ static void read_expect(struct test *test, struct problems *problems)
     ours.items = items;
     ours.count = 0;
     for (size_t i = 0; i < node->count; i++) {
-        if (test_is_parameter(node->keys[i]->text)) {
+        if (mapping_test_is_parameter(node->keys[i]->text)) {
             test->parameter_count++;
             continue;
         }
@@ -203,9 +203,9 @@ static void read_expect(struct test *test, struct problems *problems)
     }
 }
 
-void test_read(const struct yaml_node *node, struct test *out, struct problems *problems)
+void mapping_test_read(const struct yaml_node *node, struct mapping_test *out, struct problems *problems)
 {
-    *out = (struct test){0};
+    *out = (struct mapping_test){0};
     options_defaults(mapping_test_options, &out->options);
     if (options_read(mapping_test_options, node, &out->options, problems) != ERR_OK) {
         return;
@@ -219,7 +219,7 @@ void test_read(const struct yaml_node *node, struct test *out, struct problems *
     }
 }
 
-void test_clear(struct test *test)
+void mapping_test_clear(struct mapping_test *test)
 {
     options_free(mapping_test_options, &test->options);
     for (size_t i = 0; i < test->answer_count; i++) {
@@ -240,8 +240,8 @@ void mapping_check_tests(const struct yaml_node *tests, struct problems *problem
         return;
     }
     for (size_t i = 0; i < tests->count; i++) {
-        struct test test;
-        test_read(tests->items[i], &test, problems);
-        test_clear(&test);
+        struct mapping_test test;
+        mapping_test_read(tests->items[i], &test, problems);
+        mapping_test_clear(&test);
     }
 }

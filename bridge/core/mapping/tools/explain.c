@@ -316,16 +316,16 @@ static struct command *explain_command(struct json_object *report, const struct 
     struct command *command = mapping_command(mapping, rule, message, arrived, uuid, NULL);
     struct str captures[TOPIC_MAX_CAPTURES];
     struct template_input input;
-    struct payload payload;
-    payload_read(mapping, rule, message, &payload);
-    rule_make_input(rule, message, arrived, &payload, captures, &input);
+    struct mapping_payload payload;
+    mapping_payload_read(mapping, rule, message, &payload);
+    mapping_make_input(rule, message, arrived, &payload, captures, &input);
     json_put_text(report, "outcome", outcome_of(command));
     json_put(report, "rule", rule_json(rule));
     put_captures(report, rule, captures);
     put_templates(report, rule, &input, command);
     put_command(report, command, arrived);
     put_replies(report, rule, command, arrived);
-    payload_clear(&payload);
+    mapping_payload_clear(&payload);
     return command;
 }
 

@@ -21,7 +21,7 @@
 struct run {
     const struct mapping *mapping;
     const struct yaml_node *node;
-    struct test test;
+    struct mapping_test test;
     struct moment now;
     struct message message;
     const struct rule *rule; // or NULL
@@ -29,7 +29,7 @@ struct run {
     struct test_result *result;
 };
 
-void test_result_clear(struct test_result *result)
+void mapping_test_result_clear(struct test_result *result)
 {
     for (size_t i = 0; i < result->count; i++) {
         free(result->differences[i].what);
@@ -116,7 +116,7 @@ static char *describe(const struct run *run)
 static void differs(const struct run *run, const char *what, const char *expected)
 {
     AUTO_FREE char *got = describe(run);
-    test_differs(run->result, what, expected, got);
+    mapping_test_differs(run->result, what, expected, got);
 }
 
 static bool is_sent(const struct run *run)
@@ -142,7 +142,7 @@ static bool compare_outcome(const struct run *run)
     bool wants_request = expect->action != NULL || expect->calls > 0 || run->test.parameter_count > 0;
     if (expect->no_rule && run->rule != NULL) {
         AUTO_FREE char *got = mem_printf("rule %s takes it", rule_name(run->rule));
-        test_differs(run->result, "outcome", NO_RULE_TEXT, got);
+        mapping_test_differs(run->result, "outcome", NO_RULE_TEXT, got);
     } else if (expect->rejected != NULL) {
         compare_refusal(run, expect->rejected);
     } else if (expect->expired) {
@@ -209,11 +209,11 @@ static void compare_reply(const struct run *run, const struct test_platform *pla
     }
     // Only a wrong test comes here: loading asks for an answer unless nothing is sent.
     if (run->test.answer_count == 0 && is_sent(run)) {
-        test_differs(run->result, "reply.status", run->test.reply.status, REQUEST_TEXT);
+        mapping_test_differs(run->result, "reply.status", run->test.reply.status, REQUEST_TEXT);
         return;
     }
     AUTO_JSON struct json_object *reply = make_reply(run, platform_or_null);
-    test_compare_reply(run->result, &run->test.reply, reply);
+    mapping_test_compare_reply(run->result, &run->test.reply, reply);
 }
 
 // ----
@@ -222,16 +222,17 @@ static void compare(const struct run *run, const struct test_platform *platforms
 {
     const struct expect_options *expect = &run->test.expect;
     if (expect->rule != NULL && (run->rule == NULL || strcmp(rule_name(run->rule), expect->rule) != 0)) {
-        test_differs(run->result, "rule", expect->rule, run->rule != NULL ? rule_name(run->rule) : NO_RULE_TEXT);
+        mapping_test_differs(run->result, "rule", expect->rule,
+                             run->rule != NULL ? rule_name(run->rule) : NO_RULE_TEXT);
     }
     if (!compare_outcome(run) || run->command == NULL) {
         return;
     }
-    test_compare_topic(run->result, "ack_topic", expect->ack_topic, run->command->ack_topic);
-    test_compare_topic(run->result, "result_topic", expect->result_topic, run->command->result_topic);
-    test_compare_topic(run->result, "response_topic", expect->response_topic, run->command->response_topic);
+    mapping_test_compare_topic(run->result, "ack_topic", expect->ack_topic, run->command->ack_topic);
+    mapping_test_compare_topic(run->result, "result_topic", expect->result_topic, run->command->result_topic);
+    mapping_test_compare_topic(run->result, "response_topic", expect->response_topic, run->command->response_topic);
     if (is_sent(run)) {
-        test_compare_request(run->result, run->test.options.expect, expect, run->command);
+        mapping_test_compare_request(run->result, run->test.options.expect, expect, run->command);
     }
     compare_reply(run, find_platform(run, platforms, platform_count));
 }
@@ -241,7 +242,7 @@ void mapping_test_run(const struct mapping *mapping, const struct yaml_document 
 {
     struct problems none = {0};
     struct run run = {.mapping = mapping, .node = tests_of(document)->items[index], .result = out};
-    test_read(run.node, &run.test, &none);
+    mapping_test_read(run.node, &run.test, &none);
     make_message(&run);
     *out = (struct test_result){
         .source = run.node->source,
@@ -255,6 +256,6 @@ void mapping_test_run(const struct mapping *mapping, const struct yaml_document 
     compare(&run, platforms, platform_count);
     command_free(run.command);
     message_clear(&run.message);
-    test_clear(&run.test);
+    mapping_test_clear(&run.test);
     problems_clear(&none);
 }

@@ -31,7 +31,7 @@ struct test_result {
     struct test_difference *differences;
     size_t count; // none: it passed. At most TEST_MAX_DIFFERENCES are told
 };
-void test_result_clear(struct test_result *result);
+void mapping_test_result_clear(struct test_result *result);
 
 // Tests of a document from which a mapping was made without errors.
 size_t mapping_test_count(const struct yaml_document *document);

@@ -12,7 +12,7 @@
 
 static const struct json_limits limits = {.max_depth = 64};
 
-void test_differs(struct test_result *result, const char *what, const char *expected, const char *got)
+void mapping_test_differs(struct test_result *result, const char *what, const char *expected, const char *got)
 {
     if (result->count == TEST_MAX_DIFFERENCES) {
         return;
@@ -26,12 +26,12 @@ static void compare_text(struct test_result *result, const char *what, const cha
                          const char *got_or_null)
 {
     if (expected_or_null != NULL && (got_or_null == NULL || strcmp(expected_or_null, got_or_null) != 0)) {
-        test_differs(result, what, expected_or_null, got_or_null != NULL ? got_or_null : NONE);
+        mapping_test_differs(result, what, expected_or_null, got_or_null != NULL ? got_or_null : NONE);
     }
 }
 
-void test_compare_topic(struct test_result *result, const char *what, const char *expected_or_null,
-                        const char *got_or_null)
+void mapping_test_compare_topic(struct test_result *result, const char *what, const char *expected_or_null,
+                                const char *got_or_null)
 {
     compare_text(result, what, expected_or_null, got_or_null != NULL ? got_or_null : "none");
 }
@@ -58,7 +58,7 @@ static bool compare_member(void *context, const char *name, struct json_object *
         compare_json(walk->result, path, value, other);
     } else if (!there) {
         AUTO_FREE char *text = json_print(value);
-        test_differs(walk->result, path, walk->backwards ? NONE : text, walk->backwards ? text : NONE);
+        mapping_test_differs(walk->result, path, walk->backwards ? NONE : text, walk->backwards ? text : NONE);
     }
     return true;
 }
@@ -112,7 +112,7 @@ static void compare_json(struct test_result *result, const char *what, const str
     AUTO_FREE char *expected_text = json_print(expected);
     AUTO_FREE char *got_text = json_print(got);
     if (!same_scalar(expected, got, expected_text, got_text)) {
-        test_differs(result, what, expected_text, got_text);
+        mapping_test_differs(result, what, expected_text, got_text);
     }
 }
 
@@ -182,7 +182,7 @@ static void compare_numbered(struct test_result *result, const char *name, const
     const char *single = find_parameter(&command->calls[0], name);
     if (json_count(got) == 0 && single != NULL) {
         AUTO_FREE char *text = json_print(expected);
-        test_differs(result, name, text, single);
+        mapping_test_differs(result, name, text, single);
         return;
     }
     compare_json(result, name, expected, got);
@@ -222,7 +222,7 @@ static void compare_parameter(struct test_result *result, const char *name, cons
     const char *got = find_parameter(&command->calls[0], name);
     if (yaml_is_null(node)) {
         if (got != NULL) {
-            test_differs(result, name, NONE, got);
+            mapping_test_differs(result, name, NONE, got);
         }
     } else if (node->kind == YAML_LIST) {
         compare_numbered(result, name, node, command);
@@ -231,21 +231,21 @@ static void compare_parameter(struct test_result *result, const char *name, cons
     } else {
         AUTO_FREE char *expected = node_text(node);
         AUTO_FREE char *missing = describe_missing(command, name);
-        test_differs(result, name, expected, missing);
+        mapping_test_differs(result, name, expected, missing);
     }
 }
 
-void test_compare_request(struct test_result *result, const struct yaml_node *expect, const struct expect_options *keys,
-                          const struct command *command)
+void mapping_test_compare_request(struct test_result *result, const struct yaml_node *expect,
+                                  const struct expect_options *keys, const struct command *command)
 {
     compare_text(result, "action", keys->action, command->calls[0].action);
     if (keys->calls > 0 && (size_t)keys->calls != command->call_count) {
         AUTO_FREE char *expected = mem_printf("%lld", (long long)keys->calls);
         AUTO_FREE char *got = mem_printf("%zu", command->call_count);
-        test_differs(result, "calls", expected, got);
+        mapping_test_differs(result, "calls", expected, got);
     }
     for (size_t i = 0; i < expect->count; i++) {
-        if (test_is_parameter(expect->keys[i]->text)) {
+        if (mapping_test_is_parameter(expect->keys[i]->text)) {
             compare_parameter(result, expect->keys[i]->text, expect->items[i], command);
         }
     }
@@ -271,7 +271,7 @@ static void compare_status(struct test_result *result, const char *expected_or_n
     }
     AUTO_FREE char *got = code == NULL ? mem_strdup(status)
                                        : mem_printf("%s, code %s: %s", status, code, json_member_text(error, "detail"));
-    test_differs(result, "reply.status", expected_or_null, got);
+    mapping_test_differs(result, "reply.status", expected_or_null, got);
 }
 
 static void compare_member_value(struct test_result *result, const char *name, const struct yaml_node *expected_or_null,
@@ -287,12 +287,12 @@ static void compare_member_value(struct test_result *result, const char *name, c
         compare_json(result, path, expected, got);
     } else {
         AUTO_FREE char *text = json_print(expected);
-        test_differs(result, path, text, NONE);
+        mapping_test_differs(result, path, text, NONE);
     }
 }
 
-void test_compare_reply(struct test_result *result, const struct expect_reply_options *expected,
-                        const struct json_object *reply)
+void mapping_test_compare_reply(struct test_result *result, const struct expect_reply_options *expected,
+                                const struct json_object *reply)
 {
     struct json_object *error = NULL;
     json_member(reply, "error", &error);

@@ -119,7 +119,7 @@ static void pass_test(const struct mapping *mapping, const struct yaml_document 
         fail_msg("%s: %s is %s, not %s", result.name, result.differences[0].what, result.differences[0].got,
                  result.differences[0].expected);
     }
-    test_result_clear(&result);
+    mapping_test_result_clear(&result);
 }
 
 // A page's files: they load without a warning, and their tests pass.

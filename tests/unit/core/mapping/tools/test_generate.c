@@ -159,7 +159,7 @@ static void its_tests_pass_as_they_are(void **state)
             struct test_result result;
             mapping_test_run(mapping, document, k, NULL, 0, &result);
             assert_int_equal(result.count, 0);
-            test_result_clear(&result);
+            mapping_test_result_clear(&result);
         }
         mapping_destroy(mapping);
     }

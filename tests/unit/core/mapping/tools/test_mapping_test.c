@@ -47,7 +47,7 @@ static void assert_passes(const char *test)
                       result.differences[i].expected);
     }
     assert_int_equal(result.count, 0);
-    test_result_clear(&result);
+    mapping_test_result_clear(&result);
 }
 
 // The first difference.
@@ -60,7 +60,7 @@ static void assert_differs(const char *test, const char *what, const char *expec
     if (strncmp(result.differences[0].got, got, strlen(got)) != 0) {
         fail_msg("%s: got %s, not %s", what, result.differences[0].got, got);
     }
-    test_result_clear(&result);
+    mapping_test_result_clear(&result);
 }
 
 static void assert_rule(const char *test, const char *rule_or_null)
@@ -71,7 +71,7 @@ static void assert_rule(const char *test, const char *rule_or_null)
     } else {
         assert_string_equal(result.rule, rule_or_null);
     }
-    test_result_clear(&result);
+    mapping_test_result_clear(&result);
 }
 
 #define LAMP "topic: home/lamp-1/set, payload: {level: 5}"
@@ -213,7 +213,7 @@ static void rows_of_the_configuration_count(void **state)
                                          "expect: {reply: {code: device_offline}}}",
                                          platforms, 2);
     assert_int_equal(result.count, 0);
-    test_result_clear(&result);
+    mapping_test_result_clear(&result);
 }
 
 static void a_result_has_name_and_line(void **state)
@@ -224,8 +224,8 @@ static void a_result_has_name_and_line(void **state)
     assert_int_equal(named.line, 13);
     struct test_result other = run_with("{" LAMP ", expect: {rule: set}}", NULL, 0);
     assert_string_equal(other.name, "home/lamp-1/set");
-    test_result_clear(&named);
-    test_result_clear(&other);
+    mapping_test_result_clear(&named);
+    mapping_test_result_clear(&other);
 }
 
 static void differences_are_bounded(void **state)
@@ -239,7 +239,7 @@ static void differences_are_bounded(void **state)
     buf_text(&text, "}}}");
     struct test_result result = run_with(text.data, NULL, 0);
     assert_int_equal(result.count, TEST_MAX_DIFFERENCES);
-    test_result_clear(&result);
+    mapping_test_result_clear(&result);
 }
 
 // ---- wrong tests
@@ -367,7 +367,7 @@ static void each_request_can_have_an_answer_of_its_own(void **state)
         struct test_result result;
         mapping_test_run(mapping, document, i, NULL, 0, &result);
         assert_int_equal(result.count, 0);
-        test_result_clear(&result);
+        mapping_test_result_clear(&result);
     }
     mapping_destroy(mapping);
 }
