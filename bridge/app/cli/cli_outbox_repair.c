@@ -5,7 +5,7 @@
 
 #include "app/cli/cli_outbox_internal.h"
 #include "app/cli/terminal.h"
-#include "app/service/drop.h"
+#include "app/service/offline_drop.h"
 #include "base/mem.h"
 
 #define ANSWER_MS 5000
@@ -94,8 +94,8 @@ static int mend_stopped(struct outbox *outbox, const struct config *config, enum
 {
     struct diag told;
     struct moment now = clock_now();
-    enum err err = verb == OUTBOX_RETRY ? drop_retry_stored(outbox, number, &now, &told)
-                                        : drop_stored(outbox, number, &now, config->outbox.dedupe_window_ms, &told);
+    enum err err = verb == OUTBOX_RETRY ? offline_retry(outbox, number, &now, &told)
+                                        : offline_drop(outbox, number, &now, config->outbox.dedupe_window_ms, &told);
     if (err == ERR_OK || err == ERR_REFUSED || err == ERR_MISSING) {
         return report(verb, number, err == ERR_OK, &told, json);
     }

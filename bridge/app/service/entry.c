@@ -19,6 +19,9 @@ struct entry *entry_create(struct arrival *arrival)
 
 void entry_free(struct entry *entry)
 {
+    if (entry == NULL) {
+        return;
+    }
     for (size_t i = 0; i < entry->command->call_count; i++) {
         call_outcome_clear(&entry->calls[i].outcome);
     }
@@ -50,6 +53,15 @@ struct reply_facts entry_facts(const struct entry *entry, const struct moment *n
     int64_t elapsed = clock_elapsed_ms(&entry->arrived, now);
     return (struct reply_facts){
         .wall_ms = now->wall_ms, .duration_ms = elapsed < 0 ? 0 : elapsed, .attempts = entry->attempts};
+}
+
+struct call_outcome *entry_outcomes(const struct entry *entry)
+{
+    struct call_outcome *outcomes = mem_alloc(entry->command->call_count * sizeof *outcomes);
+    for (size_t i = 0; i < entry->command->call_count; i++) {
+        outcomes[i] = entry->calls[i].outcome;
+    }
+    return outcomes;
 }
 
 void entry_prepare_outgoing(struct entry *entry)

@@ -49,18 +49,18 @@ void pipeline_release(struct pipeline *pipeline, const struct moment *now);
 // The link's `done`; context is the pipeline.
 void pipeline_reply_done(void *context, struct outgoing *outgoing);
 
-// What an operator asks for; `told` gets a sentence for them in any case. ERR_MISSING: there is no such command any
+// What an operator asks for; `report` gets a sentence for them in any case. ERR_MISSING: there is no such command any
 // more; ERR_REFUSED: it cannot be done, and nothing was changed. Not while changes of an earlier turn wait for their
 // commit.
 //
 // A waiting command is tried as soon as its turn comes.
 enum err pipeline_retry_now(struct pipeline *pipeline, int64_t row_id, const struct moment *now,
-                            struct diag *told) MUST_CHECK;
+                            struct diag *report) MUST_CHECK;
 // Ends a command: `rejected`, or `unknown` if an attempt may have run; the answer to a request that is under way is
 // then ignored, but the command's lanes and its place among the requests in flight are free only after it. A reply that
 // waits while there is no connection to publish it is thrown away.
 enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct moment *now,
-                       struct diag *told) MUST_CHECK;
+                       struct diag *report) MUST_CHECK;
 
 // No further request leaves; what waits stays in the outbox. QoS 0 commands that wait are rejected.
 void pipeline_stop(struct pipeline *pipeline, const struct moment *now);

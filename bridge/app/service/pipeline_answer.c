@@ -135,15 +135,6 @@ static int64_t retry_delay_ms(const struct entry_call *call, const struct verdic
     return delay > least ? delay : least;
 }
 
-// SENT becomes QUEUED again only if no attempt at all may have run.
-static void stage_waiting(struct pipeline *pipeline, struct entry *entry, size_t call)
-{
-    pipeline_set_call_state(pipeline, entry, call, COMMAND_QUEUED);
-    if (entry->command->call_count == 1 && !entry->calls[call].may_have_run) {
-        pipeline_set_state(pipeline, entry, COMMAND_QUEUED);
-    }
-}
-
 static void retry(struct pipeline *pipeline, struct entry *entry, size_t call, size_t scheduled_call,
                   const struct verdict *verdict, const struct moment *now)
 {
@@ -154,14 +145,14 @@ static void retry(struct pipeline *pipeline, struct entry *entry, size_t call, s
         mine->last = verdict->outcome.failure;
     }
     mine->connecting = verdict->report.outcome == SCHEDULE_NOT_TRIED;
-    stage_waiting(pipeline, entry, call);
+    pipeline_set_waiting(pipeline, entry, call);
     metrics_add(METRIC_RETRIES, 1);
     LOG(LOG_INFO, "command_retry", LOG_S("id", entry->command->id), LOG_S("rule", entry->command->rule),
         LOG_S("code", mine->last.code == NULL ? "" : mine->last.code->code), LOG_N("attempts", entry->attempts),
         LOG_N("delay_ms", delay_ms));
     struct schedule_retry again = {
         .not_before_ms = now->boot_ms + delay_ms, .may_have_run = mine->may_have_run, .alone = verdict->each_alone};
-    schedule_call_retry(pipeline->schedule, (uint64_t)(uintptr_t)entry, scheduled_call, &again);
+    schedule_call_retry(pipeline->schedule, entry->id, scheduled_call, &again);
 }
 
 // Each command of a folded call gets its own copy.
@@ -187,7 +178,7 @@ static void conclude(struct pipeline *pipeline, const struct attempt *attempt, s
         return;
     }
     struct call_outcome outcome = copy_outcome(&verdict->outcome);
-    schedule_call_done(pipeline->schedule, (uint64_t)(uintptr_t)entry, scheduled_call);
+    schedule_call_done(pipeline->schedule, entry->id, scheduled_call);
     pipeline_end_call(pipeline, entry, attempt->call, &outcome, now);
 }
 
@@ -199,7 +190,7 @@ void pipeline_answered(struct pipeline *pipeline, struct http_answer *answer, co
     struct verdict verdict;
     FAULT_POINT("after_answer");
     if (FAULT_DEFECT("sent_after_request")) {
-        pipeline_stage_sent(pipeline, attempt);
+        pipeline_set_sent(pipeline, attempt);
     }
     judge(platform, attempt, answer, now, &verdict);
     schedule_ended(pipeline->schedule, attempt->release, &verdict.report, now->boot_ms);
@@ -208,5 +199,6 @@ void pipeline_answered(struct pipeline *pipeline, struct http_answer *answer, co
     }
     call_outcome_clear(&verdict.outcome);
     http_answer_clear(answer);
-    pipeline_attempt_ended(pipeline, attempt);
+    TAILQ_REMOVE(&pipeline->running, attempt, in_list);
+    attempt_free(attempt);
 }

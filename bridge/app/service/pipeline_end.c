@@ -1,4 +1,4 @@
-// How calls and commands end: states on disk, the reply, and its publication.
+// How calls and commands end: the outcome, the reply, and its publication.
 #include "app/service/pipeline_internal.h"
 
 #include <stdlib.h>
@@ -7,38 +7,6 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "core/command/reply.h"
-
-void pipeline_set_state(struct pipeline *pipeline, struct entry *entry, enum command_state state)
-{
-    entry->state = state;
-    if (entry->row_id != 0) {
-        outbox_stage_state(pipeline->options.outbox, entry->row_id, state);
-    }
-}
-
-// What an operator sees of a command that waits to be tried again. What may have run stays SENT on disk, however often
-// it is tried.
-static void stage_note(struct pipeline *pipeline, const struct entry *entry, size_t call)
-{
-    const struct entry_call *mine = &entry->calls[call];
-    struct retry_note note = {.attempts = entry->attempts, .may_have_run = mine->may_have_run, .failure = mine->last};
-    AUTO_FREE char *text = retry_note_encode(&note);
-    outbox_stage_call(pipeline->options.outbox, entry->row_id, (int)call,
-                      mine->may_have_run ? COMMAND_SENT : COMMAND_QUEUED, text);
-}
-
-void pipeline_set_call_state(struct pipeline *pipeline, struct entry *entry, size_t call, enum command_state state)
-{
-    entry->calls[call].state = state;
-    if (entry->row_id != 0 && state == COMMAND_QUEUED) {
-        stage_note(pipeline, entry, call);
-    }
-    if (entry->row_id == 0 || entry->command->call_count < 2 || state == COMMAND_QUEUED) {
-        return;
-    }
-    AUTO_FREE char *note = state == COMMAND_DONE ? call_outcome_encode(&entry->calls[call].outcome) : NULL;
-    outbox_stage_call(pipeline->options.outbox, entry->row_id, (int)call, state, note);
-}
 
 static void count_status(enum status status)
 {
@@ -60,6 +28,24 @@ static void log_end(const struct entry *entry, enum status status, const struct 
         LOG_S("detail", failure->detail), LOG_N("attempts", entry->attempts));
 }
 
+static void release_room(struct pipeline *pipeline, const struct entry *entry)
+{
+    struct waiting_command counted = {
+        .rule = entry->command->rule, .in_memory = entry->row_id == 0, .bytes = entry->weight};
+    if (entry->weight > 0) {
+        waiting_leave(pipeline->options.waiting, &counted);
+    } else if (entry->row_id == 0) {
+        waiting_leave_refusal(pipeline->options.waiting);
+    }
+}
+
+static void remove_entry(struct pipeline *pipeline, struct entry *entry)
+{
+    entry_list_remove(&pipeline->entries, entry);
+    release_room(pipeline, entry);
+    entry_free(entry);
+}
+
 void pipeline_forget(struct pipeline *pipeline, struct entry *entry)
 {
     if (entry->row_id != 0 && entry->keep_done) {
@@ -71,40 +57,35 @@ void pipeline_forget(struct pipeline *pipeline, struct entry *entry)
         entry->forgotten = true;
         return;
     }
-    pipeline_remove(pipeline, entry);
+    remove_entry(pipeline, entry);
 }
 
 void pipeline_stage_replies(struct pipeline *pipeline, struct entry *entry)
 {
     entry_prepare_outgoing(entry);
     pipeline->replies_due += entry->replies_due;
-    entry->next_ready = NULL;
-    *pipeline->replied_end = entry;
-    pipeline->replied_end = &entry->next_ready;
+    STAILQ_INSERT_TAIL(&pipeline->replied, entry, in_replied);
 }
 
 void pipeline_set_reply(struct pipeline *pipeline, struct entry *entry, char *reply, char *progress)
 {
     reply_record_build(entry->command, reply, progress, &entry->record);
-    entry->state = COMMAND_REPLIED;
-    pipeline_unwatch(pipeline, entry);
+    pipeline_set_state(pipeline, entry, COMMAND_REPLIED);
+    pipeline_unwatch(entry);
     if (entry->recent != NULL) {
         recent_ended(pipeline->recent, entry->recent, entry->record.reply);
         entry->recent = NULL;
     }
-    if (entry->row_id != 0) {
-        AUTO_FREE char *record = reply_record_encode(&entry->record);
-        outbox_stage_reply(pipeline->options.outbox, entry->row_id, record);
-    }
     pipeline_stage_replies(pipeline, entry);
 }
 
-static void answer_twins(struct pipeline *pipeline, struct entry *first)
+static void answer_duplicates(struct pipeline *pipeline, struct entry *entry)
 {
-    while (first->duplicates != NULL) {
-        struct entry *duplicate = first->duplicates;
-        first->duplicates = duplicate->next_duplicate;
-        pipeline_set_reply(pipeline, duplicate, reply_duplicate(first->record.reply), NULL);
+    while (!LIST_EMPTY(&entry->duplicates)) {
+        struct entry *duplicate = LIST_FIRST(&entry->duplicates);
+        LIST_REMOVE(duplicate, in_duplicates);
+        duplicate->original = NULL;
+        pipeline_set_reply(pipeline, duplicate, reply_duplicate(entry->record.reply), NULL);
     }
 }
 
@@ -128,20 +109,15 @@ static void end_with(struct pipeline *pipeline, struct entry *entry, const struc
                        make_progress(entry, &outcomes[0], &facts));
     if (entry->scheduled) {
         entry->scheduled = false;
-        schedule_leave(pipeline->schedule, (uint64_t)(uintptr_t)entry);
+        schedule_leave(pipeline->schedule, entry->id);
     }
-    answer_twins(pipeline, entry);
+    answer_duplicates(pipeline, entry);
 }
 
 static void end_by_calls(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
-    size_t count = entry->command->call_count;
-    struct call_outcome *outcomes = mem_alloc(count * sizeof *outcomes);
-    for (size_t i = 0; i < count; i++) {
-        outcomes[i] = entry->calls[i].outcome;
-    }
-    end_with(pipeline, entry, outcomes, count, now);
-    free(outcomes);
+    AUTO_FREE struct call_outcome *outcomes = entry_outcomes(entry);
+    end_with(pipeline, entry, outcomes, entry->command->call_count, now);
 }
 
 // Once an attempt may have run, only an answer that tells of the device itself can end the call as anything but
@@ -231,6 +207,18 @@ void pipeline_reject(struct pipeline *pipeline, struct entry *entry, const char 
 void pipeline_end_refused(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     end_rejected(pipeline, entry, &entry->command->refusal, now);
+}
+
+void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry, size_t scheduled_call)
+{
+    schedule_call_done(pipeline->schedule, entry->id, scheduled_call);
+    if (--entry->abandoned > 0) {
+        return;
+    }
+    schedule_leave(pipeline->schedule, entry->id);
+    if (entry->forgotten) {
+        remove_entry(pipeline, entry);
+    }
 }
 
 void pipeline_reply_done(void *context, struct outgoing *outgoing)

@@ -46,23 +46,14 @@ static void send_notice(struct pipeline *pipeline, const char *topic, char *payl
 void pipeline_watch(struct pipeline *pipeline, struct entry *entry)
 {
     entry->watched = true;
-    entry->previous_watch = NULL;
-    entry->next_watch = pipeline->watched;
-    if (pipeline->watched != NULL) {
-        pipeline->watched->previous_watch = entry;
-    }
-    pipeline->watched = entry;
+    LIST_INSERT_HEAD(&pipeline->watched, entry, in_watched);
 }
 
-void pipeline_unwatch(struct pipeline *pipeline, struct entry *entry)
+void pipeline_unwatch(struct entry *entry)
 {
-    if (!entry->watched) {
-        return;
-    }
-    entry->watched = false;
-    *(entry->previous_watch == NULL ? &pipeline->watched : &entry->previous_watch->next_watch) = entry->next_watch;
-    if (entry->next_watch != NULL) {
-        entry->next_watch->previous_watch = entry->previous_watch;
+    if (entry->watched) {
+        entry->watched = false;
+        LIST_REMOVE(entry, in_watched);
     }
 }
 
@@ -72,7 +63,7 @@ static bool find_reason(const struct pipeline *pipeline, const struct entry *ent
 {
     char wait[280];
     const char *code = NULL;
-    switch (schedule_waits_for(pipeline->schedule, (uint64_t)(uintptr_t)entry)) {
+    switch (schedule_waits_for(pipeline->schedule, entry->id)) {
     case SCHEDULE_FOR_PLATFORM:
         code = "connect_failed";
         break;
@@ -96,7 +87,7 @@ static bool find_reason(const struct pipeline *pipeline, const struct entry *ent
     return true;
 }
 
-static void tell_waiting(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+static void notify_waiting(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     struct call_outcome outcome = {.status = STATUS_QUEUED};
     if (clock_elapsed_ms(&entry->arrived, now) < WAIT_MS || !find_reason(pipeline, entry, now, &outcome.failure)) {
@@ -104,19 +95,19 @@ static void tell_waiting(struct pipeline *pipeline, struct entry *entry, const s
     }
     struct reply_facts facts = entry_facts(entry, now);
     send_notice(pipeline, entry->command->ack_topic, reply_progress(entry->command, STATUS_QUEUED, &outcome, &facts));
-    pipeline_unwatch(pipeline, entry);
+    pipeline_unwatch(entry);
 }
 
 void pipeline_notify_waiting(struct pipeline *pipeline, const struct moment *now)
 {
     struct entry *next = NULL;
-    if (pipeline->watched == NULL || now->boot_ms < pipeline->watch_at_ms) {
+    if (LIST_EMPTY(&pipeline->watched) || now->boot_ms < pipeline->watch_at_ms) {
         return;
     }
     pipeline->watch_at_ms = now->boot_ms + LOOK_MS;
-    for (struct entry *entry = pipeline->watched; entry != NULL; entry = next) {
-        next = entry->next_watch;
-        tell_waiting(pipeline, entry, now);
+    for (struct entry *entry = LIST_FIRST(&pipeline->watched); entry != NULL; entry = next) {
+        next = LIST_NEXT(entry, in_watched);
+        notify_waiting(pipeline, entry, now);
     }
 }
 

@@ -14,16 +14,16 @@ static long long number(const struct entry *entry)
     return (long long)entry->row_id;
 }
 
-static enum err tell_ended(int64_t row_id, struct diag *told)
+static enum err report_ended(int64_t row_id, struct diag *report)
 {
-    return diag_set(told, ERR_MISSING, "command %lld has ended already", (long long)row_id);
+    return diag_set(report, ERR_MISSING, "command %lld has ended already", (long long)row_id);
 }
 
 // The row of a command that the pipeline does not hold; id 0 if there is none.
-static enum err load_row(const struct pipeline *pipeline, int64_t row_id, struct outbox_row *row, struct diag *told)
+static enum err load_row(const struct pipeline *pipeline, int64_t row_id, struct outbox_row *row, struct diag *report)
 {
     size_t count = 0;
-    enum err err = outbox_load(pipeline->options.outbox, row_id - 1, row, 1, &count, told);
+    enum err err = outbox_load(pipeline->options.outbox, row_id - 1, row, 1, &count, report);
     if (err == ERR_OK && count == 1 && row->id != row_id) {
         outbox_row_clear(row);
     }
@@ -31,15 +31,20 @@ static enum err load_row(const struct pipeline *pipeline, int64_t row_id, struct
 }
 
 // A row that could not be restored, or a command that this turn has not taken up yet.
-static enum err drop_unheld(struct pipeline *pipeline, int64_t row_id, struct diag *told)
+static enum err drop_unheld(struct pipeline *pipeline, int64_t row_id, struct diag *report)
 {
     struct outbox_row row = {0};
-    enum err err = load_row(pipeline, row_id, &row, told);
+    struct entry *entry = NULL;
+    struct diag reason;
+    enum err err = load_row(pipeline, row_id, &row, report);
     if (err == ERR_OK && row.id == 0) {
-        err = tell_ended(row_id, told);
-    } else if (err == ERR_OK && !drop_unreadable(pipeline->options.outbox, &row, told)) {
-        err = diag_set(told, ERR_REFUSED, "command %lld is only just arriving; try again", (long long)row_id);
+        err = report_ended(row_id, report);
+    } else if (err == ERR_OK && entry_create_stored(&row, &entry, &reason) != ERR_OK) {
+        drop_unreadable(pipeline->options.outbox, row_id, report);
+    } else if (err == ERR_OK) {
+        err = diag_set(report, ERR_REFUSED, "command %lld is only just arriving; try again", (long long)row_id);
     }
+    entry_free(entry);
     outbox_row_clear(&row);
     return err;
 }
@@ -49,89 +54,56 @@ static bool is_held(const struct entry *entry_or_null)
     return entry_or_null != NULL && !entry_or_null->forgotten;
 }
 
-static bool is_for(const struct attempt *attempt, const struct entry *entry)
-{
-    for (size_t i = 0; i < attempt->count; i++) {
-        if (attempt->entries[i] == entry) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int count_attempts(const struct attempt *list, const struct entry *entry)
-{
-    int count = 0;
-    for (const struct attempt *attempt = list; attempt != NULL; attempt = attempt->next) {
-        count += is_for(attempt, entry) ? 1 : 0;
-    }
-    return count;
-}
-
-// The link that holds this command in the list of another's duplicates; NULL if it is none.
-static struct entry **find_as_twin(const struct pipeline *pipeline, const struct entry *entry, struct entry **first)
-{
-    for (struct entry *each = pipeline->entries; each != NULL; each = each->next) {
-        for (struct entry **at = &each->duplicates; *at != NULL; at = &(*at)->next_duplicate) {
-            if (*at == entry) {
-                *first = each;
-                return at;
-            }
-        }
-    }
-    return NULL;
-}
-
 // ---- retry
 
-static enum err try_now(struct pipeline *pipeline, const struct entry *entry, struct diag *told)
+static enum err try_now(struct pipeline *pipeline, const struct entry *entry, struct diag *report)
 {
-    struct entry *first = NULL;
-    if (find_as_twin(pipeline, entry, &first) != NULL) {
-        return diag_set(told, ERR_REFUSED, "command %lld is a duplicate of command %lld and gets its reply",
-                        number(entry), number(first));
+    if (entry->original != NULL) {
+        return diag_set(report, ERR_REFUSED, "command %lld is a duplicate of command %lld and gets its reply",
+                        number(entry), number(entry->original));
     }
-    (void)schedule_retry_now(pipeline->schedule, (uint64_t)(uintptr_t)entry);
-    return diag_set(told, ERR_OK, "command %lld leaves as soon as its turn comes", number(entry));
+    (void)schedule_retry_now(pipeline->schedule, entry->id);
+    return diag_set(report, ERR_OK, "command %lld leaves as soon as its turn comes", number(entry));
 }
 
-enum err pipeline_retry_now(struct pipeline *pipeline, int64_t row_id, const struct moment *now, struct diag *told)
+enum err pipeline_retry_now(struct pipeline *pipeline, int64_t row_id, const struct moment *now, struct diag *report)
 {
-    const struct entry *entry = pipeline_find(pipeline, row_id);
+    const struct entry *entry = entry_list_find(&pipeline->entries, (uint64_t)row_id);
     if (!is_held(entry)) {
-        return tell_ended(row_id, told);
+        return report_ended(row_id, report);
     }
     if (entry->record.reply != NULL) {
-        return diag_set(told, ERR_REFUSED, "command %lld has its reply already, which waits for the broker",
+        return diag_set(report, ERR_REFUSED, "command %lld has its reply already, which waits for the broker",
                         number(entry));
     }
-    if (count_attempts(pipeline->running, entry) + count_attempts(pipeline->staged, entry) > 0) {
-        return diag_set(told, ERR_REFUSED, "command %lld is under way; its answer decides", number(entry));
+    if (attempt_list_count(&pipeline->running, entry) + attempt_list_count(&pipeline->staged, entry) > 0) {
+        return diag_set(report, ERR_REFUSED, "command %lld is under way; its answer decides", number(entry));
     }
     if (entry_deadline_ms(entry, now) <= now->boot_ms) {
-        return diag_set(told, ERR_REFUSED, "command %lld is not tried: its deadline has passed", number(entry));
+        return diag_set(report, ERR_REFUSED, "command %lld is not tried: its deadline has passed", number(entry));
     }
-    return try_now(pipeline, entry, told);
+    return try_now(pipeline, entry, report);
 }
 
 // ---- drop
 
 // A reply whose publication may have begun would come all the same.
-static enum err drop_reply(struct pipeline *pipeline, struct entry *entry, struct diag *told)
+static enum err drop_reply(struct pipeline *pipeline, struct entry *entry, struct diag *report)
 {
     long long id = number(entry);
     if (broker_replies_up(pipeline->broker)) {
-        return diag_set(told, ERR_REFUSED, "command %lld has its reply already, which is on its way to the broker", id);
+        return diag_set(report, ERR_REFUSED, "command %lld has its reply already, which is on its way to the broker",
+                        id);
     }
     if (entry->replies_due == 0 || !broker_withdraw(pipeline->broker, entry, entry->replies_due)) {
-        return diag_set(told, ERR_REFUSED, "command %lld has its reply already, which may be at the broker", id);
+        return diag_set(report, ERR_REFUSED, "command %lld has its reply already, which may be at the broker", id);
     }
     LOG(LOG_WARN, "reply_dropped", LOG_N("row", id), LOG_S("id", entry->command->id),
         LOG_S("rule", entry->command->rule));
     pipeline->replies_due -= entry->replies_due;
     entry->replies_due = 0;
     pipeline_forget(pipeline, entry);
-    return diag_set(told, ERR_OK,
+    return diag_set(report, ERR_OK,
                     "command %lld had its reply, which could not be delivered for want of a connection to the broker:"
                     " it is thrown away, and its sender is told nothing",
                     id);
@@ -141,13 +113,13 @@ static enum err drop_reply(struct pipeline *pipeline, struct entry *entry, struc
 // overtake them.
 static void end_calls(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
-    entry->abandoned = count_attempts(pipeline->running, entry);
+    entry->abandoned = attempt_list_count(&pipeline->running, entry);
     entry->scheduled = entry->scheduled && entry->abandoned == 0;
     for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
         const struct entry_call *call = &entry->calls[i];
         struct call_outcome outcome;
         if (call->state != COMMAND_DONE) {
-            drop_outcome(call->state == COMMAND_SENT || call->may_have_run, &outcome);
+            drop_outcome(call, &outcome);
             pipeline_end_call(pipeline, entry, i, &outcome, now);
         }
     }
@@ -155,19 +127,18 @@ static void end_calls(struct pipeline *pipeline, struct entry *entry, const stru
 
 static void end_command(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
-    struct entry *first = NULL;
-    struct entry **broker = find_as_twin(pipeline, entry, &first);
-    if (broker == NULL) {
+    if (entry->original == NULL) {
         end_calls(pipeline, entry, now);
         return;
     }
-    *broker = entry->next_duplicate;
+    LIST_REMOVE(entry, in_duplicates);
+    entry->original = NULL;
     struct call_outcome outcome;
-    drop_outcome(false, &outcome);
+    drop_outcome(&(struct entry_call){.state = COMMAND_QUEUED}, &outcome);
     pipeline_reject(pipeline, entry, outcome.failure.code->code, outcome.failure.detail, now);
 }
 
-static enum err tell_dropped(const struct entry *entry, bool under_way, struct diag *told)
+static enum err report_dropped(const struct entry *entry, bool under_way, struct diag *report)
 {
     AUTO_JSON struct json_object *reply = NULL;
     struct diag ignored;
@@ -175,40 +146,27 @@ static enum err tell_dropped(const struct entry *entry, bool under_way, struct d
     bool readable = text != NULL &&
                     json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH_MAX}, &reply, &ignored) == ERR_OK;
     const char *status = readable ? json_member_text(reply, "status") : NULL;
-    return diag_set(told, ERR_OK, "command %lld is dropped, and its sender is told `%s`%s", number(entry),
+    return diag_set(report, ERR_OK, "command %lld is dropped, and its sender is told `%s`%s", number(entry),
                     status == NULL ? "" : status,
                     under_way ? "; a request is under way, and its answer will be ignored" : "");
 }
 
-enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct moment *now, struct diag *told)
+enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct moment *now, struct diag *report)
 {
-    struct entry *entry = pipeline_find(pipeline, row_id);
+    struct entry *entry = entry_list_find(&pipeline->entries, (uint64_t)row_id);
     if (entry == NULL) {
-        return drop_unheld(pipeline, row_id, told);
+        return drop_unheld(pipeline, row_id, report);
     }
     if (entry->forgotten) {
-        return tell_ended(row_id, told);
+        return report_ended(row_id, report);
     }
     if (entry->record.reply != NULL) {
-        return drop_reply(pipeline, entry, told);
+        return drop_reply(pipeline, entry, report);
     }
-    if (count_attempts(pipeline->staged, entry) > 0) {
-        return diag_set(told, ERR_REFUSED, "command %lld is about to leave; try again", number(entry));
+    if (attempt_list_count(&pipeline->staged, entry) > 0) {
+        return diag_set(report, ERR_REFUSED, "command %lld is about to leave; try again", number(entry));
     }
-    bool under_way = count_attempts(pipeline->running, entry) > 0;
+    bool under_way = attempt_list_count(&pipeline->running, entry) > 0;
     end_command(pipeline, entry, now);
-    return tell_dropped(entry, under_way, told);
-}
-
-void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry, size_t scheduled_call)
-{
-    uint64_t id = (uint64_t)(uintptr_t)entry;
-    schedule_call_done(pipeline->schedule, id, scheduled_call);
-    if (--entry->abandoned > 0) {
-        return;
-    }
-    schedule_leave(pipeline->schedule, id);
-    if (entry->forgotten) {
-        pipeline_remove(pipeline, entry);
-    }
+    return report_dropped(entry, under_way, report);
 }

@@ -2,56 +2,12 @@
 #include "app/service/pipeline_internal.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define LOAD_ROWS 100
-
-// A note tells the attempts of the whole command at its time: the latest has the most.
-static void restore_note(struct entry *entry, size_t call, const char *text)
-{
-    struct retry_note note;
-    if (retry_note_decode(text, &note) == ERR_OK) {
-        entry->attempts = note.attempts > entry->attempts ? note.attempts : entry->attempts;
-        entry->calls[call].last = note.failure;
-        entry->calls[call].may_have_run = note.may_have_run;
-    }
-}
-
-static void restore_call(struct entry *entry, const struct outbox_call *stored)
-{
-    struct entry_call *call = &entry->calls[stored->call];
-    // A command of one call has its state itself.
-    call->state = entry->command->call_count == 1 ? entry->state : stored->state;
-    if (call->state != COMMAND_DONE) {
-        if (stored->note != NULL) {
-            restore_note(entry, (size_t)stored->call, stored->note);
-        }
-        return;
-    }
-    if (stored->note != NULL && call_outcome_decode(stored->note, &call->outcome) == ERR_OK) {
-        entry->calls_done++;
-    } else {
-        call->state = COMMAND_SENT; // its outcome cannot be read: it may have run
-    }
-}
-
-static enum err restore_calls(struct pipeline *pipeline, struct entry *entry, struct diag *diag)
-{
-    struct outbox_call *calls = NULL;
-    size_t count = 0;
-    enum err err = outbox_load_calls(pipeline->options.outbox, entry->row_id, &calls, &count, diag);
-    entry->calls[0].state = entry->command->call_count == 1 ? entry->state : COMMAND_QUEUED;
-    for (size_t i = 0; err == ERR_OK && i < count; i++) {
-        if (calls[i].call >= 0 && (size_t)calls[i].call < entry->command->call_count) {
-            restore_call(entry, &calls[i]);
-        }
-    }
-    outbox_calls_free(calls, count);
-    return err;
-}
 
 // A call that had left when the process ended may have run. The row stays SENT: that an attempt has left remains true.
 static void settle_interrupted(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
@@ -60,30 +16,25 @@ static void settle_interrupted(struct pipeline *pipeline, struct entry *entry, c
     failure_set(&outcome.failure, "interrupted",
                 "the bridge was stopped after the request left and before its answer came");
     for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
-        if (entry->calls[i].state != COMMAND_SENT) {
-            continue;
-        }
-        entry->attempts += entry->calls[i].may_have_run ? 0 : 1; // else it may wait as well
-        if (entry->command->idempotent) {
-            entry->calls[i].may_have_run = true;
+        struct entry_call *call = &entry->calls[i];
+        entry->attempts += call->state == COMMAND_SENT && !call->may_have_run ? 1 : 0; // else it may wait as well
+        switch (command_state_restart(call->state, entry->command->idempotent)) {
+        case RESTART_REPEATS:
+            call->may_have_run = true;
             pipeline_set_call_state(pipeline, entry, i, COMMAND_QUEUED);
-        } else {
+            break;
+        case RESTART_ENDS_UNKNOWN:
             pipeline_end_call(pipeline, entry, i, &outcome, now);
+            break;
+        case RESTART_GOES_ON:
+        case RESTART_PUBLISHES:
+        case RESTART_KEEPS:
+            break;
         }
     }
     if (entry->record.reply == NULL) {
         pipeline_admit(pipeline, entry, now);
     }
-}
-
-static enum err restore_sent(struct pipeline *pipeline, struct entry *entry, const struct moment *now,
-                             struct diag *diag)
-{
-    enum err err = restore_calls(pipeline, entry, diag);
-    if (err == ERR_OK) {
-        settle_interrupted(pipeline, entry, now);
-    }
-    return err;
 }
 
 static void restore_replied(struct pipeline *pipeline, struct entry *entry, const char *reply)
@@ -96,42 +47,55 @@ static void restore_replied(struct pipeline *pipeline, struct entry *entry, cons
     pipeline_stage_replies(pipeline, entry);
 }
 
-static int64_t count_waiting(struct pipeline *pipeline, const struct outbox_row *row, const struct command *command)
+static void count_waiting(struct pipeline *pipeline, const struct outbox_row *row, struct entry *entry)
 {
-    struct waiting_command counted = waiting_weigh(&row->message, command, row->command_text);
-    waiting_restore(pipeline->options.waiting, &counted);
-    return counted.bytes;
+    if (row->refusal == NULL) {
+        struct waiting_command counted = waiting_weigh(&row->message, entry->command, row->command_text);
+        waiting_restore(pipeline->options.waiting, &counted);
+        entry->weight = counted.bytes;
+    }
 }
 
-static enum err restore_row(struct pipeline *pipeline, struct outbox_row *row, const struct moment *now,
+static void take_queued(struct pipeline *pipeline, const struct outbox_row *row, struct entry *entry,
+                        const struct moment *now)
+{
+    unsigned char hash[CRYPTO_SHA256_LEN];
+    message_hash_payload(&row->message, hash);
+    pipeline_take(pipeline, entry, hash, now);
+}
+
+static enum err restore_entry(struct pipeline *pipeline, const struct outbox_row *row, struct entry *entry,
+                              const struct moment *now, struct diag *diag)
+{
+    if (entry->state == COMMAND_QUEUED) {
+        take_queued(pipeline, row, entry, now);
+        return ERR_OK;
+    }
+    entry->keep_done = entry_is_remembered(entry) || pipeline_may_be_redelivered(pipeline, entry);
+    entry_list_add(&pipeline->entries, entry);
+    if (entry->state == COMMAND_REPLIED) {
+        restore_replied(pipeline, entry, row->reply);
+        return ERR_OK;
+    }
+    enum err err = entry_load_calls(entry, pipeline->options.outbox, diag);
+    if (err == ERR_OK) {
+        settle_interrupted(pipeline, entry, now);
+    }
+    return err;
+}
+
+static enum err restore_row(struct pipeline *pipeline, const struct outbox_row *row, const struct moment *now,
                             struct diag *diag)
 {
-    struct arrival arrival = {.row_id = row->id, .arrived = row->arrived};
-    message_hash_payload(&row->message, arrival.hash);
-    struct diag reason = {0};
-    if (row->command_text == NULL || command_decode(row->command_text, &arrival.command, &reason) != ERR_OK) {
+    struct entry *entry = NULL;
+    struct diag reason;
+    if (entry_create_stored(row, &entry, &reason) != ERR_OK) {
         LOG(LOG_ERROR, "outbox_plan_unreadable", LOG_N("row", row->id), LOG_S("topic", row->message.topic),
             LOG_S("error", reason.text));
         return ERR_OK;
     }
-    arrival.weight = row->refusal == NULL ? count_waiting(pipeline, row, arrival.command) : 0;
-    if (row->state == COMMAND_QUEUED) {
-        struct entry *entry = entry_create(&arrival);
-        if (row->note != NULL) {
-            restore_note(entry, 0, row->note);
-        }
-        pipeline_take(pipeline, entry, arrival.hash, now);
-        return ERR_OK;
-    }
-    struct entry *entry = entry_create(&arrival);
-    entry->state = row->state;
-    entry->keep_done = entry_is_remembered(entry) || pipeline_may_be_redelivered(pipeline, entry);
-    pipeline_add(pipeline, entry);
-    if (row->state == COMMAND_SENT) {
-        return restore_sent(pipeline, entry, now, diag);
-    }
-    restore_replied(pipeline, entry, row->reply);
-    return ERR_OK;
+    count_waiting(pipeline, row, entry);
+    return restore_entry(pipeline, row, entry, now, diag);
 }
 
 enum err pipeline_restore(struct pipeline *pipeline, const struct moment *now, struct diag *diag)

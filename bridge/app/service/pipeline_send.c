@@ -2,105 +2,21 @@
 #include "app/service/pipeline_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "app/service/signed_call.h"
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 
-// ---- attempts
-
-static void attempt_free(struct attempt *attempt)
-{
-    call_clear(&attempt->folded);
-    free(attempt->entries);
-    free(attempt->string_to_sign);
-    free(attempt);
-}
-
-void pipeline_attempts_free(struct attempt *list)
-{
-    while (list != NULL) {
-        struct attempt *next = list->next;
-        attempt_free(list);
-        list = next;
-    }
-}
-
-static void start_running(struct pipeline *pipeline, struct attempt *attempt)
-{
-    attempt->previous = NULL;
-    attempt->next = pipeline->running;
-    if (pipeline->running != NULL) {
-        pipeline->running->previous = attempt;
-    }
-    pipeline->running = attempt;
-}
-
-void pipeline_attempt_ended(struct pipeline *pipeline, struct attempt *attempt)
-{
-    *(attempt->previous == NULL ? &pipeline->running : &attempt->previous->next) = attempt->next;
-    if (attempt->next != NULL) {
-        attempt->next->previous = attempt->previous;
-    }
-    attempt_free(attempt);
-}
-
-// One call for the devices of all: the parameters of the first command, which are equal in all but the device.
-static void fold(struct attempt *attempt)
-{
-    const struct parameters *common = &attempt->entries[0]->command->calls[0].parameters;
-    attempt->folded.action = mem_strdup(FOLDED_ACTION);
-    for (size_t i = 0; i < common->count; i++) {
-        if (strcmp(common->items[i].name, "DeviceName") != 0) {
-            parameters_add(&attempt->folded.parameters, common->items[i].name, common->items[i].value);
-        }
-    }
-    for (size_t i = 0; i < attempt->count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "DeviceName.%zu", i + 1);
-        parameters_add(&attempt->folded.parameters, name, attempt->entries[i]->command->device_names[0]);
-    }
-}
-
-static void stage_sent(struct pipeline *pipeline, struct entry *entry, size_t call)
-{
-    entry->attempts++;
-    entry->calls[call].tries++;
-    if (entry->state != COMMAND_SENT) {
-        pipeline_set_state(pipeline, entry, COMMAND_SENT);
-    }
-    pipeline_set_call_state(pipeline, entry, call, COMMAND_SENT);
-}
-
-void pipeline_stage_sent(struct pipeline *pipeline, const struct attempt *attempt)
-{
-    for (size_t i = 0; i < attempt->count; i++) {
-        stage_sent(pipeline, attempt->entries[i], attempt->call);
-    }
-}
-
 static void stage_attempt(struct pipeline *pipeline, const struct schedule_release *release)
 {
-    struct attempt *attempt = mem_alloc(sizeof *attempt);
-    attempt->release = release;
-    attempt->count = release->count;
-    attempt->entries = mem_alloc(release->count * sizeof(struct entry *));
-    for (size_t i = 0; i < release->count; i++) {
-        attempt->entries[i] = pipeline_scheduled_entry(release->ids[i]);
-    }
-    attempt->call = attempt->entries[0]->scheduled_calls[release->call];
+    struct attempt *attempt = attempt_create(release, &pipeline->entries);
     if (!FAULT_DEFECT("sent_after_request")) {
-        pipeline_stage_sent(pipeline, attempt);
+        pipeline_set_sent(pipeline, attempt);
     }
     if (release->folded) {
         metrics_add(METRIC_REQUESTS_FOLDED, 1);
-        fold(attempt);
     }
-    *pipeline->staged_end = attempt;
-    pipeline->staged_end = &attempt->next;
+    TAILQ_INSERT_TAIL(&pipeline->staged, attempt, in_list);
 }
 
 // ---- a turn
@@ -109,7 +25,7 @@ static void expire_late(struct pipeline *pipeline, const struct moment *now)
 {
     uint64_t id = 0;
     while (schedule_expired(pipeline->schedule, now->boot_ms, &id)) {
-        pipeline_expire(pipeline, pipeline_scheduled_entry(id), now);
+        pipeline_expire(pipeline, entry_list_find(&pipeline->entries, id), now);
     }
 }
 
@@ -117,7 +33,7 @@ static void end_superseded(struct pipeline *pipeline, const struct moment *now)
 {
     uint64_t id = 0;
     while (schedule_superseded(pipeline->schedule, &id)) {
-        pipeline_supersede(pipeline, pipeline_scheduled_entry(id), now);
+        pipeline_supersede(pipeline, entry_list_find(&pipeline->entries, id), now);
     }
 }
 
@@ -140,7 +56,7 @@ void pipeline_run(struct pipeline *pipeline, const struct moment *now)
     }
     expire_late(pipeline, now);
     while ((release = schedule_next(pipeline->schedule, now->boot_ms)) != NULL) {
-        if (pipeline_scheduled_entry(release->ids[0])->abandoned > 0) {
+        if (entry_list_find(&pipeline->entries, release->ids[0])->abandoned > 0) {
             withhold(pipeline, release, now);
         } else {
             stage_attempt(pipeline, release);
@@ -150,40 +66,18 @@ void pipeline_run(struct pipeline *pipeline, const struct moment *now)
     pipeline_notify_platforms(pipeline, now);
 }
 
-static void sign_attempt(const struct platform *platform, struct attempt *attempt, const struct moment *now,
-                         struct signed_call *out)
-{
-    const struct call *call =
-        attempt->folded.action != NULL ? &attempt->folded : &attempt->entries[0]->command->calls[attempt->call];
-    signed_call_make(&platform->account, call, now->wall_ms + platform->clock_offset_ms, out);
-    attempt->secret_version = platform->secret_version;
-    attempt->clock_offset_ms = platform->clock_offset_ms;
-    attempt->string_to_sign = out->string_to_sign;
-    out->string_to_sign = NULL;
-}
-
-static int64_t earliest_deadline_ms(const struct attempt *attempt, const struct moment *now)
-{
-    int64_t earliest = INT64_MAX;
-    for (size_t i = 0; i < attempt->count; i++) {
-        int64_t deadline = entry_deadline_ms(attempt->entries[i], now);
-        earliest = deadline < earliest ? deadline : earliest;
-    }
-    return earliest;
-}
-
 static void send_attempt(struct pipeline *pipeline, struct attempt *attempt, const struct moment *now)
 {
     const struct platform *platform =
         platform_find(pipeline->options.platforms, attempt->entries[0]->command->platform);
     struct http_request request = {
-        .target = platform->target, .not_after_boot_ms = earliest_deadline_ms(attempt, now), .context = attempt};
+        .target = platform->target, .not_after_boot_ms = attempt_deadline_ms(attempt, now), .context = attempt};
     struct signed_call signed_call;
     struct diag diag;
-    sign_attempt(platform, attempt, now, &signed_call);
+    attempt_sign(attempt, platform, now, &signed_call);
     request.query = signed_call.query;
     request.post = signed_call.post;
-    start_running(pipeline, attempt);
+    TAILQ_INSERT_HEAD(&pipeline->running, attempt, in_list);
     metrics_add(METRIC_REQUESTS_SENT, 1);
     FAULT_POINT("before_request");
     if (http_submit(pipeline->options.http, &request, &diag) != ERR_OK) {
@@ -196,30 +90,24 @@ static void send_attempt(struct pipeline *pipeline, struct attempt *attempt, con
 
 static void send_replies(struct pipeline *pipeline)
 {
-    struct entry *entry = pipeline->replied;
-    pipeline->replied = NULL;
-    pipeline->replied_end = &pipeline->replied;
-    while (entry != NULL) {
-        struct entry *next = entry->next_ready;
+    while (!STAILQ_EMPTY(&pipeline->replied)) {
+        struct entry *entry = STAILQ_FIRST(&pipeline->replied);
+        STAILQ_REMOVE_HEAD(&pipeline->replied, in_replied);
         for (size_t i = 0; i < entry->outgoing_count; i++) {
             broker_send(pipeline->broker, &entry->outgoing[i]);
         }
         if (entry->outgoing_count == 0) {
             pipeline_forget(pipeline, entry);
         }
-        entry = next;
     }
 }
 
 void pipeline_release(struct pipeline *pipeline, const struct moment *now)
 {
     send_replies(pipeline);
-    struct attempt *attempt = pipeline->staged;
-    pipeline->staged = NULL;
-    pipeline->staged_end = &pipeline->staged;
-    while (attempt != NULL) {
-        struct attempt *next = attempt->next;
+    while (!TAILQ_EMPTY(&pipeline->staged)) {
+        struct attempt *attempt = TAILQ_FIRST(&pipeline->staged);
+        TAILQ_REMOVE(&pipeline->staged, attempt, in_list);
         send_attempt(pipeline, attempt, now);
-        attempt = next;
     }
 }

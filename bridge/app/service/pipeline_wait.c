@@ -7,11 +7,6 @@
 
 #define BRIEF_MS 1000 // less is hardly meant
 
-static uint64_t schedule_id(const struct entry *entry)
-{
-    return (uint64_t)(uintptr_t)entry;
-}
-
 static const struct failure *last_failure(const struct entry *entry)
 {
     for (size_t i = 0; i < entry->command->call_count; i++) {
@@ -25,7 +20,7 @@ static const struct failure *last_failure(const struct entry *entry)
 // What holds up the command that is before: it may be said of that one only what its own sender is told as well.
 static const char *state_of_first(const struct pipeline *pipeline, const struct entry *first)
 {
-    switch (schedule_waits_for(pipeline->schedule, schedule_id(first))) {
+    switch (schedule_waits_for(pipeline->schedule, first->id)) {
     case SCHEDULE_NO_WAIT:
         return "is under way";
     case SCHEDULE_FOR_PLATFORM:
@@ -50,11 +45,11 @@ static void describe_first(const struct pipeline *pipeline, const struct entry *
     char id[STR_SHOWN_LEN];
     char rule[STR_SHOWN_LEN];
     const char *lane = entry->command->order == ORDER_RULE ? "rule" : "device";
-    if (!schedule_before(pipeline->schedule, schedule_id(entry), &before)) {
+    if (!schedule_before(pipeline->schedule, entry->id, &before)) {
         snprintf(out, size, "a command before it for the same %s", lane);
         return;
     }
-    const struct entry *first = pipeline_scheduled_entry(before);
+    const struct entry *first = entry_list_find(&pipeline->entries, before);
     str_show(first->command->id, id);
     str_show(first->command->rule, rule);
     snprintf(out, size, "command %s of the rule %s, which is before it for the same %s and %s", id, rule, lane,
@@ -93,7 +88,7 @@ static void describe_quota(const struct pipeline *pipeline, const struct entry *
 void pipeline_describe_wait(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
                             char *out, size_t size)
 {
-    switch (schedule_waits_for(pipeline->schedule, schedule_id(entry))) {
+    switch (schedule_waits_for(pipeline->schedule, entry->id)) {
     case SCHEDULE_FOR_LANE:
         describe_first(pipeline, entry, out, size);
         return;

@@ -1,0 +1,19 @@
+// All commands that the pipeline holds, in order of arrival, each found by its id. Core thread.
+#pragma once
+
+#include "app/service/entry.h"
+
+struct entry_list {
+    TAILQ_HEAD(, entry) all;
+    size_t count;
+    uint64_t memory_count; // ids given so far to those without a row
+};
+
+void entry_list_init(struct entry_list *list);
+// Frees the entries too.
+void entry_list_clear(struct entry_list *list);
+// Gives the entry its id.
+void entry_list_add(struct entry_list *list, struct entry *entry);
+void entry_list_remove(struct entry_list *list, struct entry *entry);
+// The one with this id, or NULL; for a command in the outbox that is its row's.
+struct entry *entry_list_find(const struct entry_list *list, uint64_t id);
