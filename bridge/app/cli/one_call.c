@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "app/config/secret.h"
-#include "app/service/outcome.h"
+#include "app/service/answer.h"
 #include "app/service/platform.h"
 #include "app/service/signed_call.h"
 #include "base/clock.h"
@@ -79,11 +79,10 @@ static void read_answer(const struct platform *platform, const struct http_answe
 {
     struct moment now = clock_now();
     if (answer->outcome == HTTP_ANSWERED) {
-        out->exit_code =
-            exit_code_of_class(outcome_of_answer(platform->config, answer, string_to_sign, &now, &out->outcome));
+        out->exit_code = exit_code_of_class(answer_read(platform->config, answer, string_to_sign, &now, &out->outcome));
         return;
     }
-    outcome_of_silence(answer, &out->outcome);
+    answer_read_silence(answer, &out->outcome);
     bool maybe_sent = answer->outcome == HTTP_NO_ANSWER;
     out->attempts = maybe_sent ? 1 : 0;
     out->exit_code = maybe_sent ? EX_SOFTWARE : EX_UNAVAILABLE;

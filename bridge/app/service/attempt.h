@@ -12,7 +12,7 @@
 
 struct attempt {
     TAILQ_ENTRY(attempt) in_list;
-    const struct schedule_release *release; // the scheduler's, until it is told the end
+    const struct schedule_release *release; // the scheduler's, until the end is reported
     struct entry **entries;                 // one, or those that are folded
     size_t count;
     size_t call;          // of the one entry; 0 if folded

@@ -2,7 +2,7 @@
 // set here as they are on disk; only pipeline_state.c changes them later.
 #include "app/service/entry.h"
 
-// A note tells the attempts of the whole command at its time: the latest has the most.
+// A note has the attempts of the whole command at its time: the latest has the most.
 static void restore_note(struct entry *entry, size_t call, const char *text)
 {
     struct retry_note note;

@@ -12,7 +12,7 @@
 struct health {
     char topic[512];
     char event_topic[512];
-    const char *intake; // as it was told last
+    const char *intake; // as it was reported last
     int64_t started_ms; // CLOCK_BOOTTIME
     int64_t next_ms;
 };

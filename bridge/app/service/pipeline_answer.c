@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/service/outcome.h"
+#include "app/service/answer.h"
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -16,7 +16,7 @@
 // How long at least a refusal that came right after throttling is left alone.
 #define DOUBTED_WAIT_MS 2000
 
-// Everything that one attempt tells.
+// All that is learned from one attempt.
 struct verdict {
     enum retry_advice advice;
     bool each_alone; // a folded call that one device may have spoilt
@@ -27,7 +27,7 @@ struct verdict {
     bool after_throttling; // of a refusal of the key: the account was throttled just before
 };
 
-static enum schedule_outcome platform_outcome(enum api_class class, long http_status)
+static enum schedule_finding finding_of(enum api_class class, long http_status)
 {
     if (class == API_THROTTLED) {
         return SCHEDULE_THROTTLED;
@@ -41,7 +41,7 @@ static enum schedule_outcome platform_outcome(enum api_class class, long http_st
 static void judge_answer(struct platform *platform, const struct attempt *attempt, const struct http_answer *answer,
                          const struct moment *now, struct verdict *verdict)
 {
-    enum api_class class = outcome_of_answer(platform->config, answer, attempt->string_to_sign, now, &verdict->outcome);
+    enum api_class class = answer_read(platform->config, answer, attempt->string_to_sign, now, &verdict->outcome);
     if (class == API_THROTTLED) {
         platform_note_throttled(platform, now->boot_ms);
     }
@@ -50,7 +50,7 @@ static void judge_answer(struct platform *platform, const struct attempt *attemp
     }
     verdict->advice = retry_advice(class);
     verdict->each_alone = attempt->folded.action != NULL && retry_each_alone(class);
-    verdict->report.outcome = platform_outcome(class, answer->status);
+    verdict->report.finding = finding_of(class, answer->status);
     verdict->new_time =
         class == API_CLOCK && platform_learn_clock(platform, answer->date, now->wall_ms, attempt->clock_offset_ms);
     verdict->new_secret = class == API_AUTH && platform_read_secret_again(platform, attempt->secret_version);
@@ -70,17 +70,17 @@ static void judge(struct platform *platform, const struct attempt *attempt, cons
     case HTTP_TOO_LATE:
         // Its own deadline ends a command; the others of a folded call go on.
         verdict->advice = RETRY_SAFE;
-        verdict->report.outcome = SCHEDULE_NOT_TRIED;
+        verdict->report.finding = SCHEDULE_NOT_TRIED;
         break;
     case HTTP_NOT_SENT:
         verdict->advice = RETRY_SAFE;
-        verdict->report.outcome = SCHEDULE_NOT_CONNECTED;
-        outcome_of_silence(answer, &verdict->outcome);
+        verdict->report.finding = SCHEDULE_NOT_CONNECTED;
+        answer_read_silence(answer, &verdict->outcome);
         break;
     case HTTP_NO_ANSWER:
         verdict->advice = RETRY_IF_IDEMPOTENT;
-        verdict->report.outcome = SCHEDULE_NO_ANSWER;
-        outcome_of_silence(answer, &verdict->outcome);
+        verdict->report.finding = SCHEDULE_NO_ANSWER;
+        answer_read_silence(answer, &verdict->outcome);
         metrics_add(METRIC_REQUESTS_UNANSWERED, 1);
         break;
     }
@@ -126,7 +126,7 @@ static int64_t retry_delay_ms(const struct entry_call *call, const struct verdic
 {
     uint64_t random = 0;
     if (verdict->each_alone || verdict->new_time || verdict->new_secret ||
-        verdict->report.outcome == SCHEDULE_NOT_TRIED) {
+        verdict->report.finding == SCHEDULE_NOT_TRIED) {
         return 0;
     }
     crypto_random(&random, sizeof random);
@@ -144,7 +144,7 @@ static void retry(struct pipeline *pipeline, struct entry *entry, size_t call, s
     if (verdict->outcome.failure.code != NULL) {
         mine->last = verdict->outcome.failure;
     }
-    mine->connecting = verdict->report.outcome == SCHEDULE_NOT_TRIED;
+    mine->connecting = verdict->report.finding == SCHEDULE_NOT_TRIED;
     pipeline_set_waiting(pipeline, entry, call);
     metrics_add(METRIC_RETRIES, 1);
     LOG(LOG_INFO, "command_retry", LOG_S("id", entry->command->id), LOG_S("rule", entry->command->rule),

@@ -120,9 +120,9 @@ static void end_by_calls(struct pipeline *pipeline, struct entry *entry, const s
     end_with(pipeline, entry, outcomes, entry->command->call_count, now);
 }
 
-// Once an attempt may have run, only an answer that tells of the device itself can end the call as anything but
+// Once an attempt may have run, only an answer about the device itself can end the call as anything but
 // `unknown`.
-static bool tells_of_device(const struct call_outcome *outcome)
+static bool is_about_device(const struct call_outcome *outcome)
 {
     return outcome->status == STATUS_OK || outcome->status == STATUS_ACCEPTED || outcome->status == STATUS_UNKNOWN ||
            (outcome->status == STATUS_FAILED && outcome->failure.code->source == SOURCE_DEVICE && outcome->has_result);
@@ -133,7 +133,7 @@ void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t ca
 {
     struct entry_call *mine = &entry->calls[call];
     mine->outcome = *outcome;
-    if (mine->may_have_run && !tells_of_device(outcome)) {
+    if (mine->may_have_run && !is_about_device(outcome)) {
         mine->outcome.status = STATUS_UNKNOWN;
     }
     entry->calls_done++;

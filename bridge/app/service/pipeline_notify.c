@@ -57,7 +57,7 @@ void pipeline_unwatch(struct entry *entry)
     }
 }
 
-// Why a command waits, if it is the platform's doing. A command that waits for its device's turn is told nothing.
+// Why a command waits, if it is the platform's doing. A command that waits for its device's turn gets no word.
 static bool find_reason(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
                         struct failure *reason)
 {
@@ -141,7 +141,7 @@ struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline)
     return list;
 }
 
-static const char *cause_name(enum schedule_outcome cause)
+static const char *cause_name(enum schedule_finding cause)
 {
     return cause == SCHEDULE_NOT_CONNECTED ? "no connection"
            : cause == SCHEDULE_NO_ANSWER   ? "no answers"

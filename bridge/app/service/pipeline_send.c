@@ -40,7 +40,7 @@ static void end_superseded(struct pipeline *pipeline, const struct moment *now)
 // A further call of a command that was dropped while another of its calls was under way: it never leaves.
 static void withhold(struct pipeline *pipeline, const struct schedule_release *release, const struct moment *now)
 {
-    struct schedule_report report = {.outcome = SCHEDULE_NOT_TRIED, .wait_ms = -1};
+    struct schedule_report report = {.finding = SCHEDULE_NOT_TRIED, .wait_ms = -1};
     uint64_t id = release->ids[0];
     size_t call = release->call;
     schedule_ended(pipeline->schedule, release, &report, now->boot_ms);

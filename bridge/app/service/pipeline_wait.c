@@ -17,7 +17,7 @@ static const struct failure *last_failure(const struct entry *entry)
     return NULL;
 }
 
-// What holds up the command that is before: it may be said of that one only what its own sender is told as well.
+// What holds up the command that is before: it may be said of that one only what its own sender hears as well.
 static const char *state_of_first(const struct pipeline *pipeline, const struct entry *first)
 {
     switch (schedule_waits_for(pipeline->schedule, first->id)) {
@@ -56,7 +56,7 @@ static void describe_first(const struct pipeline *pipeline, const struct entry *
              state_of_first(pipeline, first));
 }
 
-static const char *cause_words(enum schedule_outcome cause)
+static const char *cause_words(enum schedule_finding cause)
 {
     return cause == SCHEDULE_NOT_CONNECTED ? "no connection is made"
            : cause == SCHEDULE_NO_ANSWER   ? "it does not answer"

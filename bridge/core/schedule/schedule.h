@@ -100,7 +100,7 @@ struct schedule_release {
 const struct schedule_release *schedule_next(struct schedule *schedule, int64_t now_ms);
 
 // How a request went, as far as it tells about the platform.
-enum schedule_outcome {
+enum schedule_finding {
     SCHEDULE_ANSWERED,      // any answer that is none of the following, also a refusal
     SCHEDULE_THROTTLED,     // over the quota
     SCHEDULE_BUSY,          // 503
@@ -110,7 +110,7 @@ enum schedule_outcome {
     SCHEDULE_NOT_TRIED,     // it did not leave after all, and nothing is learned
 };
 struct schedule_report {
-    enum schedule_outcome outcome;
+    enum schedule_finding finding;
     int64_t wait_ms;    // how long the platform asked to wait (throttled, busy); -1: it did not say
     const char *device; // the (first) device of the call; NULL: it has none
 };
@@ -163,7 +163,7 @@ struct schedule_account_state {
     size_t in_flight;
     size_t in_flight_limit;
     enum schedule_breaker breaker;
-    enum schedule_outcome cause; // of the last opening
+    enum schedule_finding cause; // of the last opening
     int64_t retry_at_ms;         // while open
 };
 struct schedule_account_state schedule_account_state(const struct schedule *schedule, size_t account);

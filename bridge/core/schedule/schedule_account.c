@@ -113,7 +113,7 @@ static int64_t with_jitter(struct schedule *schedule, int64_t wait_ms)
     return wait_ms - (int64_t)(next_random(schedule) % (uint64_t)(wait_ms / 4 + 1));
 }
 
-static void open_breaker(struct schedule *schedule, struct circuit_breaker *breaker, enum schedule_outcome cause)
+static void open_breaker(struct schedule *schedule, struct circuit_breaker *breaker, enum schedule_finding cause)
 {
     int64_t doubled = breaker->wait_ms * 2 < LONGEST_WAIT_MS ? breaker->wait_ms * 2 : LONGEST_WAIT_MS;
     breaker->wait_ms = breaker->wait_ms == 0 ? FIRST_WAIT_MS : doubled;
@@ -130,18 +130,18 @@ static void close_breaker(struct schedule_account *account)
     account->successes = 0;
 }
 
-static bool is_trouble(enum schedule_outcome outcome)
+static bool is_trouble(enum schedule_finding finding)
 {
-    return outcome == SCHEDULE_BUSY || outcome == SCHEDULE_NO_ANSWER || outcome == SCHEDULE_SERVER_ERROR;
+    return finding == SCHEDULE_BUSY || finding == SCHEDULE_NO_ANSWER || finding == SCHEDULE_SERVER_ERROR;
 }
 
-static void probe_ended(struct schedule *schedule, struct schedule_account *account, enum schedule_outcome outcome)
+static void probe_ended(struct schedule *schedule, struct schedule_account *account, enum schedule_finding finding)
 {
-    if (outcome == SCHEDULE_NOT_TRIED) {
+    if (finding == SCHEDULE_NOT_TRIED) {
         account->breaker.state = SCHEDULE_OPEN;
         account->breaker.retry_at_ms = schedule->now_ms;
-    } else if (outcome == SCHEDULE_NOT_CONNECTED || is_trouble(outcome)) {
-        open_breaker(schedule, &account->breaker, outcome);
+    } else if (finding == SCHEDULE_NOT_CONNECTED || is_trouble(finding)) {
+        open_breaker(schedule, &account->breaker, finding);
     } else {
         close_breaker(account);
     }
@@ -161,17 +161,17 @@ static void note_trouble(struct circuit_breaker *breaker, const char *device_or_
 // Late answers of calls that left before it opened tell nothing new: only the probe's counts then.
 static void watch(struct schedule *schedule, struct circuit_breaker *breaker, const struct schedule_report *report)
 {
-    if (breaker->state != SCHEDULE_CLOSED || report->outcome == SCHEDULE_NOT_TRIED) {
+    if (breaker->state != SCHEDULE_CLOSED || report->finding == SCHEDULE_NOT_TRIED) {
         return;
     }
-    breaker->connect_failures = report->outcome == SCHEDULE_NOT_CONNECTED ? breaker->connect_failures + 1 : 0;
-    if (report->outcome == SCHEDULE_ANSWERED) {
+    breaker->connect_failures = report->finding == SCHEDULE_NOT_CONNECTED ? breaker->connect_failures + 1 : 0;
+    if (report->finding == SCHEDULE_ANSWERED) {
         breaker->troubled_count = 0;
-    } else if (is_trouble(report->outcome)) {
+    } else if (is_trouble(report->finding)) {
         note_trouble(breaker, report->device);
     }
     if (breaker->connect_failures == CONNECT_FAILURES || breaker->troubled_count == TROUBLED_DEVICES) {
-        open_breaker(schedule, breaker, report->outcome);
+        open_breaker(schedule, breaker, report->finding);
     }
 }
 
@@ -180,12 +180,12 @@ static void watch(struct schedule *schedule, struct circuit_breaker *breaker, co
 static void report_to_quota(struct quota *quota, const struct schedule_flight *flight,
                             const struct schedule_report *report, int64_t now_ms)
 {
-    if (report->outcome == SCHEDULE_ANSWERED) {
+    if (report->finding == SCHEDULE_ANSWERED) {
         quota_answered(quota);
-    } else if (report->outcome == SCHEDULE_THROTTLED) {
+    } else if (report->finding == SCHEDULE_THROTTLED) {
         quota_throttled(quota, flight->left_ms, now_ms);
     }
-    bool may_ask = report->outcome == SCHEDULE_THROTTLED || report->outcome == SCHEDULE_BUSY;
+    bool may_ask = report->finding == SCHEDULE_THROTTLED || report->finding == SCHEDULE_BUSY;
     if (may_ask && report->wait_ms > 0) {
         quota_pause(quota, now_ms + report->wait_ms);
     }
@@ -198,14 +198,14 @@ void schedule_account_report(struct schedule *schedule, const struct schedule_fl
     int64_t now_ms = schedule->now_ms;
     report_to_quota(&flight->action->quota, flight, report, now_ms);
     if (flight->release.probe) {
-        probe_ended(schedule, account, report->outcome);
+        probe_ended(schedule, account, report->finding);
     } else {
         watch(schedule, &account->breaker, report);
     }
-    if (report->outcome == SCHEDULE_ANSWERED) {
+    if (report->finding == SCHEDULE_ANSWERED) {
         raise_limit(account);
-    } else if (report->outcome == SCHEDULE_THROTTLED || report->outcome == SCHEDULE_BUSY ||
-               report->outcome == SCHEDULE_NOT_CONNECTED) {
+    } else if (report->finding == SCHEDULE_THROTTLED || report->finding == SCHEDULE_BUSY ||
+               report->finding == SCHEDULE_NOT_CONNECTED) {
         cut_limit(account, flight->left_ms, now_ms);
     }
 }

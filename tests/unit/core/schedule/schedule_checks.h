@@ -109,9 +109,9 @@ static inline void expect_none_expired(struct schedule *schedule, int64_t now_ms
 }
 
 static inline void report(struct schedule *schedule, const struct schedule_release *release, int64_t now_ms,
-                          enum schedule_outcome outcome, const char *device)
+                          enum schedule_finding finding, const char *device)
 {
-    const struct schedule_report ended = {.outcome = outcome, .wait_ms = -1, .device = device};
+    const struct schedule_report ended = {.finding = finding, .wait_ms = -1, .device = device};
     schedule_ended(schedule, release, &ended, now_ms);
 }
 
@@ -146,7 +146,7 @@ static inline void send_back(struct schedule *schedule, const struct schedule_re
 static inline void retry_at(struct schedule *schedule, const struct schedule_release *release, int64_t now_ms,
                             int64_t not_before_ms)
 {
-    const struct schedule_report ended = {.outcome = SCHEDULE_ANSWERED, .wait_ms = -1};
+    const struct schedule_report ended = {.finding = SCHEDULE_ANSWERED, .wait_ms = -1};
     const struct schedule_retry retry = {.not_before_ms = not_before_ms};
     send_back(schedule, release, now_ms, &ended, &retry);
 }

@@ -173,13 +173,13 @@ static inline void world_arrive(struct world *world, struct world_request *reque
     enum world_action action = request->release->folded ? FOLDED : SINGLE;
     struct world_quota *quota = &world->quotas[action];
     request->is_answered = true;
-    request->report = (struct schedule_report){.outcome = SCHEDULE_ANSWERED, .wait_ms = -1};
+    request->report = (struct schedule_report){.finding = SCHEDULE_ANSWERED, .wait_ms = -1};
     if (world->is_down) {
-        request->report.outcome = SCHEDULE_NOT_CONNECTED;
+        request->report.finding = SCHEDULE_NOT_CONNECTED;
         world->counts.failed++;
     } else {
         int64_t wait_ms = world_take_quota(quota, world->now_ms);
-        request->report.outcome = wait_ms > 0 ? SCHEDULE_THROTTLED : SCHEDULE_ANSWERED;
+        request->report.finding = wait_ms > 0 ? SCHEDULE_THROTTLED : SCHEDULE_ANSWERED;
         request->report.wait_ms = wait_ms > 0 && !world->tells_no_wait ? wait_ms : -1;
         world->counts.throttled[action] += wait_ms > 0;
         world->counts.taken[action] += wait_ms == 0;
@@ -198,7 +198,7 @@ static inline void world_answer(struct world *world, struct world_request *reque
     uint64_t ids[256];
     memcpy(ids, request->release->ids, count * sizeof *ids);
     schedule_ended(schedule, request->release, &request->report, world->now_ms);
-    bool is_over = request->report.outcome == SCHEDULE_ANSWERED;
+    bool is_over = request->report.finding == SCHEDULE_ANSWERED;
     int64_t wait_ms = request->report.wait_ms > 0 ? request->report.wait_ms : (int64_t)world_random(world, 1000);
     const struct schedule_retry retry = {.not_before_ms = world->now_ms + wait_ms};
     for (size_t i = 0; i < count; i++) {

@@ -212,7 +212,7 @@ static void what_a_command_waits_for_can_be_told(void **state)
     retry_at(schedule, release, 0, 500);
     assert_int_equal(schedule_waits_for(schedule, 1), SCHEDULE_FOR_RETRY);
     for (int i = 0; i < 5; i++) {
-        const struct schedule_report ended = {.outcome = SCHEDULE_NOT_CONNECTED, .wait_ms = -1};
+        const struct schedule_report ended = {.finding = SCHEDULE_NOT_CONNECTED, .wait_ms = -1};
         send_back(schedule, expect_next(schedule, 0, 3), 0, &ended, &(struct schedule_retry){0});
     }
     assert_int_equal(schedule_waits_for(schedule, 3), SCHEDULE_FOR_PLATFORM);
@@ -241,7 +241,7 @@ static void limits_that_hold_a_command_back_can_be_told(void **state)
 {
     (void)state;
     static const struct schedule_limit limits[] = {{"Do", 1}, {"DoMany", 1}, {NULL, 0}};
-    const struct schedule_report asked = {.outcome = SCHEDULE_THROTTLED, .wait_ms = 5000};
+    const struct schedule_report asked = {.finding = SCHEDULE_THROTTLED, .wait_ms = 5000};
     struct schedule *schedule = schedule_of(10, limits);
     schedule_set_rate(schedule, "rated", 1);
     ENTER(schedule, .id = 1);

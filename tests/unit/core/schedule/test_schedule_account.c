@@ -28,9 +28,9 @@ static size_t take_all(struct schedule *schedule, int64_t now_ms, const struct s
 }
 
 static void again(struct schedule *schedule, const struct schedule_release *release, int64_t now_ms,
-                  enum schedule_outcome outcome, const char *device)
+                  enum schedule_finding finding, const char *device)
 {
-    const struct schedule_report ended = {.outcome = outcome, .wait_ms = -1, .device = device};
+    const struct schedule_report ended = {.finding = finding, .wait_ms = -1, .device = device};
     send_back(schedule, release, now_ms, &ended, &(struct schedule_retry){.not_before_ms = now_ms});
 }
 
@@ -117,13 +117,13 @@ static void the_limit_does_not_grow_while_nothing_is_held_back(void **state)
 static void throttling_busyness_and_connect_failures_halve_the_limit(void **state)
 {
     (void)state;
-    static const enum schedule_outcome outcomes[] = {SCHEDULE_THROTTLED, SCHEDULE_BUSY, SCHEDULE_NOT_CONNECTED};
-    for (size_t i = 0; i < COUNT_OF(outcomes); i++) {
+    static const enum schedule_finding findings[] = {SCHEDULE_THROTTLED, SCHEDULE_BUSY, SCHEDULE_NOT_CONNECTED};
+    for (size_t i = 0; i < COUNT_OF(findings); i++) {
         struct schedule *schedule = schedule_of(64, NULL);
         ENTER(schedule, .id = 1);
-        again(schedule, expect_next(schedule, 0, 1), 0, outcomes[i], "a");
+        again(schedule, expect_next(schedule, 0, 1), 0, findings[i], "a");
         assert_int_equal(limit(schedule), 8);
-        again(schedule, expect_next(schedule, 5000, 1), 5000, outcomes[i], "a");
+        again(schedule, expect_next(schedule, 5000, 1), 5000, findings[i], "a");
         assert_int_equal(limit(schedule), 8); // never below
         schedule_destroy(schedule);
     }
@@ -132,12 +132,12 @@ static void throttling_busyness_and_connect_failures_halve_the_limit(void **stat
 static void other_ends_leave_the_limit_alone(void **state)
 {
     (void)state;
-    static const enum schedule_outcome outcomes[] = {SCHEDULE_NO_ANSWER, SCHEDULE_SERVER_ERROR, SCHEDULE_NOT_TRIED,
+    static const enum schedule_finding findings[] = {SCHEDULE_NO_ANSWER, SCHEDULE_SERVER_ERROR, SCHEDULE_NOT_TRIED,
                                                      SCHEDULE_ANSWERED};
     struct schedule *schedule = schedule_of(64, NULL);
     ENTER(schedule, .id = 1);
-    for (size_t i = 0; i < COUNT_OF(outcomes); i++) {
-        again(schedule, expect_next(schedule, 0, 1), 0, outcomes[i], "a");
+    for (size_t i = 0; i < COUNT_OF(findings); i++) {
+        again(schedule, expect_next(schedule, 0, 1), 0, findings[i], "a");
         assert_int_equal(limit(schedule), 16);
     }
     schedule_destroy(schedule);
@@ -195,7 +195,7 @@ static void five_connect_failures_in_a_row_open_the_breaker(void **state)
 static void trouble_of_three_devices_opens_the_breaker(void **state)
 {
     (void)state;
-    static const enum schedule_outcome outcomes[] = {SCHEDULE_NO_ANSWER, SCHEDULE_SERVER_ERROR, SCHEDULE_BUSY};
+    static const enum schedule_finding findings[] = {SCHEDULE_NO_ANSWER, SCHEDULE_SERVER_ERROR, SCHEDULE_BUSY};
     struct schedule *schedule = schedule_of(64, NULL);
     static const char *const devices[] = {"a", "b", "c"};
     ENTER(schedule, .id = 1);
@@ -205,7 +205,7 @@ static void trouble_of_three_devices_opens_the_breaker(void **state)
     again(schedule, expect_next(schedule, 0, 1), 0, SCHEDULE_ANSWERED, "d"); // between: it starts anew
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(breaker(schedule), SCHEDULE_CLOSED);
-        again(schedule, expect_next(schedule, 0, 1), 0, outcomes[i], devices[i]);
+        again(schedule, expect_next(schedule, 0, 1), 0, findings[i], devices[i]);
     }
     assert_int_equal(breaker(schedule), SCHEDULE_OPEN);
     schedule_destroy(schedule);
@@ -256,14 +256,14 @@ static void an_open_breaker_lets_one_call_go_after_a_while(void **state)
 static void a_probe_that_is_answered_closes_the_breaker_and_starts_gently(void **state)
 {
     (void)state;
-    static const enum schedule_outcome outcomes[] = {SCHEDULE_ANSWERED, SCHEDULE_THROTTLED};
+    static const enum schedule_finding findings[] = {SCHEDULE_ANSWERED, SCHEDULE_THROTTLED};
     static const size_t limits[] = {16, 8};
-    for (size_t i = 0; i < COUNT_OF(outcomes); i++) {
+    for (size_t i = 0; i < COUNT_OF(findings); i++) {
         const struct schedule_release *releases[32] = {0};
         size_t account = 9;
         struct schedule *schedule = schedule_with_open_breaker(0);
         enter_many(schedule, 2, 100);
-        again(schedule, expect_next(schedule, 1000, 1), 1001, outcomes[i], "a");
+        again(schedule, expect_next(schedule, 1000, 1), 1001, findings[i], "a");
         assert_int_equal(breaker(schedule), SCHEDULE_CLOSED);
         assert_false(schedule_breaker_changed(schedule, &account)); // not seen in between
         assert_int_equal(take_all(schedule, 1001, releases), limits[i]);
@@ -276,13 +276,13 @@ static void a_probe_that_fails_doubles_the_wait_up_to_half_a_minute(void **state
 {
     (void)state;
     static const int64_t waits[] = {2000, 4000, 8000, 16000, 30000, 30000};
-    static const enum schedule_outcome outcomes[] = {SCHEDULE_NOT_CONNECTED, SCHEDULE_NO_ANSWER, SCHEDULE_BUSY,
+    static const enum schedule_finding findings[] = {SCHEDULE_NOT_CONNECTED, SCHEDULE_NO_ANSWER, SCHEDULE_BUSY,
                                                      SCHEDULE_SERVER_ERROR};
     struct schedule *schedule = schedule_with_open_breaker(0);
     int64_t now_ms = 1000;
     for (size_t i = 0; i < COUNT_OF(waits); i++) {
         const struct schedule_release *probe = expect_next(schedule, now_ms, 1);
-        again(schedule, probe, now_ms, outcomes[i % COUNT_OF(outcomes)], "a");
+        again(schedule, probe, now_ms, findings[i % COUNT_OF(findings)], "a");
         assert_int_equal(breaker(schedule), SCHEDULE_OPEN);
         expect_none(schedule, now_ms);
         int64_t wait_ms = schedule_wait_ms(schedule, now_ms);
@@ -394,7 +394,7 @@ static void a_busy_platform_is_left_alone_as_long_as_it_asks(void **state)
     (void)state;
     struct schedule *schedule = schedule_of(64, NULL);
     ENTER(schedule, .id = 1);
-    const struct schedule_report busy = {.outcome = SCHEDULE_BUSY, .wait_ms = 2000, .device = "a"};
+    const struct schedule_report busy = {.finding = SCHEDULE_BUSY, .wait_ms = 2000, .device = "a"};
     send_back(schedule, expect_next(schedule, 0, 1), 0, &busy, &(struct schedule_retry){0});
     expect_none(schedule, 1999);
     expect_next(schedule, 2000, 1);

@@ -198,7 +198,7 @@ static void what_is_in_flight_or_may_have_run_is_not_replaced(void **state)
     const struct schedule_release *release = expect_next(schedule, 0, 1);
     ENTER(schedule, .id = 2, .lanes = {"a"}, .latest = "set");
     expect_none_superseded(schedule);
-    send_back(schedule, release, 0, &(struct schedule_report){.outcome = SCHEDULE_NO_ANSWER},
+    send_back(schedule, release, 0, &(struct schedule_report){.finding = SCHEDULE_NO_ANSWER},
               &(struct schedule_retry){.not_before_ms = 100, .may_have_run = true});
     expect_none_superseded(schedule);
     ENTER(schedule, .id = 3, .lanes = {"a"}, .latest = "set");

@@ -232,8 +232,8 @@ static void a_newer_command_replaces_one_in_a_group(void **state)
 
 // ---- retries
 
-static const struct schedule_report throttled = {.outcome = SCHEDULE_THROTTLED, .wait_ms = -1};
-static const struct schedule_report refused = {.outcome = SCHEDULE_ANSWERED, .wait_ms = -1};
+static const struct schedule_report throttled = {.finding = SCHEDULE_THROTTLED, .wait_ms = -1};
+static const struct schedule_report refused = {.finding = SCHEDULE_ANSWERED, .wait_ms = -1};
 
 static void a_folded_call_that_is_tried_again_is_folded_again(void **state)
 {

@@ -178,18 +178,18 @@ static void end_call(struct model *model, struct model_command *command, size_t 
     schedule_call_retry(model->schedule, command->id, call, &retry);
 }
 
-static enum schedule_outcome random_outcome(const struct model *model)
+static enum schedule_finding random_finding(const struct model *model)
 {
     if (model->is_down && !chance(10)) {
         return chance(2) ? SCHEDULE_NOT_CONNECTED : SCHEDULE_NO_ANSWER;
     }
-    return chance(3) ? (enum schedule_outcome)random_below(SCHEDULE_NOT_TRIED + 1) : SCHEDULE_ANSWERED;
+    return chance(3) ? (enum schedule_finding)random_below(SCHEDULE_NOT_TRIED + 1) : SCHEDULE_ANSWERED;
 }
 
 static void pause_action(struct model *model, size_t action, const struct schedule_report *ended)
 {
     struct model_bucket *bucket = &model->actions[action];
-    bool may_ask = ended->outcome == SCHEDULE_THROTTLED || ended->outcome == SCHEDULE_BUSY;
+    bool may_ask = ended->finding == SCHEDULE_THROTTLED || ended->finding == SCHEDULE_BUSY;
     if (may_ask && model->now_ms + ended->wait_ms > bucket->paused_ms) {
         bucket->paused_ms = model->now_ms + ended->wait_ms;
     }
@@ -206,7 +206,7 @@ static void step_end(struct model *model)
     size_t count = release->count;
     size_t call = release->call;
     uint64_t *ids = mem_dup(release->ids, count * sizeof *ids);
-    const struct schedule_report ended = {.outcome = random_outcome(model),
+    const struct schedule_report ended = {.finding = random_finding(model),
                                           .wait_ms = chance(2) ? (int64_t)random_below(100) : -1,
                                           .device = model_lanes[random_below(LANES)]};
     pause_action(model, release->folded ? ACTIONS - 1 : model_find(model, ids[0])->action, &ended);

@@ -260,7 +260,7 @@ static double rate(const struct schedule *schedule, int64_t now_ms)
 
 static void throttle(struct schedule *schedule, const struct schedule_release *release, int64_t now_ms, int64_t wait_ms)
 {
-    const struct schedule_report ended = {.outcome = SCHEDULE_THROTTLED, .wait_ms = wait_ms};
+    const struct schedule_report ended = {.finding = SCHEDULE_THROTTLED, .wait_ms = wait_ms};
     const struct schedule_retry retry = {.not_before_ms = now_ms};
     send_back(schedule, release, now_ms, &ended, &retry);
 }

@@ -1,4 +1,4 @@
-#include "app/service/outcome.h"
+#include "app/service/answer.h"
 
 #include "core/platform/retry.h"
 
@@ -11,8 +11,8 @@ static int64_t asked_wait_ms(const struct http_answer *answer, const struct mome
     return retry_after_ms(&headers, server_ms);
 }
 
-enum api_class outcome_of_answer(const struct config_platform *platform, const struct http_answer *answer,
-                                 const char *string_to_sign, const struct moment *now, struct call_outcome *out)
+enum api_class answer_read(const struct config_platform *platform, const struct http_answer *answer,
+                           const char *string_to_sign, const struct moment *now, struct call_outcome *out)
 {
     struct api_input input = {.http_status = answer->status,
                               .body = answer->body,
@@ -36,7 +36,7 @@ enum api_class outcome_of_answer(const struct config_platform *platform, const s
     return parsed.class;
 }
 
-void outcome_of_silence(const struct http_answer *answer, struct call_outcome *out)
+void answer_read_silence(const struct http_answer *answer, struct call_outcome *out)
 {
     static const char *const codes[] = {
         [HTTP_FINE] = "connect_failed",      [HTTP_RESOLVE] = "resolve_failed",  [HTTP_CONNECT] = "connect_failed",

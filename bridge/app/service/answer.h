@@ -9,7 +9,7 @@
 
 // Of HTTP_ANSWERED. Fills *out (call_outcome_clear); its retry_after_ms is what the platform asks for when it is busy
 // or throttles, -1 if it does not say. `string_to_sign` is that of this attempt.
-enum api_class outcome_of_answer(const struct config_platform *platform, const struct http_answer *answer,
-                                 const char *string_to_sign, const struct moment *now, struct call_outcome *out);
+enum api_class answer_read(const struct config_platform *platform, const struct http_answer *answer,
+                           const char *string_to_sign, const struct moment *now, struct call_outcome *out);
 // Of HTTP_NOT_SENT, which is `failed`, and HTTP_NO_ANSWER, which is `unknown`.
-void outcome_of_silence(const struct http_answer *answer, struct call_outcome *out);
+void answer_read_silence(const struct http_answer *answer, struct call_outcome *out);
