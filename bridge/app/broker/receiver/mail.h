@@ -39,3 +39,6 @@ struct app_mail {
         struct mqtt_event event;
     };
 };
+
+void mail_post_event(struct mailbox *mailbox, enum app_mail_kind kind, const struct mqtt_event *event);
+void mail_post_arrival(struct mailbox *mailbox, const struct arrival *arrival);

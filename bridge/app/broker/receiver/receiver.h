@@ -32,9 +32,8 @@ void receiver_destroy(struct receiver *receiver);
 struct mqtt_handlers receiver_command_handlers(struct receiver *receiver);
 struct mqtt_handlers receiver_reply_handlers(struct receiver *receiver);
 
-// Overlapping subscriptions bring one copy each (MQTT 5); only the copy with the lowest Subscription Identifier that
-// fits counts. What the broker kept while we were away was copied by the subscriptions of that time, `before`; after
-// the fence `now` counts. Both are borrowed and must outlive the receiver. Core thread.
+// The subscriptions by which copies are told apart (app/broker/receiver/copies.h); they must outlive the receiver. Core
+// thread.
 void receiver_set_subscriptions(struct receiver *receiver, const struct subscription_set *before,
                                 const struct subscription_set *now);
 // All that the broker kept has come: of the subscriptions only `now` counts, and what comes is no redelivery by its

@@ -1,0 +1,52 @@
+#include "app/broker/receiver/copies.h"
+
+void copies_init(struct copies *copies)
+{
+    *copies = (struct copies){0};
+    pthread_mutex_init(&copies->mutex, NULL);
+}
+
+void copies_clear(struct copies *copies)
+{
+    pthread_mutex_destroy(&copies->mutex);
+}
+
+void copies_set(struct copies *copies, const struct subscription_set *before, const struct subscription_set *now)
+{
+    pthread_mutex_lock(&copies->mutex);
+    copies->before = before;
+    copies->now = now;
+    pthread_mutex_unlock(&copies->mutex);
+}
+
+void copies_leave_before(struct copies *copies)
+{
+    pthread_mutex_lock(&copies->mutex);
+    copies->before = copies->now;
+    pthread_mutex_unlock(&copies->mutex);
+}
+
+static uint32_t lowest_id(struct copies *copies, const char *topic)
+{
+    pthread_mutex_lock(&copies->mutex);
+    uint32_t lowest = subscription_set_lowest(copies->before, topic);
+    if (lowest == 0) {
+        lowest = subscription_set_lowest(copies->now, topic);
+    }
+    pthread_mutex_unlock(&copies->mutex);
+    return lowest;
+}
+
+bool copies_is_spare(struct copies *copies, const struct message *message)
+{
+    if (!copies->have_ids || message->subscription_id_count == 0) {
+        return false;
+    }
+    uint32_t lowest = lowest_id(copies, message->topic);
+    for (size_t i = 0; i < message->subscription_id_count; i++) {
+        if (message->subscription_ids[i] == lowest) {
+            return false;
+        }
+    }
+    return true;
+}
