@@ -28,3 +28,6 @@ static inline void mem_auto_free(void *owner)
 #define AUTO_FREE AUTO(mem_auto_free)
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+// Owner of a node, given the node's address.
+#define OWNER_OF(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))

@@ -5,14 +5,12 @@
 
 #include "base/mem.h"
 
-#define SLOTS     16384
 #define MAX_BYTES ((size_t)8 * 1024 * 1024)
 
 struct recent {
-    struct recent_command *slots[SLOTS];
-    struct recent_command *ended; // oldest first
-    struct recent_command **ended_end;
-    struct recent_command *replied; // the oldest that still has its reply
+    struct hash_table commands;          // by key
+    STAILQ_HEAD(, recent_command) ended; // oldest first
+    struct recent_command *replied;      // the oldest that still has its reply
     size_t ended_count;
     size_t ended_bytes; // of their replies
     size_t max_commands;
@@ -24,7 +22,7 @@ struct recent *recent_create(size_t max_commands, int64_t window_ms)
     struct recent *recent = mem_alloc(sizeof *recent);
     recent->max_commands = max_commands;
     recent->window_ms = window_ms;
-    recent->ended_end = &recent->ended;
+    STAILQ_INIT(&recent->ended);
     return recent;
 }
 
@@ -34,51 +32,45 @@ static void free_command(struct recent_command *command)
     free(command);
 }
 
+static void free_node(struct hash_node *node)
+{
+    free_command(OWNER_OF(node, struct recent_command, node));
+}
+
 void recent_destroy(struct recent *recent)
 {
-    for (size_t i = 0; i < SLOTS; i++) {
-        while (recent->slots[i] != NULL) {
-            struct recent_command *next = recent->slots[i]->next_in_slot;
-            free_command(recent->slots[i]);
-            recent->slots[i] = next;
-        }
-    }
+    hash_table_free(&recent->commands, free_node);
     free(recent);
 }
 
-// The key is a digest: any part of it is evenly spread.
-static size_t slot_of(const unsigned char *key)
+static bool is_over(const struct recent *recent, const struct recent_command *command, const struct moment *now)
 {
-    return ((size_t)key[0] << 8 | key[1]) % SLOTS;
+    return clock_elapsed_ms(&command->arrived, now) > recent->window_ms;
 }
 
 const struct recent_command *recent_find(const struct recent *recent, const unsigned char key[CRYPTO_SHA256_LEN],
                                          const struct moment *now)
 {
-    const struct recent_command *command = recent->slots[slot_of(key)];
-    while (command != NULL && memcmp(command->key, key, CRYPTO_SHA256_LEN) != 0) {
-        command = command->next_in_slot;
+    struct hash_node *node = hash_table_first(&recent->commands, hash_digest(key));
+    for (; node != NULL; node = hash_table_next(node)) {
+        const struct recent_command *command = OWNER_OF(node, struct recent_command, node);
+        bool is_recent = command->entry != NULL || !is_over(recent, command, now);
+        if (is_recent && memcmp(command->key, key, CRYPTO_SHA256_LEN) == 0) {
+            return command;
+        }
     }
-    if (command == NULL || command->entry != NULL) {
-        return command;
-    }
-    return clock_elapsed_ms(&command->arrived, now) <= recent->window_ms ? command : NULL;
+    return NULL;
 }
 
 static void forget_oldest(struct recent *recent)
 {
-    struct recent_command *oldest = recent->ended;
-    struct recent_command **broker = &recent->slots[slot_of(oldest->key)];
-    while (*broker != oldest) {
-        broker = &(*broker)->next_in_slot;
-    }
-    *broker = oldest->next_in_slot;
-    recent->ended = oldest->next_ended;
-    recent->ended_end = recent->ended == NULL ? &recent->ended : recent->ended_end;
-    recent->ended_count--;
+    struct recent_command *oldest = STAILQ_FIRST(&recent->ended);
     if (recent->replied == oldest) {
-        recent->replied = oldest->next_ended;
+        recent->replied = STAILQ_NEXT(oldest, ended);
     }
+    hash_table_remove(&recent->commands, &oldest->node);
+    STAILQ_REMOVE_HEAD(&recent->ended, ended);
+    recent->ended_count--;
     if (oldest->reply != NULL) {
         recent->ended_bytes -= strlen(oldest->reply);
     }
@@ -89,32 +81,25 @@ static void forget_oldest(struct recent *recent)
 static void forget_reply(struct recent *recent)
 {
     struct recent_command *oldest = recent->replied;
-    recent->replied = oldest->next_ended;
+    recent->replied = STAILQ_NEXT(oldest, ended);
     recent->ended_bytes -= strlen(oldest->reply);
     free(oldest->reply);
     oldest->reply = NULL;
-}
-
-static bool is_over(const struct recent *recent, const struct recent_command *command, const struct moment *now)
-{
-    return clock_elapsed_ms(&command->arrived, now) > recent->window_ms;
 }
 
 struct recent_command *recent_add(struct recent *recent, const unsigned char key[CRYPTO_SHA256_LEN],
                                   const unsigned char hash[CRYPTO_SHA256_LEN], const struct moment *arrived,
                                   struct entry *entry)
 {
-    while (recent->ended != NULL && is_over(recent, recent->ended, arrived)) {
+    while (!STAILQ_EMPTY(&recent->ended) && is_over(recent, STAILQ_FIRST(&recent->ended), arrived)) {
         forget_oldest(recent);
     }
-    struct recent_command **slot = &recent->slots[slot_of(key)];
     struct recent_command *command = mem_alloc(sizeof *command);
     memcpy(command->key, key, CRYPTO_SHA256_LEN);
     memcpy(command->hash, hash, CRYPTO_SHA256_LEN);
     command->arrived = *arrived;
     command->entry = entry;
-    command->next_in_slot = *slot; // in front of one with the same key whose window has passed
-    *slot = command;
+    hash_table_add(&recent->commands, &command->node, hash_digest(key));
     return command;
 }
 
@@ -122,8 +107,7 @@ void recent_ended(struct recent *recent, struct recent_command *command, const c
 {
     command->entry = NULL;
     command->reply = mem_strdup(reply);
-    *recent->ended_end = command;
-    recent->ended_end = &command->next_ended;
+    STAILQ_INSERT_TAIL(&recent->ended, command, ended);
     recent->replied = recent->replied == NULL ? command : recent->replied;
     recent->ended_count++;
     recent->ended_bytes += strlen(reply);

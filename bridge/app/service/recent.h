@@ -7,16 +7,18 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/hash_table.h"
 
 struct recent; // all of them
 struct entry;
 
 struct recent_command {
-    struct recent_command *next_in_slot;
-    struct recent_command *next_ended;
+    struct hash_node node;
+    STAILQ_ENTRY(recent_command) ended;
     unsigned char key[CRYPTO_SHA256_LEN];  // command_key
     unsigned char hash[CRYPTO_SHA256_LEN]; // of the payload
     struct moment arrived;

@@ -13,9 +13,9 @@ struct schedule *schedule_create(uint64_t seed)
 
 struct schedule_entry *schedule_entry_find(const struct schedule *schedule, uint64_t id)
 {
-    struct table_node *node = table_first(&schedule->entries, table_hash_number(id));
+    struct hash_node *node = hash_table_first(&schedule->entries, hash_number(id));
     while (node != NULL && OWNER_OF(node, struct schedule_entry, node)->id != id) {
-        node = table_next(node);
+        node = hash_table_next(node);
     }
     return node == NULL ? NULL : OWNER_OF(node, struct schedule_entry, node);
 }
@@ -24,9 +24,9 @@ struct schedule_entry *schedule_entry_find(const struct schedule *schedule, uint
 
 static struct schedule_entry *find_newest(const struct schedule *schedule, const char *key)
 {
-    struct table_node *node = table_first(&schedule->latest, table_hash_text(key));
+    struct hash_node *node = hash_table_first(&schedule->latest, hash_text(key));
     while (node != NULL && strcmp(OWNER_OF(node, struct schedule_entry, latest_node)->latest, key) != 0) {
-        node = table_next(node);
+        node = hash_table_next(node);
     }
     return node == NULL ? NULL : OWNER_OF(node, struct schedule_entry, latest_node);
 }
@@ -35,7 +35,7 @@ static void stop_being_newest(struct schedule *schedule, struct schedule_entry *
 {
     if (entry->is_newest) {
         entry->is_newest = false;
-        table_remove(&schedule->latest, &entry->latest_node);
+        hash_table_remove(&schedule->latest, &entry->latest_node);
     }
 }
 
@@ -50,7 +50,7 @@ static void become_newest(struct schedule *schedule, struct schedule_entry *entr
         }
     }
     entry->is_newest = true;
-    table_add(&schedule->latest, &entry->latest_node, table_hash_text(entry->latest));
+    hash_table_add(&schedule->latest, &entry->latest_node, hash_text(entry->latest));
 }
 
 // ---- entering and leaving
@@ -64,7 +64,7 @@ static struct queued_fold *create_fold(struct schedule_account *account, const s
     fold->action = schedule_action_open(account, given->action);
     fold->window_ms = given->window_ms;
     fold->max = given->max;
-    fold->device = table_hash_text(given->device);
+    fold->device = hash_text(given->device);
     return fold;
 }
 
@@ -100,7 +100,7 @@ void schedule_enter(struct schedule *schedule, const struct schedule_command *co
 {
     assert(schedule_entry_find(schedule, command->id) == NULL);
     struct schedule_entry *entry = create_entry(schedule, command);
-    table_add(&schedule->entries, &entry->node, table_hash_number(entry->id));
+    hash_table_add(&schedule->entries, &entry->node, hash_number(entry->id));
     for (size_t i = 0; i < command->lane_count; i++) {
         schedule_lane_join(schedule, entry, command->lanes[i]);
     }
@@ -143,7 +143,7 @@ void schedule_leave(struct schedule *schedule, uint64_t id)
     for (size_t i = 0; i < entry->place_count; i++) {
         schedule_lane_leave(schedule, &entry->places[i]);
     }
-    table_remove(&schedule->entries, &entry->node);
+    hash_table_remove(&schedule->entries, &entry->node);
     schedule_rule_close(schedule, entry->rule);
     free_entry(entry);
 }
@@ -216,22 +216,22 @@ size_t schedule_in_flight(const struct schedule *schedule)
 
 // ---- the end
 
-static void free_entry_node(struct table_node *node)
+static void free_entry_node(struct hash_node *node)
 {
     free_entry(OWNER_OF(node, struct schedule_entry, node));
 }
 
-static void free_lane_node(struct table_node *node)
+static void free_lane_node(struct hash_node *node)
 {
     free(OWNER_OF(node, struct schedule_lane, node));
 }
 
-static void free_rule_node(struct table_node *node)
+static void free_rule_node(struct hash_node *node)
 {
     schedule_rule_free(OWNER_OF(node, struct schedule_rule, node));
 }
 
-static void keep_owner(struct table_node *node)
+static void keep_owner(struct hash_node *node)
 {
     (void)node; // freed with the entries
 }
@@ -240,7 +240,7 @@ static void keep_owner(struct table_node *node)
 static void withdraw_all(struct schedule *schedule)
 {
     for (size_t i = 0; i < schedule->entries.slot_count; i++) {
-        for (struct table_node *node = schedule->entries.slots[i]; node != NULL; node = node->next) {
+        for (struct hash_node *node = schedule->entries.slots[i]; node != NULL; node = node->next) {
             schedule_entry_withdraw(schedule, OWNER_OF(node, struct schedule_entry, node));
         }
     }
@@ -255,11 +255,11 @@ void schedule_destroy(struct schedule *schedule)
     while (schedule->flights != NULL) {
         schedule_flight_free(schedule, schedule->flights);
     }
-    table_free(&schedule->latest, keep_owner);
-    table_free(&schedule->entries, free_entry_node);
-    table_free(&schedule->lanes, free_lane_node);
-    table_free(&schedule->rules, free_rule_node);
-    table_free(&schedule->groups, keep_owner);
+    hash_table_free(&schedule->latest, keep_owner);
+    hash_table_free(&schedule->entries, free_entry_node);
+    hash_table_free(&schedule->lanes, free_lane_node);
+    hash_table_free(&schedule->rules, free_rule_node);
+    hash_table_free(&schedule->groups, keep_owner);
     for (size_t i = 0; i < schedule->account_count; i++) {
         schedule_account_free(schedule->accounts[i]);
     }

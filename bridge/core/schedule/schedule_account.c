@@ -104,7 +104,7 @@ static void raise_limit(struct schedule_account *account)
 static uint64_t next_random(struct schedule *schedule)
 {
     schedule->random += 0x9E3779B97F4A7C15U;
-    return table_hash_number(schedule->random);
+    return hash_number(schedule->random);
 }
 
 // Up to a quarter is cut off, so that many bridges do not probe at once.
@@ -149,7 +149,7 @@ static void probe_ended(struct schedule *schedule, struct schedule_account *acco
 
 static void note_trouble(struct circuit_breaker *breaker, const char *device_or_null)
 {
-    uint64_t hash = table_hash_text(device_or_null != NULL ? device_or_null : "");
+    uint64_t hash = hash_text(device_or_null != NULL ? device_or_null : "");
     for (size_t i = 0; i < breaker->troubled_count; i++) {
         if (breaker->troubled[i] == hash) {
             return;

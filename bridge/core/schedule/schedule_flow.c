@@ -8,9 +8,9 @@
 
 static struct schedule_rule *find_rule(const struct schedule *schedule, const char *name)
 {
-    struct table_node *node = table_first(&schedule->rules, table_hash_text(name));
+    struct hash_node *node = hash_table_first(&schedule->rules, hash_text(name));
     while (node != NULL && strcmp(OWNER_OF(node, struct schedule_rule, node)->name, name) != 0) {
-        node = table_next(node);
+        node = hash_table_next(node);
     }
     return node == NULL ? NULL : OWNER_OF(node, struct schedule_rule, node);
 }
@@ -22,7 +22,7 @@ static struct schedule_rule *add_rule(struct schedule *schedule, const char *nam
     struct schedule_rule *rule = mem_alloc(sizeof *rule + size);
     memcpy(rule->name, name, size);
     rule->turn = ++schedule->turns;
-    table_add(&schedule->rules, &rule->node, table_hash_text(name));
+    hash_table_add(&schedule->rules, &rule->node, hash_text(name));
     return rule;
 }
 
@@ -50,7 +50,7 @@ void schedule_rule_free(struct schedule_rule *rule)
 static void free_unused(struct schedule *schedule, struct schedule_rule *rule)
 {
     if (rule->users == 0 && !rule->has_bucket) {
-        table_remove(&schedule->rules, &rule->node);
+        hash_table_remove(&schedule->rules, &rule->node);
         schedule_rule_free(rule);
     }
 }

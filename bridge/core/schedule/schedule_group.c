@@ -8,7 +8,7 @@
 
 static uint64_t hash_of(const struct queued_call *call)
 {
-    return table_hash_text(call->entry->fold->key);
+    return hash_text(call->entry->fold->key);
 }
 
 static bool fits(const struct schedule_group *group, const struct queued_call *call)
@@ -21,9 +21,9 @@ static bool fits(const struct schedule_group *group, const struct queued_call *c
 
 static struct schedule_group *find_group(const struct schedule *schedule, const struct queued_call *call)
 {
-    struct table_node *node = table_first(&schedule->groups, hash_of(call));
+    struct hash_node *node = hash_table_first(&schedule->groups, hash_of(call));
     while (node != NULL && !fits(OWNER_OF(node, struct schedule_group, node), call)) {
-        node = table_next(node);
+        node = hash_table_next(node);
     }
     return node == NULL ? NULL : OWNER_OF(node, struct schedule_group, node);
 }
@@ -32,7 +32,7 @@ static void close_group(struct schedule *schedule, struct schedule_group *group)
 {
     if (group->is_open) {
         group->is_open = false;
-        table_remove(&schedule->groups, &group->node);
+        hash_table_remove(&schedule->groups, &group->node);
     }
 }
 
@@ -54,7 +54,7 @@ static struct schedule_group *open_group(struct schedule *schedule, const struct
     group->window.key = INT64_MAX;
     group->window_ms = INT64_MAX;
     group->offered_ms = INT64_MAX;
-    table_add(&schedule->groups, &group->node, hash_of(call));
+    hash_table_add(&schedule->groups, &group->node, hash_of(call));
     return group;
 }
 

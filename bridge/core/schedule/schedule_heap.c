@@ -1,5 +1,8 @@
+#include "core/schedule/schedule_heap.h"
+
+#include <stdbool.h>
+
 #include "base/mem.h"
-#include "core/schedule/schedule_parts.h"
 
 enum { LEAST_CAPACITY = 16 };
 

@@ -4,9 +4,10 @@
 // action, alone or in a group. Actions offer flows by the turn of their rules; an account picks among its actions.
 #pragma once
 
+#include "base/hash_table.h"
 #include "core/schedule/schedule.h"
 #include "core/schedule/schedule_bucket.h"
-#include "core/schedule/schedule_parts.h"
+#include "core/schedule/schedule_heap.h"
 
 enum queued_call_state {
     CALL_BLOCKED,   // its command is not first in all its lanes
@@ -48,7 +49,7 @@ struct schedule_place {
 };
 
 struct schedule_lane {
-    struct table_node node; // in schedule.lanes, by name
+    struct hash_node node; // in schedule.lanes, by name
     struct schedule_place *first;
     struct schedule_place *last;
     char name[];
@@ -64,7 +65,7 @@ struct queued_fold {
 
 // A command.
 struct schedule_entry {
-    struct table_node node; // in schedule.entries, by id
+    struct hash_node node; // in schedule.entries, by id
     uint64_t id;
     uint64_t order; // of entering
     struct schedule_account *account;
@@ -77,7 +78,7 @@ struct schedule_entry {
     bool may_have_run;
     bool alone;     // never folded again
     bool is_newest; // in schedule.latest
-    struct table_node latest_node;
+    struct hash_node latest_node;
     char *latest; // or NULL
     struct schedule_entry *next_superseded;
     struct schedule_entry *before_superseded;
@@ -94,9 +95,9 @@ struct schedule_entry {
 };
 
 struct schedule_rule {
-    struct table_node node; // in schedule.rules, by name
-    uint64_t turn;          // when it was served last: the lowest of the waiting is next
-    size_t users;           // commands and groups
+    struct hash_node node; // in schedule.rules, by name
+    uint64_t turn;         // when it was served last: the lowest of the waiting is next
+    size_t users;          // commands and groups
     struct schedule_flow *flows;
     bool has_bucket;
     struct bucket bucket;
@@ -132,7 +133,7 @@ struct schedule_action {
 };
 
 struct schedule_group {
-    struct table_node node;     // in schedule.groups, while it is open
+    struct hash_node node;      // in schedule.groups, while it is open
     struct schedule_unit unit;  // in a flow once the window has passed, or it is full
     struct heap_node age;       // in flow->groups
     struct heap_node window;    // in schedule.windows before that
@@ -194,11 +195,11 @@ struct schedule {
     size_t in_flight;
     struct schedule_account **accounts;
     size_t account_count;
-    struct table entries;
-    struct table lanes;
-    struct table rules;
-    struct table groups;
-    struct table latest;
+    struct hash_table entries;
+    struct hash_table lanes;
+    struct hash_table rules;
+    struct hash_table groups;
+    struct hash_table latest;
     struct heap deadlines;
     struct heap expired;
     struct heap delayed;

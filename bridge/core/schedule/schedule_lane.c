@@ -5,8 +5,9 @@
 
 static struct schedule_lane *open_lane(struct schedule *schedule, const char *name)
 {
-    uint64_t hash = table_hash_text(name);
-    for (struct table_node *node = table_first(&schedule->lanes, hash); node != NULL; node = table_next(node)) {
+    uint64_t hash = hash_text(name);
+    for (struct hash_node *node = hash_table_first(&schedule->lanes, hash); node != NULL;
+         node = hash_table_next(node)) {
         struct schedule_lane *lane = OWNER_OF(node, struct schedule_lane, node);
         if (strcmp(lane->name, name) == 0) {
             return lane;
@@ -15,7 +16,7 @@ static struct schedule_lane *open_lane(struct schedule *schedule, const char *na
     size_t size = strlen(name) + 1;
     struct schedule_lane *lane = mem_alloc(sizeof *lane + size);
     memcpy(lane->name, name, size);
-    table_add(&schedule->lanes, &lane->node, hash);
+    hash_table_add(&schedule->lanes, &lane->node, hash);
     return lane;
 }
 
@@ -38,7 +39,7 @@ void schedule_lane_join(struct schedule *schedule, struct schedule_entry *entry,
 
 static void close_lane(struct schedule *schedule, struct schedule_lane *lane)
 {
-    table_remove(&schedule->lanes, &lane->node);
+    hash_table_remove(&schedule->lanes, &lane->node);
     free(lane);
 }
 

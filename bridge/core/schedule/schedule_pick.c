@@ -1,4 +1,5 @@
 // What an account lets go next, and when.
+#include "base/mem.h"
 #include "core/schedule/schedule_internal.h"
 
 // The largest unit is picked so often in a row, and then the rule that was served longest ago: small ones must not wait

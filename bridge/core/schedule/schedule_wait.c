@@ -1,6 +1,7 @@
 // What calls wait for: their lanes, a retry, a group, a token; and how they stop waiting.
 #include <assert.h>
 
+#include "base/mem.h"
 #include "core/schedule/schedule_internal.h"
 
 // A command counts for its deadline while a call of it waits.

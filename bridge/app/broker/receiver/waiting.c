@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash_table.h"
 #include "base/mem.h"
 
-#define SLOTS           1024
 #define MEMORY_OVERHEAD 512 // of a command in memory, beside its texts
 
 struct sum {
@@ -16,15 +16,15 @@ struct sum {
 
 // Kept once its rule has had a command: there are as many as rules.
 struct rule_sum {
-    struct rule_sum *next_in_slot;
+    struct hash_node node;
     char *rule;
     struct sum sum;
 };
 
 struct waiting {
     struct waiting_limits limits;
-    pthread_mutex_t mutex; // guards what follows
-    struct rule_sum *slots[SLOTS];
+    pthread_mutex_t mutex;   // guards what follows
+    struct hash_table rules; // of struct rule_sum, by name
     struct sum memory;
     int64_t refusals;
 };
@@ -37,16 +37,16 @@ struct waiting *waiting_create(const struct waiting_limits *limits)
     return waiting;
 }
 
+static void free_rule_sum(struct hash_node *node)
+{
+    struct rule_sum *sum = OWNER_OF(node, struct rule_sum, node);
+    free(sum->rule);
+    free(sum);
+}
+
 void waiting_destroy(struct waiting *waiting)
 {
-    for (size_t i = 0; i < SLOTS; i++) {
-        while (waiting->slots[i] != NULL) {
-            struct rule_sum *next = waiting->slots[i]->next_in_slot;
-            free(waiting->slots[i]->rule);
-            free(waiting->slots[i]);
-            waiting->slots[i] = next;
-        }
-    }
+    hash_table_free(&waiting->rules, free_rule_sum);
     pthread_mutex_destroy(&waiting->mutex);
     free(waiting);
 }
@@ -61,27 +61,18 @@ struct waiting_command waiting_weigh(const struct message *message, const struct
                                     .bytes = (int64_t)(strlen(message->topic) + strlen(command_text) + besides)};
 }
 
-// FNV-1a.
-static size_t slot_of(const char *rule)
-{
-    uint32_t hash = 2166136261U;
-    for (const char *c = rule; *c != '\0'; c++) {
-        hash = (hash ^ (unsigned char)*c) * 16777619U;
-    }
-    return hash % SLOTS;
-}
-
 static struct sum *sum_of(struct waiting *waiting, const char *rule)
 {
-    struct rule_sum **slot = &waiting->slots[slot_of(rule)];
-    for (struct rule_sum *found = *slot; found != NULL; found = found->next_in_slot) {
+    uint64_t hash = hash_text(rule);
+    for (struct hash_node *node = hash_table_first(&waiting->rules, hash); node != NULL; node = hash_table_next(node)) {
+        struct rule_sum *found = OWNER_OF(node, struct rule_sum, node);
         if (strcmp(found->rule, rule) == 0) {
             return &found->sum;
         }
     }
     struct rule_sum *made = mem_alloc(sizeof *made);
-    *made = (struct rule_sum){.next_in_slot = *slot, .rule = mem_strdup(rule)};
-    *slot = made;
+    made->rule = mem_strdup(rule);
+    hash_table_add(&waiting->rules, &made->node, hash);
     return &made->sum;
 }
 
