@@ -40,3 +40,8 @@ struct entry *entry_list_find(const struct entry_list *list, uint64_t id)
     }
     return entry;
 }
+
+struct entry *entry_list_find_row(const struct entry_list *list, int64_t row_id)
+{
+    return row_id > 0 ? entry_list_find(list, (uint64_t)row_id) : NULL;
+}

@@ -15,5 +15,5 @@ void entry_list_clear(struct entry_list *list);
 // Gives the entry its id.
 void entry_list_add(struct entry_list *list, struct entry *entry);
 void entry_list_remove(struct entry_list *list, struct entry *entry);
-// The one with this id, or NULL; for a command in the outbox that is its row's.
-struct entry *entry_list_find(const struct entry_list *list, uint64_t id);
+struct entry *entry_list_find(const struct entry_list *list, uint64_t id);        // or NULL
+struct entry *entry_list_find_row(const struct entry_list *list, int64_t row_id); // or NULL

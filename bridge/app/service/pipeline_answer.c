@@ -1,4 +1,7 @@
-// What an attempt came to: the end of its calls, or another try.
+// What an attempt came to: the end of its calls, or another try. The answer is judged once: what it shows of the
+// platform goes to the scheduler, and what it means for a call to each command that was folded into the request. Each
+// of those then decides alone whether it may be tried again, as that depends on what happened to it before: whether it
+// is idempotent, and which remedies (another time, another secret, a second doubt) it has used up.
 #include "app/service/pipeline_internal.h"
 
 #include <stdlib.h>

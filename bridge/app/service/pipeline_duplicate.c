@@ -57,7 +57,7 @@ static bool find_on_disk(struct pipeline *pipeline, const struct entry *entry, c
     if (!stored.found) {
         return false;
     }
-    struct entry *live = entry_list_find(&pipeline->entries, (uint64_t)stored.id);
+    struct entry *live = entry_list_find_row(&pipeline->entries, stored.id);
     char *reply = live != NULL ? mem_strdup_or_null(live->record.reply) : decode_reply(stored.reply);
     *original = (struct original){.entry = live, .same_payload = stored.same_message, .reply = reply};
     free(stored.reply);
@@ -110,7 +110,7 @@ bool pipeline_answer_duplicate(struct pipeline *pipeline, struct entry *entry, c
 void pipeline_answer_redelivery(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     int64_t original_id = entry->command->redelivery_of;
-    struct entry *live = entry_list_find(&pipeline->entries, (uint64_t)original_id);
+    struct entry *live = entry_list_find_row(&pipeline->entries, original_id);
     AUTO_FREE char *record = live == NULL ? outbox_read_reply(pipeline->options.outbox, original_id) : NULL;
     AUTO_FREE char *reply = live != NULL ? mem_strdup_or_null(live->record.reply) : decode_reply(record);
     if (live == NULL && reply == NULL) {

@@ -1,4 +1,8 @@
-// How calls and commands end: the outcome, the reply, and its publication.
+// How calls and commands end: the outcome, the reply, and its publication. A call ends with an outcome; the last one of
+// a command makes its reply, which is staged as REPLIED and answers the duplicates that wait for it. The reply leaves
+// after the commit (pipeline_send.c); when the broker has acknowledged all copies the command is forgotten: its row
+// turns DONE or goes, and its room is free. A command whose request is still under way then (an operator dropped it)
+// stays in memory until that ends.
 #include "app/service/pipeline_internal.h"
 
 #include <stdlib.h>

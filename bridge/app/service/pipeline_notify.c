@@ -1,4 +1,7 @@
 // What is said while commands wait: `queued` to a sender that asked for it, and whether the platform can be reached.
+// The commands of such senders are in a list of their own, which is looked through twice a second; each is notified
+// once, and only of what is the platform's doing. A breaker that opens or closes is logged, published as an event and
+// in bridge/platform, and noted in the outbox for those who look into it.
 #include "app/service/pipeline_internal.h"
 
 #include <stdio.h>

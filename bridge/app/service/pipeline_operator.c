@@ -1,13 +1,11 @@
-// What an operator does to a command while the service runs.
+// What an operator does to a command while the service runs. What is possible depends on where the command is: waiting
+// (it is tried now, or ends), about to leave after this turn's commit (neither), under way (its answer decides, or is
+// ignored), replied (only a reply that no connection can have carried is thrown away), or not held at all.
 #include "app/service/pipeline_internal.h"
 
-#include <string.h>
-
 #include "app/service/drop.h"
-#include "base/json/json.h"
 #include "base/log.h"
-
-#define REPLY_DEPTH_MAX 64
+#include "base/mem.h"
 
 static long long number(const struct entry *entry)
 {
@@ -68,7 +66,7 @@ static enum err try_now(struct pipeline *pipeline, const struct entry *entry, st
 
 enum err pipeline_retry_now(struct pipeline *pipeline, int64_t row_id, const struct moment *now, struct diag *report)
 {
-    const struct entry *entry = entry_list_find(&pipeline->entries, (uint64_t)row_id);
+    const struct entry *entry = entry_list_find_row(&pipeline->entries, row_id);
     if (!is_held(entry)) {
         return report_ended(row_id, report);
     }
@@ -111,7 +109,7 @@ static enum err drop_reply(struct pipeline *pipeline, struct entry *entry, struc
 
 // Requests that are under way keep the lanes and their places until they end: the next command for the device must not
 // overtake them.
-static void end_calls(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+static enum status end_calls(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     entry->abandoned = attempt_list_count(&pipeline->running, entry);
     entry->scheduled = entry->scheduled && entry->abandoned == 0;
@@ -123,37 +121,24 @@ static void end_calls(struct pipeline *pipeline, struct entry *entry, const stru
             pipeline_end_call(pipeline, entry, i, &outcome, now);
         }
     }
+    AUTO_FREE struct call_outcome *outcomes = entry_outcomes(entry);
+    return reply_status(outcomes, entry->command->call_count);
 }
 
-static void end_command(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+// A duplicate ends alone: its original goes on.
+static enum status end_duplicate(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
-    if (entry->original == NULL) {
-        end_calls(pipeline, entry, now);
-        return;
-    }
+    struct call_outcome outcome;
     LIST_REMOVE(entry, in_duplicates);
     entry->original = NULL;
-    struct call_outcome outcome;
     drop_outcome(&(struct entry_call){.state = COMMAND_QUEUED}, &outcome);
     pipeline_reject(pipeline, entry, outcome.failure.code->code, outcome.failure.detail, now);
-}
-
-static enum err report_dropped(const struct entry *entry, bool under_way, struct diag *report)
-{
-    AUTO_JSON struct json_object *reply = NULL;
-    struct diag ignored;
-    const char *text = entry->record.reply;
-    bool readable = text != NULL &&
-                    json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH_MAX}, &reply, &ignored) == ERR_OK;
-    const char *status = readable ? json_member_text(reply, "status") : NULL;
-    return diag_set(report, ERR_OK, "command %lld is dropped, and its sender is told `%s`%s", number(entry),
-                    status == NULL ? "" : status,
-                    under_way ? "; a request is under way, and its answer will be ignored" : "");
+    return outcome.status;
 }
 
 enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct moment *now, struct diag *report)
 {
-    struct entry *entry = entry_list_find(&pipeline->entries, (uint64_t)row_id);
+    struct entry *entry = entry_list_find_row(&pipeline->entries, row_id);
     if (entry == NULL) {
         return drop_unheld(pipeline, row_id, report);
     }
@@ -167,6 +152,8 @@ enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct m
         return diag_set(report, ERR_REFUSED, "command %lld is about to leave; try again", number(entry));
     }
     bool under_way = attempt_list_count(&pipeline->running, entry) > 0;
-    end_command(pipeline, entry, now);
-    return report_dropped(entry, under_way, report);
+    enum status status =
+        entry->original != NULL ? end_duplicate(pipeline, entry, now) : end_calls(pipeline, entry, now);
+    return diag_set(report, ERR_OK, "command %lld is dropped, and its sender is told `%s`%s", number(entry),
+                    status_name(status), under_way ? "; a request is under way, and its answer will be ignored" : "");
 }

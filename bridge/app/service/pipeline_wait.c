@@ -1,4 +1,6 @@
-// What a command waits for, in words for its sender: while it waits, and when its deadline has passed.
+// What a command waits for, in words for its sender: while it waits, and when its deadline has passed. The scheduler
+// gives the reason; names, rates and the last failure are added here. Of the command that is before it in its lane only
+// that is said which its own sender hears as well.
 #include "app/service/pipeline_internal.h"
 
 #include <stdio.h>

@@ -1,3 +1,6 @@
+// Accounts are made at the start, and what they need may change while the service runs: the secret is read again when
+// the platform refuses the key, and the platform's time is learned from the Date header of an answer that refuses ours.
+// Both are counted or compared with what a request was signed with, so that many refused requests cause one change.
 #include "app/service/platform.h"
 
 #include <stdlib.h>
