@@ -277,16 +277,6 @@ void world_turn(struct world *world)
     run_broker(world, &now);
 }
 
-void world_pass(struct world *world, int64_t ms)
-{
-    while (ms > 0) {
-        int64_t step = ms < STEP_MS ? ms : STEP_MS;
-        fake_clock_advance(step);
-        ms -= step;
-        world_turn(world);
-    }
-}
-
 // ---- the broker
 
 static bool is_own(const struct fake_publication *publication)
@@ -316,14 +306,36 @@ static void return_fences(struct world *world)
     }
 }
 
+static void answer_own(struct world *world)
+{
+    struct mqtt *both[] = {world->commands, world->replies};
+    for (size_t i = 0; i < COUNT_OF(both); i++) {
+        fake_mqtt_grant_all(both[i]);
+        acknowledge_own(both[i]);
+        if (fake_mqtt_state(both[i]) == FAKE_MQTT_ENDING) {
+            fake_mqtt_end(both[i]);
+        }
+    }
+    return_fences(world);
+}
+
+void world_pass(struct world *world, int64_t ms)
+{
+    while (ms > 0) {
+        int64_t step = ms < STEP_MS ? ms : STEP_MS;
+        fake_clock_advance(step);
+        ms -= step;
+        world_turn(world);
+        if (!world->broker_is_silent) {
+            answer_own(world);
+        }
+    }
+}
+
 void world_serve(struct world *world)
 {
     for (int i = 0; i < 4; i++) {
-        fake_mqtt_grant_all(world->commands);
-        fake_mqtt_grant_all(world->replies);
-        acknowledge_own(world->commands);
-        acknowledge_own(world->replies);
-        return_fences(world);
+        answer_own(world);
         world_turn(world);
     }
 }
@@ -351,6 +363,22 @@ void world_connect(struct world *world, bool session_present)
     }
     assert_true(broker_is_online(world->broker));
     world_serve(world);
+}
+
+void world_lose_replies(struct world *world)
+{
+    fake_mqtt_lose(world->replies, MQTT_LOST, 0);
+    world_turn(world);
+}
+
+void world_connect_replies(struct world *world)
+{
+    struct mqtt_event connack = fake_mqtt_connack(false);
+    for (int i = 0; i < 100 && fake_mqtt_state(world->replies) == FAKE_MQTT_DOWN; i++) {
+        world_pass(world, STEP_MS);
+    }
+    fake_mqtt_accept(world->replies, &connack);
+    world_turn(world);
 }
 
 void world_stop(struct world *world)
@@ -389,6 +417,12 @@ int64_t world_send(struct world *world, const char *topic, const char *payload)
 void world_answer(struct world *world, size_t number)
 {
     fake_http_answer(world->http, number, 200, WORLD_OK);
+    world_turn(world);
+}
+
+void world_no_answer(struct world *world, size_t number, enum http_outcome outcome)
+{
+    fake_http_end(world->http, number, outcome, HTTP_TIMEOUT);
     world_turn(world);
 }
 

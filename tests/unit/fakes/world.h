@@ -42,6 +42,7 @@ struct world {
     struct mqtt *replies;
     char *fence_topic;
     bool commit_failed;
+    bool broker_is_silent; // while time passes
     uint16_t packet_id;
     size_t fences_returned;
 };
@@ -51,18 +52,23 @@ int world_set_up(void **state);
 // The same before anything is connected.
 int world_set_up_offline(void **state);
 int world_tear_down(void **state);
+#define WORLD_TEST(test)         cmocka_unit_test_setup_teardown(test, world_set_up, world_tear_down)
+#define WORLD_TEST_OFFLINE(test) cmocka_unit_test_setup_teardown(test, world_set_up_offline, world_tear_down)
 // kill -9 and a new start, with what is committed in the outbox. Offline.
 void world_restart(struct world *world);
 
 // One turn of the loop.
 void world_turn(struct world *world);
-// Time goes by, with turns as often as the loop has them when nothing wakes it.
+// Time goes by, with turns and the broker's answers (world_serve) between them. Connections are not made.
 void world_pass(struct world *world, int64_t ms);
 // The broker accepts both connections, grants all, and carries the fence: the bridge is online.
 void world_connect(struct world *world, bool session_present);
 // The broker answers what is not a reply: it grants subscriptions, and acknowledges and delivers the bridge's own
 // texts.
 void world_serve(struct world *world);
+// The replies connection is lost; and made again, when its pause is over.
+void world_lose_replies(struct world *world);
+void world_connect_replies(struct world *world);
 // The loop is asked to stop.
 void world_stop(struct world *world);
 
@@ -74,6 +80,7 @@ bool world_deliver_as(struct world *world, const char *topic, const char *payloa
                       int qos);
 // The platform answers request `number`, and the turn in which it does.
 void world_answer(struct world *world, size_t number);
+void world_no_answer(struct world *world, size_t number, enum http_outcome outcome);
 // The broker acknowledges all that is published, and the turn in which it does.
 void world_acknowledge(struct world *world);
 
