@@ -18,6 +18,16 @@ struct moment clock_now(void);
 // `now`), by wall time after a reboot. Negative only after a reboot, when the wall clock stands before `then`.
 int64_t clock_elapsed_ms(const struct moment *then, const struct moment *now);
 
+// Of two times, or of two lengths; INT64_MAX is never.
+static inline int64_t clock_sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+static inline int64_t clock_later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 #define CLOCK_ISO_LEN 25
 // "2026-11-21T19:07:31.123Z"
 void clock_iso_ms(int64_t wall_ms, char out[CLOCK_ISO_LEN]);

@@ -1,9 +1,9 @@
 #include "app/broker/broker.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "app/broker/connection/connection.h"
+#include "app/broker/connection/cookie.h"
 #include "app/broker/receiver/info.h"
 #include "app/broker/subscription/proof.h"
 #include "app/broker/subscription/subscriber.h"
@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define INFO_COOKIE       (UINT64_C(1) << 61) // of its SUBSCRIBE
 #define CONNECT_TIMEOUT_S 10
 #define RECEIVE_MAXIMUM   128
 #define MAX_PACKET_SIZE   (1024 * 1024)
@@ -35,8 +34,6 @@ struct broker {
     bool online;
     bool held; // the commands connection is closed by us until commands are taken again
 };
-
-#define STATE_COOKIE UINT64_MAX // of the state's PUBLISH on the commands connection
 
 static struct mqtt_options connection_options(const struct broker *broker, const char *client_id, const char *password)
 {
@@ -172,12 +169,10 @@ void broker_publish_own(struct broker *broker, const char *topic, const char *pa
 static void publish_state(struct broker *broker, const char *state, int64_t now_ms)
 {
     struct diag diag;
-    struct mqtt_publication publication = {
-        .topic = broker->state_topic, .payload = state, .payload_len = strlen(state), .qos = 1, .retain = true};
     if (broker->commands.state != CONNECTION_UP || own_topic_is_paused(&broker->commands_state, now_ms)) {
         return;
     }
-    if (mqtt_publish(broker->commands.mqtt, &publication, STATE_COOKIE, &diag) == ERR_OK) {
+    if (connection_publish(&broker->commands, broker->state_topic, state, true, COOKIE_STATE, &diag) == ERR_OK) {
         broker->state_under_way = true;
     } else {
         LOG(LOG_WARN, "own_not_published", LOG_S("topic", broker->state_topic), LOG_S("error", diag.text));
@@ -278,11 +273,11 @@ void broker_on_commands_event(struct broker *broker, const struct mqtt_event *ev
     }
     if (fence_is_round(event)) {
         take_round(broker, now);
-    } else if (event->cookie == INFO_COOKIE) {
+    } else if (event->cookie == COOKIE_INFO_SUBSCRIBE) {
         tell_info(broker, event, now->boot_ms);
     } else if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
         subscriber_answered(&broker->subscriber, event, now->boot_ms);
-    } else if (event->cookie == STATE_COOKIE) {
+    } else if (event->cookie == COOKIE_STATE) {
         broker->state_under_way = event->kind == MQTT_PUBLISH_LOST;
         if (event->kind != MQTT_PUBLISH_LOST) {
             own_topic_acknowledged(&broker->commands_state);
@@ -307,7 +302,7 @@ static void take_replies_event(struct broker *broker, const struct mqtt_event *e
 
 void broker_on_replies_event(struct broker *broker, const struct mqtt_event *event, int64_t now_ms)
 {
-    if (event->cookie == FENCE_PUBLISH_COOKIE) {
+    if (event->cookie == COOKIE_FENCE) {
         fence_published(&broker->subscriber.fence, event, now_ms);
         reply_queue_fence_ended(&broker->queue, event, now_ms);
     } else {
@@ -323,7 +318,7 @@ static void subscribe_info(struct broker *broker, int64_t now_ms)
         return;
     }
     broker->info_under_way =
-        mqtt_subscribe(broker->commands.mqtt, broker->info.topic, 0, 0, INFO_COOKIE, &diag) == ERR_OK;
+        mqtt_subscribe(broker->commands.mqtt, broker->info.topic, 0, 0, COOKIE_INFO_SUBSCRIBE, &diag) == ERR_OK;
 }
 
 void broker_on_info(struct broker *broker, const struct mqtt_event *event, int64_t now_ms)
@@ -355,11 +350,6 @@ bool broker_on_fence(struct broker *broker, int64_t now_ms)
 void broker_on_gap(struct broker *broker)
 {
     fence_begin_again(&broker->subscriber.fence);
-}
-
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 static int64_t run_subscriber(struct broker *broker, const struct moment *now)
@@ -397,16 +387,16 @@ int64_t broker_run(struct broker *broker, const struct moment *now, bool take_co
     int64_t wait_ms = connection_run(&broker->replies, now->boot_ms);
     if (take_commands) {
         broker->held = false;
-        wait_ms = sooner(wait_ms, connection_run(&broker->commands, now->boot_ms));
+        wait_ms = clock_sooner(wait_ms, connection_run(&broker->commands, now->boot_ms));
     } else {
         hold_commands(broker, now->boot_ms);
     }
-    wait_ms = sooner(wait_ms, run_subscriber(broker, now));
+    wait_ms = clock_sooner(wait_ms, run_subscriber(broker, now));
     if (!broker->subscribe_due) {
         broker->proof.is_unsubscribed = broker->proof.is_unsubscribed || broker->subscriber.fence.is_barred;
-        wait_ms = sooner(wait_ms, proof_run(&broker->proof, now->boot_ms));
+        wait_ms = clock_sooner(wait_ms, proof_run(&broker->proof, now->boot_ms));
     }
-    return sooner(wait_ms, reply_queue_run(&broker->queue, now->boot_ms));
+    return clock_sooner(wait_ms, reply_queue_run(&broker->queue, now->boot_ms));
 }
 
 struct broker_durability broker_durability(const struct broker *broker)

@@ -2,6 +2,9 @@
 
 #include <stdio.h>
 
+#include "base/backoff.h"
+#include "base/machine.h"
+
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MAX_MS   10000
 #define STEADY_MS        60000 // open for so long, it begins with the first backoff again
@@ -28,13 +31,16 @@ bool intake_is_open(const struct intake *intake)
     return intake->state == INTAKE_OPEN;
 }
 
-static int64_t backoff_ms(int failures)
+static void set_state(struct intake *intake, enum intake_state state)
 {
-    int64_t delay = BACKOFF_FIRST_MS;
-    for (int i = 1; i < failures && delay < BACKOFF_MAX_MS; i++) {
-        delay *= 2;
-    }
-    return delay < BACKOFF_MAX_MS ? delay : BACKOFF_MAX_MS;
+    static const struct machine_row table[] = {
+        [INTAKE_UNPROVED] = {"UNPROVED", MACHINE_BIT(INTAKE_OPEN)},
+        [INTAKE_OPEN] = {"OPEN", MACHINE_BIT(INTAKE_FULL) | MACHINE_BIT(INTAKE_UNWRITABLE)},
+        [INTAKE_FULL] = {"FULL", MACHINE_BIT(INTAKE_OPEN) | MACHINE_BIT(INTAKE_UNWRITABLE)},
+        [INTAKE_UNWRITABLE] = {"UNWRITABLE", MACHINE_BIT(INTAKE_OPEN)},
+    };
+    machine_change(table, intake->state, state, "intake_state", "commands");
+    intake->state = state;
 }
 
 static void close_as(struct intake *intake, enum intake_state state, const char *why, int64_t now_ms)
@@ -43,16 +49,16 @@ static void close_as(struct intake *intake, enum intake_state state, const char 
         intake->failures = now_ms - intake->changed_ms < STEADY_MS ? intake->failures : 0;
         intake->changed_ms = now_ms;
     }
-    intake->state = state;
+    set_state(intake, state);
     intake->failures++;
-    intake->retry_ms = now_ms + backoff_ms(intake->failures);
+    intake->retry_ms = now_ms + backoff_ms(intake->failures - 1, BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
     intake->changed = true;
     snprintf(intake->cause, sizeof intake->cause, "%s", why);
 }
 
 static void open_again(struct intake *intake, int64_t now_ms)
 {
-    intake->state = INTAKE_OPEN;
+    set_state(intake, INTAKE_OPEN);
     intake->changed_ms = now_ms;
     intake->changed = true;
     intake->cause[0] = '\0';

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/str.h"
 
@@ -82,10 +83,6 @@ bool retry_each_alone(enum api_class class)
 
 int64_t retry_backoff_ms(int attempt, uint64_t random)
 {
-    int64_t longest = FIRST_BACKOFF_MS;
-    for (int i = 0; i < attempt && longest < LONGEST_BACKOFF_MS; i++) {
-        longest *= 2;
-    }
-    longest = longest < LONGEST_BACKOFF_MS ? longest : LONGEST_BACKOFF_MS;
+    int64_t longest = backoff_ms(attempt, FIRST_BACKOFF_MS, LONGEST_BACKOFF_MS);
     return (int64_t)(random % (uint64_t)(longest + 1));
 }

@@ -1,9 +1,12 @@
 #include "app/broker/connection/connection.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/backoff.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/metrics.h"
 
 #define BACKOFF_FIRST_MS 500
@@ -16,25 +19,37 @@
 #define SHORT_LIVES_MAX 5
 #define DISCONNECT_MS   2000
 
-// Half to all of a delay that doubles with each failure.
-static int64_t backoff_ms(int failures, int64_t first_ms, int64_t max_ms)
+// Half to all of the delay.
+static int64_t random_backoff_ms(int failures, int64_t first_ms, int64_t max_ms)
 {
-    int64_t delay = first_ms;
-    for (int i = 1; i < failures && delay < max_ms; i++) {
-        delay *= 2;
-    }
-    delay = delay > max_ms ? max_ms : delay;
+    int64_t delay = backoff_ms(failures - 1, first_ms, max_ms);
     uint32_t random = 0;
     crypto_random(&random, sizeof random);
     return delay / 2 + (int64_t)(random % (uint32_t)(delay / 2 + 1));
+}
+
+static void set_state(struct connection *connection, enum connection_state state)
+{
+    static const struct machine_row table[] = {
+        // An attempt's success counts, whatever was thought of the attempt.
+        [CONNECTION_DOWN] = {"DOWN", MACHINE_BIT(CONNECTION_CONNECTING) | MACHINE_BIT(CONNECTION_UP) |
+                                         MACHINE_BIT(CONNECTION_STOPPED)},
+        [CONNECTION_CONNECTING] = {"CONNECTING", MACHINE_BIT(CONNECTION_DOWN) | MACHINE_BIT(CONNECTION_UP) |
+                                                     MACHINE_BIT(CONNECTION_STOPPED)},
+        [CONNECTION_UP] = {"UP", MACHINE_BIT(CONNECTION_DOWN) | MACHINE_BIT(CONNECTION_STOPPING)},
+        [CONNECTION_STOPPING] = {"STOPPING", MACHINE_BIT(CONNECTION_STOPPED)},
+        [CONNECTION_STOPPED] = {"STOPPED", 0},
+    };
+    machine_change(table, connection->state, state, "connection_state", connection->name);
+    connection->state = state;
 }
 
 static void wait_and_retry(struct connection *connection, int64_t now_ms, const char *event,
                            const struct mqtt_event *why, const char *unanswered)
 {
     connection->failures++;
-    int64_t delay = backoff_ms(connection->failures, BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
-    connection->state = CONNECTION_DOWN;
+    int64_t delay = random_backoff_ms(connection->failures, BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
+    set_state(connection, CONNECTION_DOWN);
     connection->retry_ms = now_ms + delay;
     LOG(LOG_WARN, event, LOG_S("connection", connection->name), LOG_S("error", why->text), LOG_N("reason", why->reason),
         LOG_S("unanswered", unanswered), LOG_N("retry_in_ms", delay));
@@ -43,8 +58,8 @@ static void wait_and_retry(struct connection *connection, int64_t now_ms, const 
 static void yield(struct connection *connection, int64_t now_ms, const char *why)
 {
     connection->yields++;
-    int64_t delay = backoff_ms(connection->yields, YIELD_FIRST_MS, YIELD_MAX_MS);
-    connection->state = CONNECTION_DOWN;
+    int64_t delay = random_backoff_ms(connection->yields, YIELD_FIRST_MS, YIELD_MAX_MS);
+    set_state(connection, CONNECTION_DOWN);
     connection->retry_ms = now_ms + delay;
     LOG(LOG_ERROR, "mqtt_client_id_in_use", LOG_S("connection", connection->name), LOG_S("error", why),
         LOG_S("hint", "another program uses our client id: give each its own mqtt.client_id; not fighting for it"),
@@ -82,14 +97,14 @@ static void connection_renewed(struct connection *connection, const struct mqtt_
         wait_and_retry(connection, now_ms, "mqtt_renewed", event, NULL);
         return;
     }
-    connection->state = CONNECTION_DOWN;
+    set_state(connection, CONNECTION_DOWN);
     connection->retry_ms = now_ms;
 }
 
 static void connect_now(struct connection *connection, int64_t now_ms)
 {
     struct diag diag;
-    connection->state = CONNECTION_CONNECTING;
+    set_state(connection, CONNECTION_CONNECTING);
     if (mqtt_connect(connection->mqtt, &diag) != ERR_OK) {
         struct mqtt_event why = {.kind = MQTT_CONNECT_FAILED};
         snprintf(why.text, sizeof why.text, "%.250s", diag.text);
@@ -115,7 +130,7 @@ static void note_limits(struct connection *connection, const struct mqtt_event *
 
 static void connection_up(struct connection *connection, const struct mqtt_event *event, int64_t now_ms)
 {
-    connection->state = CONNECTION_UP;
+    set_state(connection, CONNECTION_UP);
     connection->up_since_ms = now_ms;
     connection->quiet_until_ms = now_ms + (connection->short_lives >= SHORT_LIVES_MAX ? SHORT_LIFE_MS : 0);
     // Half of what the broker allows, as a poke may be late.
@@ -136,7 +151,7 @@ static void connection_down(struct connection *connection, const struct mqtt_eve
                             int64_t now_ms)
 {
     if (is_stopping(connection)) {
-        connection->state = CONNECTION_STOPPED;
+        set_state(connection, CONNECTION_STOPPED);
     } else if (event->kind == MQTT_CONNECT_FAILED) {
         wait_and_retry(connection, now_ms, "mqtt_connect_failed", event, NULL);
     } else if (event->kind == MQTT_LOST) {
@@ -206,10 +221,10 @@ int64_t connection_run(struct connection *connection, int64_t now_ms)
 void connection_stop(struct connection *connection)
 {
     if (connection->state == CONNECTION_UP) {
-        connection->state = CONNECTION_STOPPING;
+        set_state(connection, CONNECTION_STOPPING);
         mqtt_disconnect(connection->mqtt, DISCONNECT_MS);
     } else if (connection->state != CONNECTION_STOPPING) {
-        connection->state = CONNECTION_STOPPED;
+        set_state(connection, CONNECTION_STOPPED);
     }
 }
 
@@ -218,4 +233,12 @@ void connection_renew(struct connection *connection)
     if (connection->state == CONNECTION_UP) {
         mqtt_disconnect(connection->mqtt, 0);
     }
+}
+
+enum err connection_publish(const struct connection *connection, const char *topic, const char *text, bool retain,
+                            uint64_t cookie, struct diag *diag)
+{
+    struct mqtt_publication publication = {
+        .topic = topic, .payload = text, .payload_len = strlen(text), .qos = 1, .retain = retain};
+    return mqtt_publish(connection->mqtt, &publication, cookie, diag);
 }

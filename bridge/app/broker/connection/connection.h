@@ -42,3 +42,6 @@ bool connection_take(struct connection *connection, const struct mqtt_event *eve
 void connection_renew(struct connection *connection);
 // Disconnects for good.
 void connection_stop(struct connection *connection);
+// A text of our own, with QoS 1; as mqtt_publish.
+enum err connection_publish(const struct connection *connection, const char *topic, const char *text, bool retain,
+                            uint64_t cookie, struct diag *diag) MUST_CHECK;

@@ -1,10 +1,10 @@
 #include "app/broker/connection/own_topic.h"
 
+#include "base/backoff.h"
 #include "base/log.h"
 
 #define PAUSE_FIRST_MS 5000
 #define PAUSE_MAX_MS   600000
-#define PAUSES_MAX     8
 
 int64_t own_topic_lost(struct own_topic *own, uint64_t loss, int64_t now_ms)
 {
@@ -12,9 +12,7 @@ int64_t own_topic_lost(struct own_topic *own, uint64_t loss, int64_t now_ms)
         return 0;
     }
     int64_t longest_ms = own->longest_pause_ms > 0 ? own->longest_pause_ms : PAUSE_MAX_MS;
-    int64_t pause_ms = (int64_t)PAUSE_FIRST_MS << own->pauses;
-    pause_ms = pause_ms > longest_ms ? longest_ms : pause_ms;
-    own->pauses += own->pauses < PAUSES_MAX ? 1 : 0;
+    int64_t pause_ms = backoff_ms(own->pauses++, PAUSE_FIRST_MS, longest_ms);
     own->paused_until_ms = now_ms + pause_ms;
     return pause_ms;
 }

@@ -2,9 +2,10 @@
 
 #include <stddef.h>
 
+#include "base/backoff.h"
 #include "base/mem.h"
 
-#define MOST_DOUBLINGS 5
+#define PAUSE_MAX_MS 64000
 
 bool trial_blames_message(const struct mqtt_event *event)
 {
@@ -60,6 +61,5 @@ void trial_unclear(struct suspicion *suspicion)
 
 int64_t trial_pause_ms(const struct suspicion *suspicion)
 {
-    int doublings = suspicion->unclear < MOST_DOUBLINGS ? suspicion->unclear : MOST_DOUBLINGS;
-    return (int64_t)TRIAL_LIFE_MS << doublings;
+    return backoff_ms(suspicion->unclear, TRIAL_LIFE_MS, PAUSE_MAX_MS);
 }

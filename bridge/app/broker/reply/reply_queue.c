@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/broker/connection/cookie.h"
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -175,7 +176,7 @@ static void settle(struct reply_queue *queue, struct outgoing *outgoing, const s
 
 void reply_queue_take(struct reply_queue *queue, const struct mqtt_event *event, int64_t now_ms)
 {
-    if (event->cookie == PROBE_COOKIE) {
+    if (event->cookie == COOKIE_PROBE) {
         if (queue->stage == STAGE_PROBE) {
             reply_queue_set_stage(queue, STAGE_TRIAL, now_ms);
         }

@@ -3,8 +3,6 @@
 
 #include "app/broker/reply/reply_queue.h"
 
-#define PROBE_COOKIE UINT64_C(2) // of the UNSUBSCRIBE; no address of a reply, and not the fence's
-
 #define STAGE_MAX_MS 5000 // the others wait no longer for one that is tried
 
 void reply_queue_set_stage(struct reply_queue *queue, enum reply_stage stage, int64_t now_ms);

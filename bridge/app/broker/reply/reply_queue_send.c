@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/broker/connection/cookie.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -119,9 +120,7 @@ void reply_queue_publish_own(struct reply_queue *queue, const char *topic, const
     struct outgoing *outgoing = mem_alloc(sizeof *outgoing);
     *outgoing = (struct outgoing){.topic = own->topic, .owner = own, .is_own = true};
     reply_queue_put_under_way(queue, outgoing, now_ms);
-    struct mqtt_publication publication = {
-        .topic = topic, .payload = payload, .payload_len = strlen(payload), .qos = 1, .retain = retain};
-    if (mqtt_publish(queue->connection->mqtt, &publication, (uint64_t)(uintptr_t)outgoing, &diag) != ERR_OK) {
+    if (connection_publish(queue->connection, topic, payload, retain, (uint64_t)(uintptr_t)outgoing, &diag) != ERR_OK) {
         LOG(LOG_WARN, "own_not_published", LOG_S("topic", topic), LOG_S("error", diag.text));
         reply_queue_leave_under_way(queue, outgoing);
         free(outgoing);
@@ -163,7 +162,7 @@ static void begin_probe(struct reply_queue *queue, int64_t now_ms)
 {
     struct diag diag;
     AUTO_FREE char *filter = mem_printf("%s/probe", queue->fence_topic);
-    if (mqtt_unsubscribe(queue->connection->mqtt, filter, PROBE_COOKIE, &diag) == ERR_OK) {
+    if (mqtt_unsubscribe(queue->connection->mqtt, filter, COOKIE_PROBE, &diag) == ERR_OK) {
         reply_queue_set_stage(queue, STAGE_PROBE, now_ms);
     } else {
         // What the connection has carried before may show it; else an end shows nothing, but it may be delivered.

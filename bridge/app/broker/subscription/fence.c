@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/broker/connection/cookie.h"
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "base/fault.h"
@@ -24,18 +25,7 @@
 #define LOSSES_MAX       3
 #define REFUSED_FIRST_MS 60000
 #define REFUSED_MAX_MS   600000
-#define ROUND_COOKIE     (UINT64_C(1) << 60) // and the round's number
 #define NOTE_BARRED      "fence_barred"
-
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 // A client id may hold what a topic must not.
 char *fence_make_topic(const char *base_topic, const char *client_id)
@@ -124,7 +114,7 @@ static void refused(struct fence *fence, const char *why, int64_t now_ms)
 {
     fence->losses = 0;
     fence->is_exposed = false;
-    fence->refused_ms = fence->refused_ms == 0 ? REFUSED_FIRST_MS : sooner(2 * fence->refused_ms, REFUSED_MAX_MS);
+    fence->refused_ms = fence->refused_ms == 0 ? REFUSED_FIRST_MS : clock_sooner(2 * fence->refused_ms, REFUSED_MAX_MS);
     fence->due_ms = now_ms + fence->refused_ms;
     set_barred(fence, true, why);
 }
@@ -188,7 +178,7 @@ void fence_begin_again(struct fence *fence)
 
 bool fence_is_round(const struct mqtt_event *event)
 {
-    return event->cookie >> 60 == 1;
+    return (event->cookie & COOKIE_FENCE_ROUND) != 0;
 }
 
 // For how long the rounds of a pause must go on.
@@ -267,8 +257,8 @@ static void send_round(struct fence *fence, const struct moment *now)
     }
     fence->round_due_ms = now->boot_ms + SLOW_ROUND_MS;
     fence->round++;
-    if (mqtt_unsubscribe(fence->options.commands->mqtt, fence->round_filter, ROUND_COOKIE | fence->round, &diag) ==
-        ERR_OK) {
+    if (mqtt_unsubscribe(fence->options.commands->mqtt, fence->round_filter, COOKIE_FENCE_ROUND | fence->round,
+                         &diag) == ERR_OK) {
         fence->round_sent_ms = now->boot_ms;
     }
 }
@@ -282,7 +272,8 @@ static int64_t commands_progress_ms(const struct fence *fence)
     if (awaited_ms == 0) {
         return INT64_MAX;
     }
-    return later(later(awaited_ms, fence->answered_ms), freshness_last_message_ms(fence->options.freshness));
+    return clock_later(clock_later(awaited_ms, fence->answered_ms),
+                       freshness_last_message_ms(fence->options.freshness));
 }
 
 // What was published on one connection has not come back on the other. If the broker acknowledged it, it is the
@@ -330,7 +321,7 @@ static int64_t watch_wait_ms(const struct fence *fence, int64_t now_ms)
         wait_ms = progress_ms + LIMIT_MS - now_ms;
     }
     if (fence->sent_ms != 0 && fence->acked_ms == 0) {
-        wait_ms = sooner(wait_ms, fence->sent_ms + LIMIT_MS - now_ms);
+        wait_ms = clock_sooner(wait_ms, fence->sent_ms + LIMIT_MS - now_ms);
     }
     return wait_ms;
 }
@@ -342,10 +333,8 @@ static void send_fence(struct fence *fence, const struct moment *now)
     crypto_nonce(nonce);
     FAULT_POINT("before_fence");
     freshness_expect_fence(fence->options.freshness, nonce, now);
-    struct mqtt_publication publication = {
-        .topic = fence->options.topic, .payload = nonce, .payload_len = strlen(nonce), .qos = 1};
     fence->due_ms = now->boot_ms + REPEAT_MS;
-    if (mqtt_publish(fence->options.replies->mqtt, &publication, FENCE_PUBLISH_COOKIE, &diag) == ERR_OK) {
+    if (connection_publish(fence->options.replies, fence->options.topic, nonce, false, COOKIE_FENCE, &diag) == ERR_OK) {
         fence->sent_ms = now->boot_ms;
         fence->acked_ms = 0;
         // The connection has outlived the one before.
@@ -359,7 +348,7 @@ static void subscribe_again(struct fence *fence, int64_t now_ms)
 {
     struct diag diag;
     fence->subscribe_due_ms = now_ms + SUBSCRIBE_MS;
-    if (mqtt_subscribe(fence->options.commands->mqtt, fence->options.topic, 1, 0, FENCE_SUBSCRIBE_COOKIE, &diag) !=
+    if (mqtt_subscribe(fence->options.commands->mqtt, fence->options.topic, 1, 0, COOKIE_FENCE_SUBSCRIBE, &diag) !=
         ERR_OK) {
         LOG(LOG_DEBUG, "mqtt_subscribe_failed", LOG_S("filter", fence->options.topic), LOG_S("error", diag.text));
     }
@@ -390,12 +379,12 @@ int64_t fence_run(struct fence *fence, const struct moment *now, int64_t held_un
     }
     int64_t wait_ms = watch_wait_ms(fence, now_ms);
     if (replies_up && fence->sent_ms == 0) {
-        wait_ms = sooner(wait_ms, later(fence->due_ms - now_ms, 1));
+        wait_ms = clock_sooner(wait_ms, clock_later(fence->due_ms - now_ms, 1));
     }
     if (fence->round_sent_ms == 0) {
         int64_t wanted_ms = wants_rounds(fence, now_ms) ? now_ms : rounds_wanted_ms(fence);
-        int64_t round_ms = later(wanted_ms, fence->round_due_ms);
-        wait_ms = sooner(wait_ms, round_ms == INT64_MAX ? INT64_MAX : later(round_ms - now_ms, 1));
+        int64_t round_ms = clock_later(wanted_ms, fence->round_due_ms);
+        wait_ms = clock_sooner(wait_ms, round_ms == INT64_MAX ? INT64_MAX : clock_later(round_ms - now_ms, 1));
     }
     return wait_ms;
 }

@@ -81,6 +81,3 @@ void fence_begin_again(struct fence *fence);
 // Sends and watches, once all subscriptions are answered; returns the milliseconds until it must be called again.
 // The fence is not sent before `held_until_ms`, when it has ended connections; *sent: it was sent now.
 int64_t fence_run(struct fence *fence, const struct moment *now, int64_t held_until_ms, bool *sent);
-
-#define FENCE_PUBLISH_COOKIE   1 // on the replies connection
-#define FENCE_SUBSCRIBE_COOKIE (UINT64_C(1) << 59)

@@ -1,17 +1,15 @@
 #include "app/broker/subscription/proof.h"
 
-#include <string.h>
-
+#include "app/broker/connection/cookie.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-#define PROOF_COOKIE (UINT64_C(1) << 62) // no filter's and no reply's
-#define PACKETS_MAX  100
-#define WAIT_MAX_MS  5000
-#define BEHIND_MS    1000  // a broker with a queue for each subscription may let the fence overtake
-#define WITHOUT_MS   30000 // no fence has come
-#define LOSSES_MAX   3
-#define PAYLOAD      "acknowledged"
+#define PACKETS_MAX 100
+#define WAIT_MAX_MS 5000
+#define BEHIND_MS   1000  // a broker with a queue for each subscription may let the fence overtake
+#define WITHOUT_MS  30000 // no fence has come
+#define LOSSES_MAX  3
+#define PAYLOAD     "acknowledged"
 
 void proof_init(struct proof *proof, const struct connection *commands, struct outbox *outbox, const char *topic)
 {
@@ -55,7 +53,7 @@ bool proof_take(struct proof *proof, const struct mqtt_event *event, int64_t now
 {
     // An UNSUBSCRIBE that is not answered gets no event of its own.
     bool has_ended = event->kind == MQTT_LOST || event->kind == MQTT_TAKEN_OVER;
-    bool is_mine = event->cookie == PROOF_COOKIE && (is_answer(event) || event->kind == MQTT_PUBLISH_LOST);
+    bool is_mine = event->cookie == COOKIE_PROOF && (is_answer(event) || event->kind == MQTT_PUBLISH_LOST);
     if (proof->in_flight && (has_ended || is_mine)) {
         proof->in_flight = false;
         if (is_answer(event)) {
@@ -75,11 +73,9 @@ static enum err send(const struct proof *proof)
     struct diag diag;
     if (proof->is_unsubscribed) {
         AUTO_FREE char *filter = mem_printf("%s/" PAYLOAD, proof->topic);
-        return mqtt_unsubscribe(proof->commands->mqtt, filter, PROOF_COOKIE, &diag);
+        return mqtt_unsubscribe(proof->commands->mqtt, filter, COOKIE_PROOF, &diag);
     }
-    struct mqtt_publication publication = {
-        .topic = proof->topic, .payload = PAYLOAD, .payload_len = strlen(PAYLOAD), .qos = 1};
-    return mqtt_publish(proof->commands->mqtt, &publication, PROOF_COOKIE, &diag);
+    return connection_publish(proof->commands, proof->topic, PAYLOAD, false, COOKIE_PROOF, &diag);
 }
 
 static void ask(struct proof *proof, const struct outbox_unproved *unproved, int64_t now_ms)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/broker/connection/cookie.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "base/mem.h"
@@ -179,7 +180,7 @@ static void subscribe_next(struct subscriber *subscriber)
 {
     size_t index = subscriber->next++;
     if (index == subscriber->wanted->count) {
-        subscribe_one(subscriber, subscriber->options.fence_topic, 0, FENCE_SUBSCRIBE_COOKIE);
+        subscribe_one(subscriber, subscriber->options.fence_topic, 0, COOKIE_FENCE_SUBSCRIBE);
         return;
     }
     const struct subscription *item = &subscriber->wanted->items[index];
@@ -331,7 +332,7 @@ void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event 
     if (subscriber->answers_due > 0) {
         subscriber->answers_due--;
     }
-    if (event->cookie == FENCE_SUBSCRIBE_COOKIE) {
+    if (event->cookie == COOKIE_FENCE_SUBSCRIBE) {
         note_asked(subscriber, subscriber->options.fence_topic);
         fence_subscribed(&subscriber->fence, event, now_ms);
     } else if (index < subscriber->wanted->count) {
@@ -370,7 +371,7 @@ static void refuse_fence_if_left_out(struct subscriber *subscriber, int64_t now_
 {
     if (subscriber->fence_is_left_out) {
         struct mqtt_event event = {.kind = MQTT_SUBSCRIBE_FAILED,
-                                   .cookie = FENCE_SUBSCRIBE_COOKIE,
+                                   .cookie = COOKIE_FENCE_SUBSCRIBE,
                                    .text = "the broker ends the connection over it"};
         subscriber_answered(subscriber, &event, now_ms);
         subscriber->fence_is_left_out = false;
