@@ -1,16 +1,13 @@
 // What libyaml refuses or silently cuts, said in words for a person: what is wrong and what to do.
+//
+// What libyaml says of a refusal is compared with a list of rules, from the most certain to the vaguest; the first that
+// knows the case says it, at the place that it finds right. The last one repeats libyaml's own words.
 #include "base/yaml/yaml_internal.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static enum err refuse_bytes(struct problems *problems, enum err err, const char *source, int line, int column,
-                             const char *what)
-{
-    problems_add(problems, SEVERITY_ERROR, source, line, column, "%s", what);
-    return err;
-}
 
 static enum err refuse_byte(struct problems *problems, const char *source, const char *text, size_t len, size_t at,
                             const char *what)
@@ -18,16 +15,16 @@ static enum err refuse_byte(struct problems *problems, const char *source, const
     int line = 0;
     int column = 0;
     yaml_lines_place(text, len, at, &line, &column);
-    return refuse_bytes(problems, ERR_SYNTAX, source, line, column, what);
+    problems_add(problems, SEVERITY_ERROR, source, line, column, "%s", what);
+    return ERR_SYNTAX;
 }
 
 enum err yaml_words_check_bytes(struct problems *problems, const char *source, const char *text, size_t len)
 {
-    if (len == 0) {
-        return refuse_bytes(problems, ERR_SYNTAX, source, 0, 0, "the file is empty");
-    }
-    if (len > YAML_MAX_BYTES) {
-        return refuse_bytes(problems, ERR_LIMIT, source, 0, 0, "the file is larger than 16 MiB");
+    if (len == 0 || len > YAML_MAX_BYTES) {
+        problems_add(problems, SEVERITY_ERROR, source, 0, 0, "the file is %s",
+                     len == 0 ? "empty" : "larger than 16 MiB");
+        return len == 0 ? ERR_SYNTAX : ERR_LIMIT;
     }
     const char *nul = memchr(text, '\0', len);
     if (nul != NULL) {
@@ -39,10 +36,9 @@ enum err yaml_words_check_bytes(struct problems *problems, const char *source, c
     size_t at = 0;
     for (size_t count; (count = str_utf8_character(text + at, len - at)) > 0; at += count) {
     }
-    if (at < len) {
-        return refuse_byte(problems, source, text, len, at, "not valid UTF-8 from here on: save the file as UTF-8");
-    }
-    return ERR_OK;
+    return at == len
+               ? ERR_OK
+               : refuse_byte(problems, source, text, len, at, "not valid UTF-8 from here on: save the file as UTF-8");
 }
 
 // `{name}` or `${...}` outside quotes: what people write in templates and topics, and YAML takes for a map.
@@ -86,43 +82,42 @@ static bool says(const char *text, const char *part)
     return text != NULL && strstr(text, part) != NULL;
 }
 
-static void say(struct explanation *explanation, const char *words)
+// Sets the words; true.
+static bool say(struct explanation *explanation, const char *fmt, ...) PRINTF(2, 3);
+static bool say(struct explanation *explanation, const char *fmt, ...)
 {
-    snprintf(explanation->words, sizeof explanation->words, "%s", words);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(explanation->words, sizeof explanation->words, fmt, args);
+    va_end(args);
+    return true;
 }
 
-static void at_context(struct explanation *explanation)
+// The problem is where the construct began; true.
+static bool at_context(struct explanation *explanation)
 {
     explanation->at_line = explanation->refusal->context_line;
     explanation->at_column = explanation->refusal->context_column;
+    return true;
 }
 
 static bool explain_tab(struct explanation *explanation)
 {
-    if (explanation->byte != '\t' && !says(explanation->refusal->problem, "tab character")) {
-        return false;
-    }
-    say(explanation, "a tab: YAML is indented with spaces only");
-    return true;
+    bool is_tab = explanation->byte == '\t' || says(explanation->refusal->problem, "tab character");
+    return is_tab && say(explanation, "a tab: YAML is indented with spaces only");
 }
 
 static bool explain_open_quote(struct explanation *explanation)
 {
-    if (!says(explanation->refusal->problem, "unexpected end of stream")) {
-        return false;
-    }
-    at_context(explanation);
-    say(explanation, "the quote that opens here is never closed");
-    return true;
+    return says(explanation->refusal->problem, "unexpected end of stream") && at_context(explanation) &&
+           say(explanation, "the quote that opens here is never closed");
 }
 
 static bool explain_template(struct explanation *explanation)
 {
-    if (!has_bare_template(explanation->line)) {
-        return false;
-    }
-    say(explanation, "YAML takes { } and `: ` for its own signs: put the whole value with ${...} or {name} in quotes");
-    return true;
+    return has_bare_template(explanation->line) &&
+           say(explanation,
+               "YAML takes { } and `: ` for its own signs: put the whole value with ${...} or {name} in quotes");
 }
 
 static bool explain_open_bracket(struct explanation *explanation)
@@ -133,35 +128,27 @@ static bool explain_open_bracket(struct explanation *explanation)
         return false;
     }
     at_context(explanation);
-    snprintf(explanation->words, sizeof explanation->words,
-             "the %c that opens here is not closed, or a comma is missing before line %d", refusal->context_byte,
-             refusal->line);
-    return true;
+    return say(explanation, "the %c that opens here is not closed, or a comma is missing before line %d",
+               refusal->context_byte, refusal->line);
 }
 
 static bool explain_first_byte(struct explanation *explanation)
 {
     bool refused = says(explanation->refusal->problem, "cannot start any token") ||
                    says(explanation->refusal->problem, "expected node content");
-    if (!refused || explanation->byte == '\0' || isspace((unsigned char)explanation->byte)) {
-        return false;
-    }
-    snprintf(explanation->words, sizeof explanation->words, "plain text may not begin with `%c`: put it in quotes",
-             explanation->byte);
-    return true;
+    return refused && explanation->byte != '\0' && !isspace((unsigned char)explanation->byte) &&
+           say(explanation, "plain text may not begin with `%c`: put it in quotes", explanation->byte);
 }
 
 static bool explain_colon(struct explanation *explanation)
 {
-    if (!says(explanation->refusal->problem, "mapping values are not allowed")) {
-        return false;
-    }
     const char *colon = memmem(explanation->line.data, explanation->line.len, ": ", 2);
     bool second = colon != NULL && colon - explanation->line.data < explanation->refusal->column - 1;
-    say(explanation, second ? "a second `: ` in one line: if it belongs to the text, put the text in quotes"
-                            : "no key is expected here: check the indentation, and that the line before has a space "
-                              "after its colon");
-    return true;
+    return says(explanation->refusal->problem, "mapping values are not allowed") &&
+           say(explanation, "%s",
+               second ? "a second `: ` in one line: if it belongs to the text, put the text in quotes"
+                      : "no key is expected here: check the indentation, and that the line before has a space "
+                        "after its colon");
 }
 
 // Is what stands before the problem the end of a quoted text?
@@ -178,37 +165,29 @@ static bool is_behind_quote(const struct explanation *explanation)
 static bool explain_closed_quote(struct explanation *explanation)
 {
     bool goes_on = says(explanation->refusal->context, "block") || says(explanation->refusal->context, "flow");
-    if (!goes_on || explanation->refusal->line != explanation->at_line || !is_behind_quote(explanation)) {
-        return false;
-    }
-    say(explanation, "the quoted text ends before this: inside \"...\" a quote is written \\\", inside '...' it is "
-                     "written ''");
-    return true;
+    return goes_on && explanation->refusal->line == explanation->at_line && is_behind_quote(explanation) &&
+           say(explanation, "the quoted text ends before this: inside \"...\" a quote is written \\\", inside '...' it "
+                            "is written ''");
 }
 
 static bool explain_stray_bracket(struct explanation *explanation)
 {
-    const struct yaml_refusal *refusal = explanation->refusal;
     if (explanation->byte != ']' && explanation->byte != '}') {
         return false;
     }
-    bool in_flow = says(refusal->context, "flow");
-    snprintf(explanation->words, sizeof explanation->words,
-             in_flow ? "this `%c` closes nothing that is open here: a list is closed by ], a map by }"
-                     : "one `%c` too many: nothing is open here",
-             explanation->byte);
-    return true;
+    if (says(explanation->refusal->context, "flow")) {
+        return say(explanation, "this `%c` closes nothing that is open here: a list is closed by ], a map by }",
+                   explanation->byte);
+    }
+    return say(explanation, "one `%c` too many: nothing is open here", explanation->byte);
 }
 
 static bool explain_missing_colon(struct explanation *explanation)
 {
-    if (!says(explanation->refusal->problem, "could not find expected ':'")) {
-        return false;
-    }
-    at_context(explanation);
-    say(explanation, "a key is expected here, with `: ` behind it: check the indentation, or put a text that goes on "
-                     "in the next line in quotes");
-    return true;
+    return says(explanation->refusal->problem, "could not find expected ':'") && at_context(explanation) &&
+           say(explanation,
+               "a key is expected here, with `: ` behind it: check the indentation, or put a text that goes "
+               "on in the next line in quotes");
 }
 
 static bool explain_rest_of_line(struct explanation *explanation)
@@ -221,13 +200,10 @@ static bool explain_rest_of_line(struct explanation *explanation)
         indent++;
     }
     if ((size_t)explanation->refusal->column > indent + 1) {
-        say(explanation, "the value has ended before this: put the whole value in quotes");
-        return true;
+        return say(explanation, "the value has ended before this: put the whole value in quotes");
     }
-    snprintf(explanation->words, sizeof explanation->words,
-             "the line does not fit into the list or map that began in line %d: check the indentation",
-             explanation->refusal->context_line);
-    return true;
+    return say(explanation, "the line does not fit into the list or map that began in line %d: check the indentation",
+               explanation->refusal->context_line);
 }
 
 static bool explain_by_table(struct explanation *explanation)
@@ -247,19 +223,17 @@ static bool explain_by_table(struct explanation *explanation)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (says(explanation->refusal->problem, rows[i].problem)) {
-            say(explanation, rows[i].words);
-            return true;
+            return say(explanation, "%s", rows[i].words);
         }
     }
     return false;
 }
 
-static bool explain_as_told(struct explanation *explanation)
+static bool explain_as_libyaml(struct explanation *explanation)
 {
     const struct yaml_refusal *refusal = explanation->refusal;
-    snprintf(explanation->words, sizeof explanation->words, "%s%s%s", refusal->context == NULL ? "" : refusal->context,
-             refusal->context == NULL ? "" : ", ", refusal->problem);
-    return true;
+    return say(explanation, "%s%s%s", refusal->context == NULL ? "" : refusal->context,
+               refusal->context == NULL ? "" : ", ", refusal->problem);
 }
 
 static bool is_plain_before(struct str line, const char *at)
@@ -285,11 +259,10 @@ static bool explain_odd_space(struct explanation *explanation, const char *text,
         if (space != NULL && is_plain_before(line, space)) {
             explanation->at_line = number;
             explanation->at_column = (int)(space - line.data) + 1;
-            snprintf(explanation->words, sizeof explanation->words,
-                     "here is a character (U+%04X) that only looks like a space or nothing, and YAML takes it for a "
-                     "letter: replace it by a space",
-                     code);
-            return true;
+            return say(explanation,
+                       "here is a character (U+%04X) that only looks like a space or nothing, and YAML takes it for a "
+                       "letter: replace it by a space",
+                       code);
         }
     }
     return false;
@@ -311,7 +284,7 @@ void yaml_words_refused(struct problems *problems, const char *source, const cha
     static bool (*const rules[])(struct explanation *) = {
         explain_tab,          explain_open_quote,    explain_closed_quote,  explain_template,
         explain_open_bracket, explain_stray_bracket, explain_missing_colon, explain_first_byte,
-        explain_colon,        explain_rest_of_line,  explain_by_table,      explain_as_told,
+        explain_colon,        explain_rest_of_line,  explain_by_table,      explain_as_libyaml,
     };
     struct yaml_refusal placed = *refusal;
     if (placed.line == 0) {
