@@ -1,4 +1,7 @@
 // Checks values against a model, and writes numbers as it wants them.
+//
+// A function per type makes what is sent of a scalar, or nothing if it does not fit; arrays and structs descend. A
+// place is a chain of names up to the argument, which is put into words only for a failure.
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +12,7 @@
 #include "core/model/model.h"
 #include "core/template/decimal.h"
 
-// Where a value stands: fade.seconds, levels[2]. Made into text only when it is told.
+// Where a value stands: fade.seconds, levels[2]. Made into text only for a failure.
 struct model_place {
     const struct model_place *up;
     const char *name; // NULL: an item
@@ -28,21 +31,22 @@ static void print_place(const struct model_place *place, struct buf *out)
     }
 }
 
-static enum err refuse(const struct model_place *place, const struct model_data *data, const char *what,
-                       struct failure *failure)
+// One value while it is checked.
+struct model_visit {
+    const struct model_data *data;
+    const struct json_object *value;
+    struct model_place place;
+    struct failure *failure;
+};
+
+static enum err refuse(const struct model_visit *visit, const char *what)
 {
     AUTO_BUF struct buf where = {0};
     AUTO_BUF struct buf allowed = {0};
-    print_place(place, &where);
-    model_describe(data, &allowed);
-    failure_set(failure, "argument_invalid", "%s is %s; it takes %s", where.data, what, allowed.data);
+    print_place(&visit->place, &where);
+    model_describe(visit->data, &allowed);
+    failure_set(visit->failure, "argument_invalid", "%s is %s; it takes %s", where.data, what, allowed.data);
     return ERR_REFUSED;
-}
-
-static enum err refuse_value(const struct model_place *place, const struct model_data *data,
-                             const struct json_object *value, struct failure *failure)
-{
-    return refuse(place, data, show_value(value).text, failure);
 }
 
 static bool is_number(const struct json_object *value)
@@ -58,9 +62,8 @@ static bool is_beyond(const struct decimal *value, const char *bound, int side)
 
 static bool in_range(const struct model_data *data, const struct decimal *value)
 {
-    bool is_int = data->type == MODEL_INT;
     return !is_beyond(value, data->min, -1) && !is_beyond(value, data->max, 1) &&
-           !(is_int && (is_beyond(value, MODEL_INT_MIN, -1) || is_beyond(value, MODEL_INT_MAX, 1)));
+           !(data->type == MODEL_INT && (is_beyond(value, MODEL_INT_MIN, -1) || is_beyond(value, MODEL_INT_MAX, 1)));
 }
 
 // The integer that a number is, as 5 and 5.0 are: its text, which the caller frees; NULL for anything else.
@@ -77,108 +80,94 @@ static char *whole_text(const struct json_object *value)
     return decimal_print(&decimal, false);
 }
 
-static enum err check_int(const struct model_data *data, const struct model_place *place,
-                          const struct json_object *value, struct json_object **out, struct failure *failure)
+static struct json_object *send_int(const struct model_data *data, const struct json_object *value)
 {
     AUTO_FREE char *text = whole_text(value);
     AUTO_DECIMAL struct decimal decimal = {0};
-    if (text == NULL || !decimal_parse(text, &decimal) || !in_range(data, &decimal)) {
-        return refuse_value(place, data, value, failure);
-    }
-    *out = json_new_number(text);
-    return ERR_OK;
+    bool fits = text != NULL && decimal_parse(text, &decimal) && in_range(data, &decimal);
+    return fits ? json_new_number(text) : NULL;
 }
 
-static enum err check_real(const struct model_data *data, const struct model_place *place,
-                           const struct json_object *value, struct json_object **out, struct failure *failure)
+static struct json_object *send_real(const struct model_data *data, const struct json_object *value)
 {
-    if (!is_number(value)) {
-        return refuse_value(place, data, value, failure);
-    }
-    AUTO_FREE char *text = json_print(value);
+    AUTO_FREE char *text = is_number(value) ? json_print(value) : NULL;
     AUTO_DECIMAL struct decimal decimal = {0};
-    if (!decimal_parse(text, &decimal) || !in_range(data, &decimal)) {
-        return refuse_value(place, data, value, failure);
+    if (text == NULL || !decimal_parse(text, &decimal) || !in_range(data, &decimal)) {
+        return NULL;
     }
     // What has a point already is sent as it was written.
     AUTO_FREE char *pointed = strchr(text, '.') != NULL ? NULL : decimal_print(&decimal, true);
-    *out = json_new_number(pointed != NULL ? pointed : text);
-    return ERR_OK;
+    return json_new_number(pointed != NULL ? pointed : text);
 }
 
-static enum err check_enum(const struct model_data *data, const struct model_place *place,
-                           const struct json_object *value, struct json_object **out, struct failure *failure)
+static struct json_object *send_enum(const struct model_data *data, const struct json_object *value)
 {
     AUTO_FREE char *text = whole_text(value);
     for (size_t i = 0; text != NULL && i < data->choice_count; i++) {
         if (strcmp(data->choices[i].value, text) == 0) {
-            *out = json_new_number(text);
-            return ERR_OK;
+            return json_new_number(text);
         }
     }
-    return refuse_value(place, data, value, failure);
+    return NULL;
 }
 
-static enum err check_bool(const struct model_data *data, const struct model_place *place,
-                           const struct json_object *value, struct json_object **out, struct failure *failure)
+static struct json_object *send_bool(const struct model_data *data, const struct json_object *value)
 {
-    AUTO_FREE char *text = whole_text(value);
-    bool is_one = json_kind(value) == JSON_BOOL ? json_bool(value) : text != NULL && strcmp(text, "1") == 0;
-    bool is_zero = json_kind(value) == JSON_BOOL ? !json_bool(value) : text != NULL && strcmp(text, "0") == 0;
-    if (!is_one && !is_zero) {
-        return refuse_value(place, data, value, failure);
+    (void)data;
+    AUTO_FREE char *number = whole_text(value);
+    if (json_kind(value) == JSON_BOOL) {
+        return json_new_int(json_bool(value));
     }
-    *out = json_new_int(is_one);
-    return ERR_OK;
+    bool fits = number != NULL && (strcmp(number, "0") == 0 || strcmp(number, "1") == 0);
+    return fits ? json_new_number(number) : NULL;
 }
 
-static enum err check_text(const struct model_data *data, const struct model_place *place,
-                           const struct json_object *value, struct json_object **out, struct failure *failure)
+static struct json_object *send_text(const struct model_data *data, const struct json_object *value)
 {
     const char *text = json_text(value);
-    if (text == NULL) {
-        return refuse_value(place, data, value, failure);
-    }
-    if (data->max_size > 0 && strlen(text) > data->max_size) {
-        AUTO_FREE char *what = mem_printf("%s (%zu bytes)", show_value(value).text, strlen(text));
-        return refuse(place, data, what, failure);
-    }
-    *out = json_copy(value);
-    return ERR_OK;
+    bool fits = text != NULL && (data->max_size == 0 || strlen(text) <= data->max_size);
+    return fits ? json_copy(value) : NULL;
 }
 
-static enum err check_date(const struct model_data *data, const struct model_place *place,
-                           const struct json_object *value, struct json_object **out, struct failure *failure)
+static struct json_object *send_date(const struct model_data *data, const struct json_object *value)
 {
+    (void)data;
     AUTO_FREE char *number = whole_text(value);
     const char *text = number != NULL ? number : json_text(value);
-    if (text == NULL || *text == '\0' || text[strspn(text, "0123456789")] != '\0') {
-        return refuse_value(place, data, value, failure);
-    }
-    *out = json_new_text(text);
-    return ERR_OK;
+    bool fits = text != NULL && *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+    return fits ? json_new_text(text) : NULL;
 }
 
-static enum err check(const struct model_data *data, const struct model_place *place, const struct json_object *value,
-                      struct json_object **out, struct failure *failure);
-
-static enum err check_array(const struct model_data *data, const struct model_place *place,
-                            const struct json_object *value, struct json_object **out, struct failure *failure)
+// A text that is refused is too long.
+static enum err refuse_value(const struct model_visit *visit)
 {
-    size_t count = json_count(value);
-    if (json_kind(value) != JSON_LIST) {
-        return refuse_value(place, data, value, failure);
+    const char *text = visit->data->type == MODEL_TEXT ? json_text(visit->value) : NULL;
+    if (text == NULL) {
+        return refuse(visit, show_value(visit->value).text);
     }
-    if (data->max_size > 0 && count > data->max_size) {
+    AUTO_FREE char *what = mem_printf("%s (%zu bytes)", show_value(visit->value).text, strlen(text));
+    return refuse(visit, what);
+}
+
+static enum err check(const struct model_visit *visit, struct json_object **out);
+
+static enum err check_array(const struct model_visit *visit, struct json_object **out)
+{
+    size_t count = json_count(visit->value);
+    if (json_kind(visit->value) != JSON_LIST) {
+        return refuse_value(visit);
+    }
+    if (visit->data->max_size > 0 && count > visit->data->max_size) {
         AUTO_FREE char *what = mem_printf("a list of %zu items", count);
-        return refuse(place, data, what, failure);
+        return refuse(visit, what);
     }
     AUTO_JSON struct json_object *list = json_new_list();
     for (size_t i = 0; i < count; i++) {
         struct json_object *item = NULL;
         struct json_object *sent = NULL;
-        json_item(value, i, &item);
-        enum err err = check(data->item, &(struct model_place){.up = place, .index = i}, item, &sent, failure);
+        json_item(visit->value, i, &item);
+        struct model_visit inside = {visit->data->item, item, {.up = &visit->place, .index = i}, visit->failure};
+        enum err err = check(&inside, &sent);
         if (err != ERR_OK) {
             return err;
         }
@@ -210,11 +199,15 @@ static enum err refuse_unknown(const struct members *members, const struct model
 static bool check_member(void *context, const char *name, struct json_object *value)
 {
     struct members *members = context;
-    struct model_place place = {.up = members->place, .name = name};
     const struct model_field *field = model_find_field(members->fields, members->count, name);
+    struct model_visit visit = {.value = value, .place = {members->place, name, 0}, .failure = members->failure};
     struct json_object *sent = NULL;
-    members->err =
-        field == NULL ? refuse_unknown(members, &place) : check(&field->data, &place, value, &sent, members->failure);
+    if (field == NULL) {
+        members->err = refuse_unknown(members, &visit.place);
+        return false;
+    }
+    visit.data = &field->data;
+    members->err = check(&visit, &sent);
     if (members->err == ERR_OK) {
         json_put(members->out, name, sent);
     }
@@ -230,8 +223,8 @@ static enum err check_members(struct members *members, const struct json_object 
         const struct model_field *field = &members->fields[i];
         struct json_object *given;
         if (field->required && !json_member(value, field->identifier, &given)) {
-            struct model_place place = {.up = members->place, .name = field->identifier};
-            members->err = refuse(&place, &field->data, "missing", members->failure);
+            struct model_visit visit = {&field->data, NULL, {members->place, field->identifier, 0}, members->failure};
+            members->err = refuse(&visit, "missing");
         }
     }
     if (members->err == ERR_OK) {
@@ -240,26 +233,35 @@ static enum err check_members(struct members *members, const struct json_object 
     return members->err;
 }
 
-static enum err check_struct(const struct model_data *data, const struct model_place *place,
-                             const struct json_object *value, struct json_object **out, struct failure *failure)
+static enum err check_struct(const struct model_visit *visit, struct json_object **out)
 {
-    if (json_kind(value) != JSON_MAP) {
-        return refuse_value(place, data, value, failure);
+    if (json_kind(visit->value) != JSON_MAP) {
+        return refuse_value(visit);
     }
-    struct members members = {.fields = data->fields, .count = data->field_count, .place = place, .failure = failure};
-    return check_members(&members, value, out);
+    struct members members = {.fields = visit->data->fields,
+                              .count = visit->data->field_count,
+                              .place = &visit->place,
+                              .failure = visit->failure};
+    return check_members(&members, visit->value, out);
 }
 
-static enum err check(const struct model_data *data, const struct model_place *place, const struct json_object *value,
-                      struct json_object **out, struct failure *failure)
+static enum err check(const struct model_visit *visit, struct json_object **out)
 {
-    static enum err (*const checks[])(const struct model_data *, const struct model_place *, const struct json_object *,
-                                      struct json_object **, struct failure *) = {
-        [MODEL_INT] = check_int,   [MODEL_FLOAT] = check_real,  [MODEL_DOUBLE] = check_real,
-        [MODEL_ENUM] = check_enum, [MODEL_BOOL] = check_bool,   [MODEL_TEXT] = check_text,
-        [MODEL_DATE] = check_date, [MODEL_ARRAY] = check_array, [MODEL_STRUCT] = check_struct,
+    // What is sent of a scalar; NULL if it does not fit.
+    static struct json_object *(*const senders[])(const struct model_data *, const struct json_object *) = {
+        [MODEL_INT] = send_int,   [MODEL_FLOAT] = send_real, [MODEL_DOUBLE] = send_real, [MODEL_ENUM] = send_enum,
+        [MODEL_BOOL] = send_bool, [MODEL_TEXT] = send_text,  [MODEL_DATE] = send_date,
     };
-    return checks[data->type](data, place, value, out, failure);
+    enum model_type type = visit->data->type;
+    if (type == MODEL_ARRAY || type == MODEL_STRUCT) {
+        return type == MODEL_ARRAY ? check_array(visit, out) : check_struct(visit, out);
+    }
+    struct json_object *sent = senders[type](visit->data, visit->value);
+    if (sent == NULL) {
+        return refuse_value(visit);
+    }
+    *out = sent;
+    return ERR_OK;
 }
 
 unsigned model_kinds(const struct model_data *data)
@@ -288,7 +290,7 @@ unsigned model_kinds(const struct model_data *data)
 enum err model_check_value(const struct model_data *data, const char *name, const struct json_object *value,
                            struct json_object **out, struct failure *failure)
 {
-    return check(data, &(struct model_place){.name = name}, value, out, failure);
+    return check(&(struct model_visit){data, value, {.name = name}, failure}, out);
 }
 
 enum err model_check_args(const struct model_service *service, const struct json_object *args, struct json_object **out,
