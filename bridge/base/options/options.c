@@ -54,7 +54,6 @@ static void refuse_unknown(const struct option_row *table, const struct yaml_nod
 {
     char shown[STR_SHOWN_LEN];
     str_show(node->text, shown);
-    size_t count = count_rows(table);
     const char *nearest = nearest_name(table, node->text);
     AUTO_FREE char *place = options_describe_place(table, path, node->text);
     AUTO_BUF struct buf text = {0};
@@ -63,8 +62,8 @@ static void refuse_unknown(const struct option_row *table, const struct yaml_nod
         buf_printf(&text, "; it belongs %s", place);
     } else if (nearest != NULL) {
         buf_printf(&text, "; did you mean `%s`?", nearest);
-    } else if (count <= MAX_LISTED) {
-        for (size_t i = 0; i < count; i++) {
+    } else if (count_rows(table) <= MAX_LISTED) {
+        for (size_t i = 0; table[i].name != NULL; i++) {
             buf_printf(&text, "%s%s", i == 0 ? "; known here: " : ", ", table[i].name);
         }
     }

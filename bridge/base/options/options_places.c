@@ -232,26 +232,19 @@ char *options_describe_place(const struct option_row *table, const char *path, c
     return buf_steal(&out);
 }
 
-static const char *behind(const char *joined, const char *name)
-{
-    size_t len = strlen(name);
-    return strncmp(joined, name, len) == 0 ? joined + len : NULL;
-}
-
-static const char *next_name(const char *rest)
-{
-    return *rest == '_' ? rest + strspn(rest, "_") : NULL;
-}
-
 static bool find_joined(const struct option_row *table, const char *joined, struct buf *out)
 {
     size_t len = out->len;
     for (const struct option_row *row = table; row->name != NULL; row++) {
-        const char *rest = behind(joined, row->name);
-        const char *next = rest != NULL ? next_name(rest) : NULL;
+        size_t name_len = strlen(row->name);
+        if (strncmp(joined, row->name, name_len) != 0) {
+            continue;
+        }
+        const char *rest = joined + name_len;
+        const char *next = *rest == '_' ? rest + strspn(rest, "_") : NULL;
         out->len = len;
         buf_printf(out, "%s%s", len > 0 ? "__" : "", row->name);
-        if (rest != NULL && *rest == '\0') {
+        if (*rest == '\0') {
             return true;
         }
         if (next != NULL && row->type == OPTION_SECRET && str_is_one_of(next, options_secret_sources)) {

@@ -41,18 +41,13 @@ void options_schema_define(struct json_object *schema, const char *name, struct 
     json_put(member(schema, "definitions"), name, definition);
 }
 
-static void put_range(struct json_object *schema, const struct option_row *row)
+static struct json_object *int_schema(const struct option_row *row)
 {
+    struct json_object *schema = options_schema_parse("{\"type\":\"integer\"}");
     if (row->min != 0 || row->max != 0) {
         json_put(schema, "minimum", json_new_int(row->min));
         json_put(schema, "maximum", json_new_int(row->max));
     }
-}
-
-static struct json_object *int_schema(const struct option_row *row)
-{
-    struct json_object *schema = options_schema_parse("{\"type\":\"integer\"}");
-    put_range(schema, row);
     return schema;
 }
 

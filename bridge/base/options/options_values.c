@@ -115,26 +115,20 @@ static bool read_bool(const struct option_reading *reading)
     return true;
 }
 
-struct option_unit {
-    const char *name;
-    int64_t factor;
-};
-
-// In the largest unit that shows it exactly. `units` from large to small, the last with factor 1.
-static void with_unit(int64_t value, const struct option_unit *units, char out[OPTIONS_NUMBER_LEN])
-{
-    while (units->factor > 1 && (value == 0 || value % units->factor != 0)) {
-        units++;
-    }
-    snprintf(out, OPTIONS_NUMBER_LEN, "%" PRId64 "%s", value / units->factor, units->name);
-}
-
 void options_value_number(enum option_type type, int64_t value, char out[OPTIONS_NUMBER_LEN])
 {
+    struct option_unit {
+        const char *name;
+        int64_t factor;
+    };
     static const struct option_unit durations[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
     static const struct option_unit sizes[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}};
     static const struct option_unit plain[] = {{"", 1}};
-    with_unit(value, type == OPTION_DURATION ? durations : type == OPTION_SIZE ? sizes : plain, out);
+    const struct option_unit *unit = type == OPTION_DURATION ? durations : type == OPTION_SIZE ? sizes : plain;
+    while (unit->factor > 1 && (value == 0 || value % unit->factor != 0)) {
+        unit++;
+    }
+    snprintf(out, OPTIONS_NUMBER_LEN, "%" PRId64 "%s", value / unit->factor, unit->name);
 }
 
 static bool out_of_range(const struct option_reading *reading)

@@ -80,6 +80,8 @@ bool yaml_expect(const struct yaml_node *node, enum yaml_kind kind, const char *
 // frees. Infinity, NaN and integers beyond 64 bits have no JSON: text. Shared nodes
 // are copied: at most YAML_MAX_NODES values.
 struct json_object *yaml_to_json(const struct yaml_node *node);
+// A scalar's text as it is, a list or map as JSON text; caller frees.
+char *yaml_print(const struct yaml_node *node);
 
 // Sets a value by path ("platform", "tls", "ca_file") as if it stood in the file, creating maps on the way and
 // replacing what is there; `yaml_text` is parsed as YAML, an empty one is the empty text. For configuration by

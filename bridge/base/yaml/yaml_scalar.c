@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/json/json.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 static size_t digits(const char *text)
@@ -176,4 +177,10 @@ struct json_object *yaml_to_json(const struct yaml_node *node)
         }
     }
     return value;
+}
+
+char *yaml_print(const struct yaml_node *node)
+{
+    AUTO_JSON struct json_object *value = node->kind == YAML_SCALAR ? NULL : yaml_to_json(node);
+    return value != NULL ? json_print(value) : mem_strdup(node->text);
 }

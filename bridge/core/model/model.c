@@ -98,7 +98,7 @@ static void describe_range(const struct model_data *data, const char *what, stru
     }
 }
 
-// Without such bounds the type allows less than they tell.
+// Without such bounds the type allows less than they say.
 static bool is_within_32_bits(const char *bound_or_null)
 {
     AUTO_DECIMAL struct decimal low = {0};
@@ -109,15 +109,17 @@ static bool is_within_32_bits(const char *bound_or_null)
            decimal_compare(&bound, &high) <= 0;
 }
 
-static void describe_int(const struct model_data *data, struct buf *out)
+static void describe_size(const struct model_data *data, const char *what, const char *unit, struct buf *out)
 {
-    bool is_told = is_within_32_bits(data->min) && is_within_32_bits(data->max);
-    describe_range(data, is_told ? "an integer" : "an integer of 32 bits", out);
+    buf_text(out, what);
+    if (data->max_size > 0) {
+        buf_printf(out, " of up to %zu %s", data->max_size, unit);
+    }
 }
 
 static void describe_choices(const struct model_data *data, struct buf *out)
 {
-    buf_text(out, "one of ");
+    buf_text(out, data->choice_count > 0 ? "one of " : "0 or 1"); // an enum has some
     for (size_t i = 0; i < data->choice_count && i < SHOWN_CHOICES; i++) {
         buf_printf(out, "%s%s", i > 0 ? ", " : "", data->choices[i].value);
         if (data->choices[i].name != NULL) {
@@ -139,7 +141,9 @@ void model_describe(const struct model_data *data, struct buf *out)
 {
     switch (data->type) {
     case MODEL_INT:
-        describe_int(data, out);
+        describe_range(
+            data, is_within_32_bits(data->min) && is_within_32_bits(data->max) ? "an integer" : "an integer of 32 bits",
+            out);
         break;
     case MODEL_FLOAT:
     case MODEL_DOUBLE:
@@ -149,26 +153,16 @@ void model_describe(const struct model_data *data, struct buf *out)
         describe_choices(data, out);
         break;
     case MODEL_BOOL:
-        if (data->choice_count > 0) {
-            describe_choices(data, out);
-        } else {
-            buf_text(out, "0 or 1");
-        }
+        describe_choices(data, out);
         break;
     case MODEL_TEXT:
-        buf_text(out, "text");
-        if (data->max_size > 0) {
-            buf_printf(out, " of up to %zu bytes", data->max_size);
-        }
+        describe_size(data, "text", "bytes", out);
         break;
     case MODEL_DATE:
         buf_text(out, "milliseconds since 1970, as text");
         break;
     case MODEL_ARRAY:
-        buf_text(out, "a list");
-        if (data->max_size > 0) {
-            buf_printf(out, " of up to %zu items", data->max_size);
-        }
+        describe_size(data, "a list", "items", out);
         buf_text(out, ", each ");
         model_describe(data->item, out);
         break;

@@ -253,12 +253,6 @@ static void read_outputs(const char *where, const struct json_object *list, stru
     }
 }
 
-// Access to properties, which is part of the list and no service of the device's own.
-static bool is_property_access(const char *identifier)
-{
-    return strcmp(identifier, "get") == 0 || strcmp(identifier, "set") == 0;
-}
-
 static enum err read_call_type(const char *where, const struct json_object *json, bool *is_sync, struct diag *diag)
 {
     const char *type = json_member_text(json, "callType");
@@ -289,8 +283,10 @@ static enum err read_name(const struct json_object *json, const char *module, ch
 
 static enum err read_service(struct model *model, const struct json_object *json, const char *module, struct diag *diag)
 {
+    // Access to properties is part of the list, and no service of the device's own.
+    static const char *const property_access[] = {"get", "set", NULL};
     const char *identifier = json_member_text(json, "identifier");
-    if (identifier != NULL && is_property_access(identifier)) {
+    if (identifier != NULL && str_is_one_of(identifier, property_access)) {
         return ERR_OK;
     }
     AUTO_FREE char *name = NULL;

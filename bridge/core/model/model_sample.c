@@ -25,12 +25,6 @@ static struct json_object *sample_number(const struct model_data *data)
     return isinf(strtod(text, NULL)) ? json_new_int(0) : json_new_number(text);
 }
 
-static struct json_object *sample_text(const struct model_data *data)
-{
-    size_t len = strlen(SAMPLE_TEXT);
-    return json_new_text_len(SAMPLE_TEXT, data->max_size > 0 && data->max_size < len ? data->max_size : len);
-}
-
 struct json_object *model_sample(const struct model_field *fields, size_t count)
 {
     struct json_object *map = json_new_map();
@@ -40,15 +34,10 @@ struct json_object *model_sample(const struct model_field *fields, size_t count)
     return map;
 }
 
-static struct json_object *sample_list(const struct model_data *data)
-{
-    struct json_object *list = json_new_list();
-    json_add(list, sample_of(data->item));
-    return list;
-}
-
 static struct json_object *sample_of(const struct model_data *data)
 {
+    static const size_t len = sizeof SAMPLE_TEXT - 1;
+    struct json_object *list = NULL;
     switch (data->type) {
     case MODEL_INT:
     case MODEL_FLOAT:
@@ -59,11 +48,13 @@ static struct json_object *sample_of(const struct model_data *data)
     case MODEL_BOOL:
         return json_new_int(1);
     case MODEL_TEXT:
-        return sample_text(data);
+        return json_new_text_len(SAMPLE_TEXT, data->max_size > 0 && data->max_size < len ? data->max_size : len);
     case MODEL_DATE:
         return json_new_text(SAMPLE_DATE);
     case MODEL_ARRAY:
-        return sample_list(data);
+        list = json_new_list();
+        json_add(list, sample_of(data->item));
+        return list;
     case MODEL_STRUCT:
         break;
     }

@@ -121,12 +121,12 @@ static void keep_digits(struct decimal *decimal, long keep)
         decimal->count = keep > 0 ? (size_t)keep : 0;
         decimal->digits[decimal->count] = '\0';
     }
-    decimal_trim_zeros(decimal);
 }
 
 void decimal_cut(struct decimal *decimal)
 {
     keep_digits(decimal, decimal->point);
+    decimal_trim_zeros(decimal);
 }
 
 // Adds one to the digit before `end`; a carry out of the first digit makes the number one digit longer.
@@ -154,8 +154,7 @@ void decimal_round(struct decimal *decimal, int places)
         return;
     }
     bool up = keep >= 0 && decimal->digits[keep] >= '5';
-    decimal->count = keep > 0 ? (size_t)keep : 0;
-    decimal->digits[decimal->count] = '\0';
+    keep_digits(decimal, keep);
     if (up) {
         add_one(decimal, decimal->count);
     }

@@ -144,15 +144,9 @@ static struct value find_id(const struct template_input *input)
     return found(input->id_is_integer ? json_new_number(input->id) : json_new_text(input->id));
 }
 
-static struct value find_now(const struct template_input *input)
-{
-    char text[CLOCK_ISO_LEN];
-    clock_iso_ms(input->now_wall_ms, text);
-    return found(json_new_text(text));
-}
-
 static struct value find(const struct expression *expression, const struct template_input *input)
 {
+    char now[CLOCK_ISO_LEN];
     switch (expression->kind) {
     case EXPRESSION_CAPTURE:
         return found(
@@ -170,7 +164,8 @@ static struct value find(const struct expression *expression, const struct templ
     case EXPRESSION_NOW:
         break;
     }
-    return find_now(input);
+    clock_iso_ms(input->now_wall_ms, now);
+    return found(json_new_text(now));
 }
 
 static enum err evaluate_expression(const struct expression *expression, const struct template_input *input,

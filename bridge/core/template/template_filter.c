@@ -155,13 +155,6 @@ unsigned template_filter_kinds(const struct filter *filter, unsigned kinds)
     return gives;
 }
 
-static void apply_default(const struct filter *filter, struct value *value)
-{
-    if (value->missing || json_kind(value->json) == JSON_NULL) {
-        *value = (struct value){.json = json_copy(filter->args[0])};
-    }
-}
-
 static enum err fail(const struct filter *filter, const char *name, const struct json_object *value, const char *wants,
                      struct failure *failure)
 {
@@ -203,7 +196,9 @@ enum err template_filter_apply(const struct filter *filter, const char *name, st
                                struct failure *failure)
 {
     if (template_filter_is_default(filter)) {
-        apply_default(filter, value);
+        if (value->missing || json_kind(value->json) == JSON_NULL) {
+            *value = (struct value){.json = json_copy(filter->args[0])};
+        }
         return ERR_OK;
     }
     if (value->missing) {

@@ -67,6 +67,8 @@ struct template_faults {
 };
 enum err template_parse(const char *text, const struct template_scope *scope, struct template **out,
                         struct template_faults *faults) MUST_CHECK;
+// Can ${...} begin with the name, whatever the topic has?
+bool template_is_source(struct str name);
 // Warnings for what is legal and hardly meant.
 void template_warn_constant(const struct yaml_node *node, struct problems *problems); // a value in args
 void template_warn(const struct yaml_node *node, const struct template *tmpl, const struct template_scope *scope,

@@ -203,6 +203,16 @@ static enum err read_detail(const char **at, const struct template_scope *scope,
     return ERR_OK;
 }
 
+bool template_is_source(struct str name)
+{
+    for (size_t i = 0; i < COUNT_OF(sources); i++) {
+        if (str_is(name, sources[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err read_source(const char **at, const struct template_scope *scope, struct expression *expression,
                             struct diag *diag)
 {

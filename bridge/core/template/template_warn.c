@@ -27,11 +27,8 @@ unsigned template_source_kinds(enum expression_kind kind)
 // One of the names that ${...} can begin with here.
 static bool is_name(const struct template_scope *scope, struct str name)
 {
-    static const char *const sources[] = {"payload", "topic", "id", "property", "group", "now"};
-    for (size_t i = 0; i < COUNT_OF(sources); i++) {
-        if (str_is(name, sources[i])) {
-            return true;
-        }
+    if (template_is_source(name)) {
+        return true;
     }
     for (size_t i = 0; scope->pattern != NULL && i < scope->pattern->name_count; i++) {
         if (str_is(name, scope->pattern->names[i])) {

@@ -52,13 +52,6 @@ static bool claim_name(const struct load *load, struct json_object *names, const
     return true;
 }
 
-static void check_version(const struct load *load, const struct file *file)
-{
-    if (yaml_get(file->root, "version") == NULL && !options_misspelt(mapping_file_options, file->root, "version")) {
-        problem(load, file->root, "`version: 1` is missing; put it at the top of the file");
-    }
-}
-
 static void check_defaults(const struct load *load, struct file *file)
 {
     struct problems *problems = load->loader.problems;
@@ -82,7 +75,9 @@ static void read_file(struct load *load, const struct yaml_document *document)
         return;
     }
     load->file_count++;
-    check_version(load, file);
+    if (yaml_get(file->root, "version") == NULL && !options_misspelt(mapping_file_options, file->root, "version")) {
+        problem(load, file->root, "`version: 1` is missing; put it at the top of the file");
+    }
     if (file->options.tests != NULL) {
         mapping_check_tests(file->options.tests, load->loader.problems);
     }
@@ -225,14 +220,6 @@ enum err mapping_check_allow(const char *filter, struct diag *diag)
     return err == ERR_OK ? ERR_OK : diag_set(diag, err, "%s: %s", show_text(filter).text, reason.text);
 }
 
-static void check_allow(const struct load *load, const char *filter)
-{
-    struct diag diag;
-    if (mapping_check_allow(filter, &diag) != ERR_OK) {
-        problems_add(load->loader.problems, SEVERITY_ERROR, "reply.allow", 0, 0, "%s", diag.text);
-    }
-}
-
 static void copy_options(struct load *load)
 {
     const struct mapping_options *options = load->loader.options;
@@ -246,7 +233,10 @@ static void copy_options(struct load *load)
     size_t count = given ? options->reply_allow_count : COUNT_OF(default_allow);
     for (size_t i = 0; i < count; i++) {
         const char *filter = given ? options->reply_allow[i] : default_allow[i];
-        check_allow(load, filter);
+        struct diag diag;
+        if (mapping_check_allow(filter, &diag) != ERR_OK) {
+            problems_add(load->loader.problems, SEVERITY_ERROR, "reply.allow", 0, 0, "%s", diag.text);
+        }
         text_list_add(&mapping->reply_allow, filter);
     }
 }

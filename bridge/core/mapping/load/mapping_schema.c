@@ -85,21 +85,13 @@ static const struct schema_table tables[] = {
 };
 // clang-format on
 
-static void define_name(struct json_object *schema, const char *definition, enum name_kind kind)
+// `or_template`: what a template gives is known when a command comes.
+static void define_name(struct json_object *schema, const char *definition, enum name_kind kind, bool or_template)
 {
     AUTO_FREE char *pattern = name_pattern(kind);
+    AUTO_FREE char *text = mem_printf("%s%s", pattern, or_template ? "|[$][{]" : "");
     struct json_object *name = options_schema_parse("{\"type\":[" SCALAR "]}");
-    json_put_text(name, "pattern", pattern);
-    options_schema_define(schema, definition, name);
-}
-
-// What a template gives is known when a command comes.
-static void define_name_template(struct json_object *schema, const char *definition, enum name_kind kind)
-{
-    AUTO_FREE char *pattern = name_pattern(kind);
-    AUTO_FREE char *either = mem_printf("%s|[$][{]", pattern);
-    struct json_object *name = options_schema_parse("{\"type\":[" SCALAR "]}");
-    json_put_text(name, "pattern", either);
+    json_put_text(name, "pattern", text);
     options_schema_define(schema, definition, name);
 }
 
@@ -132,13 +124,13 @@ struct json_object *mapping_schema(void)
 {
     static const struct schema parts = {"thingbridge mapping file", mapping_file_options, tables, shapes};
     struct json_object *schema = options_schema_create(&parts);
-    define_name(schema, "product_key", NAME_PRODUCT_KEY);
-    define_name(schema, "device_name", NAME_DEVICE);
-    define_name(schema, "action", NAME_ACTION);
-    define_name(schema, "parameter", NAME_PARAMETER);
-    define_name_template(schema, "device_name_template", NAME_DEVICE);
-    define_name_template(schema, "iot_id_template", NAME_IOT_ID);
-    define_name_template(schema, "identifier_template", NAME_IDENTIFIER);
+    define_name(schema, "product_key", NAME_PRODUCT_KEY, false);
+    define_name(schema, "device_name", NAME_DEVICE, false);
+    define_name(schema, "action", NAME_ACTION, false);
+    define_name(schema, "parameter", NAME_PARAMETER, false);
+    define_name(schema, "device_name_template", NAME_DEVICE, true);
+    define_name(schema, "iot_id_template", NAME_IOT_ID, true);
+    define_name(schema, "identifier_template", NAME_IDENTIFIER, true);
     define_words(schema, "error_code", error_codes());
     define_words(schema, "status", statuses());
     return schema;

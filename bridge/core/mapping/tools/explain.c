@@ -301,14 +301,6 @@ static void put_replies(struct json_object *report, const struct rule *rule, con
     }
 }
 
-static const char *outcome_of(const struct command *command)
-{
-    if (command->refusal.code != NULL) {
-        return "rejected";
-    }
-    return command->lifetime_ms <= 0 ? "expired" : "request";
-}
-
 static struct command *explain_command(struct json_object *report, const struct mapping *mapping,
                                        const struct rule *rule, const struct message *message,
                                        const struct moment *arrived, const char *uuid)
@@ -319,7 +311,10 @@ static struct command *explain_command(struct json_object *report, const struct 
     struct mapping_payload payload;
     mapping_payload_read(mapping, rule, message, &payload);
     mapping_make_input(rule, message, arrived, &payload, captures, &input);
-    json_put_text(report, "outcome", outcome_of(command));
+    json_put_text(report, "outcome",
+                  command->refusal.code != NULL ? "rejected"
+                  : command->lifetime_ms <= 0   ? "expired"
+                                                : "request");
     json_put(report, "rule", rule_json(rule));
     put_captures(report, rule, captures);
     put_templates(report, rule, &input, command);

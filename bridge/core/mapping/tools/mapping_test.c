@@ -55,19 +55,6 @@ size_t mapping_test_count(const struct yaml_document *document)
 
 // ---- the message
 
-static void make_payload(struct message *message, const struct yaml_node *node)
-{
-    if (node == NULL || yaml_is_null(node)) {
-        message->payload = mem_strdup("");
-    } else if (node->kind == YAML_SCALAR) {
-        message->payload = mem_strdup(node->text);
-    } else {
-        AUTO_JSON struct json_object *value = yaml_to_json(node);
-        message->payload = json_print(value);
-    }
-    message->payload_len = strlen(message->payload);
-}
-
 static void make_properties(struct message *message, const struct yaml_node *map)
 {
     if (map == NULL) {
@@ -86,22 +73,19 @@ static void make_message(struct run *run)
     run->message.response_topic = mem_strdup_or_null(run->test.options.response_topic);
     run->now = (struct moment){.boot_id = "test", .boot_ms = 1};
     clock_parse_iso(run->test.options.now, &run->now.wall_ms);
-    make_payload(&run->message, run->test.options.payload);
+    const struct yaml_node *payload = run->test.options.payload;
+    run->message.payload = payload == NULL || yaml_is_null(payload) ? mem_strdup("") : yaml_print(payload);
+    run->message.payload_len = strlen(run->message.payload);
     make_properties(&run->message, run->test.options.properties);
 }
 
 // ---- what became of it, for people
 
-static char *describe_no_rule(const struct run *run)
-{
-    AUTO_FREE char *why = mapping_describe_no_rule(run->mapping, run->message.topic);
-    return mem_printf(NO_RULE_TEXT ": %s", why);
-}
-
 static char *describe(const struct run *run)
 {
     if (run->command == NULL) {
-        return describe_no_rule(run);
+        AUTO_FREE char *why = mapping_describe_no_rule(run->mapping, run->message.topic);
+        return mem_printf(NO_RULE_TEXT ": %s", why);
     }
     const struct failure *refusal = &run->command->refusal;
     if (refusal->code != NULL) {
@@ -168,22 +152,13 @@ static const struct test_platform *find_platform(const struct run *run, const st
     return NULL;
 }
 
-static char *answer_body(const struct yaml_node *node)
-{
-    if (node == NULL) {
-        return mem_strdup("");
-    }
-    AUTO_JSON struct json_object *value = node->kind == YAML_SCALAR ? NULL : yaml_to_json(node);
-    return value != NULL ? json_print(value) : mem_strdup(node->text);
-}
-
 static struct json_object *make_reply(const struct run *run, const struct test_platform *platform_or_null)
 {
     size_t count = run->test.answer_count;
     AUTO_FREE struct api_input *answers = mem_alloc((count + 1) * sizeof *answers);
     AUTO_FREE char **bodies = mem_alloc((count + 1) * sizeof *bodies);
     for (size_t i = 0; i < count; i++) {
-        bodies[i] = answer_body(run->test.answers[i].body);
+        bodies[i] = run->test.answers[i].body != NULL ? yaml_print(run->test.answers[i].body) : mem_strdup("");
         answers[i] = (struct api_input){
             .http_status = (long)run->test.answers[i].status, .body = bodies[i], .body_len = strlen(bodies[i])};
     }

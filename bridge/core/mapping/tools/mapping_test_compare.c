@@ -157,18 +157,11 @@ static struct json_object *numbered_values(const struct command *command, const 
     return list;
 }
 
-// A scalar as it stands there, else JSON.
-static char *node_text(const struct yaml_node *node)
-{
-    AUTO_JSON struct json_object *value = node->kind == YAML_SCALAR ? NULL : yaml_to_json(node);
-    return value != NULL ? json_print(value) : mem_strdup(node->text);
-}
-
 static struct json_object *list_of_texts(const struct yaml_node *node)
 {
     struct json_object *list = json_new_list();
     for (size_t i = 0; i < node->count; i++) {
-        AUTO_FREE char *text = node_text(node->items[i]);
+        AUTO_FREE char *text = yaml_print(node->items[i]);
         json_add(list, json_new_text(text));
     }
     return list;
@@ -206,7 +199,7 @@ static char *describe_missing(const struct command *command, const char *name)
 // A map is compared as JSON; so is text that is the JSON text of a map or list.
 static void compare_value(struct test_result *result, const char *name, const struct yaml_node *node, const char *got)
 {
-    AUTO_FREE char *expected = node_text(node);
+    AUTO_FREE char *expected = yaml_print(node);
     AUTO_JSON struct json_object *expected_value = NULL;
     AUTO_JSON struct json_object *got_value = NULL;
     if (parse(expected, &expected_value) && is_container(expected_value) && parse(got, &got_value)) {
@@ -229,7 +222,7 @@ static void compare_parameter(struct test_result *result, const char *name, cons
     } else if (got != NULL) {
         compare_value(result, name, node, got);
     } else {
-        AUTO_FREE char *expected = node_text(node);
+        AUTO_FREE char *expected = yaml_print(node);
         AUTO_FREE char *missing = describe_missing(command, name);
         mapping_test_differs(result, name, expected, missing);
     }
