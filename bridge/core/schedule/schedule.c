@@ -8,6 +8,7 @@ struct schedule *schedule_create(uint64_t seed)
 {
     struct schedule *schedule = mem_alloc(sizeof *schedule);
     schedule->random = seed;
+    TAILQ_INIT(&schedule->superseded);
     return schedule;
 }
 
@@ -120,14 +121,6 @@ static void free_entry(struct schedule_entry *entry)
     free(entry);
 }
 
-static void leave_superseded(struct schedule *schedule, struct schedule_entry *entry)
-{
-    *(entry->before_superseded != NULL ? &entry->before_superseded->next_superseded : &schedule->superseded_first) =
-        entry->next_superseded;
-    *(entry->next_superseded != NULL ? &entry->next_superseded->before_superseded : &schedule->superseded_last) =
-        entry->before_superseded;
-}
-
 void schedule_leave(struct schedule *schedule, uint64_t id)
 {
     struct schedule_entry *entry = schedule_entry_find(schedule, id);
@@ -137,7 +130,7 @@ void schedule_leave(struct schedule *schedule, uint64_t id)
         heap_remove(&schedule->expired, &entry->deadline);
     }
     if (entry->superseded) {
-        leave_superseded(schedule, entry);
+        TAILQ_REMOVE(&schedule->superseded, entry, in_superseded);
     }
     stop_being_newest(schedule, entry);
     for (size_t i = 0; i < entry->place_count; i++) {
@@ -161,10 +154,10 @@ bool schedule_expired(struct schedule *schedule, int64_t now_ms, uint64_t *id)
 
 bool schedule_superseded(const struct schedule *schedule, uint64_t *id)
 {
-    if (schedule->superseded_first == NULL) {
+    if (TAILQ_EMPTY(&schedule->superseded)) {
         return false;
     }
-    *id = schedule->superseded_first->id;
+    *id = TAILQ_FIRST(&schedule->superseded)->id;
     return true;
 }
 
@@ -192,7 +185,7 @@ static int64_t earlier_of(const struct heap *heap, int64_t at_ms)
 
 int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms)
 {
-    if (schedule->expired.count > 0 || schedule->superseded_first != NULL) {
+    if (schedule->expired.count > 0 || !TAILQ_EMPTY(&schedule->superseded)) {
         return 0;
     }
     int64_t at_ms = earlier_of(&schedule->deadlines, INT64_MAX);
@@ -252,8 +245,8 @@ void schedule_destroy(struct schedule *schedule)
         return;
     }
     withdraw_all(schedule);
-    while (schedule->flights != NULL) {
-        schedule_flight_free(schedule, schedule->flights);
+    while (!LIST_EMPTY(&schedule->flights)) {
+        schedule_flight_free(LIST_FIRST(&schedule->flights));
     }
     hash_table_free(&schedule->latest, keep_owner);
     hash_table_free(&schedule->entries, free_entry_node);

@@ -13,20 +13,13 @@ static struct schedule_flight *create_flight(struct schedule *schedule, struct s
     flight->account = account;
     flight->action = action;
     flight->left_ms = schedule->now_ms;
-    flight->next = schedule->flights;
-    if (flight->next != NULL) {
-        flight->next->previous = flight;
-    }
-    schedule->flights = flight;
+    LIST_INSERT_HEAD(&schedule->flights, flight, list);
     return flight;
 }
 
-void schedule_flight_free(struct schedule *schedule, struct schedule_flight *flight)
+void schedule_flight_free(struct schedule_flight *flight)
 {
-    *(flight->previous != NULL ? &flight->previous->next : &schedule->flights) = flight->next;
-    if (flight->next != NULL) {
-        flight->next->previous = flight->previous;
-    }
+    LIST_REMOVE(flight, list);
     free(flight->ids);
     free(flight->calls);
     free(flight);
@@ -45,12 +38,12 @@ static void board_group(struct schedule *schedule, struct schedule_flight *fligh
                         bool single)
 {
     if (single) {
-        board(schedule, flight, group->first);
+        board(schedule, flight, TAILQ_FIRST(&group->calls));
         return;
     }
     schedule_flow_remove(schedule, &group->unit);
     for (size_t left = group->count; left > 0; left--) {
-        board(schedule, flight, group->first);
+        board(schedule, flight, TAILQ_FIRST(&group->calls));
     }
 }
 
@@ -116,7 +109,7 @@ void schedule_ended(struct schedule *schedule, const struct schedule_release *en
     flight->account->in_flight--;
     schedule->in_flight--;
     schedule_account_report(schedule, flight, report);
-    schedule_flight_free(schedule, flight);
+    schedule_flight_free(flight);
 }
 
 static struct queued_call *ended_call(const struct schedule *schedule, uint64_t id, size_t index)

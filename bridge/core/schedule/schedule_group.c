@@ -54,6 +54,7 @@ static struct schedule_group *open_group(struct schedule *schedule, const struct
     group->window.key = INT64_MAX;
     group->window_ms = INT64_MAX;
     group->offered_ms = INT64_MAX;
+    TAILQ_INIT(&group->calls);
     hash_table_add(&schedule->groups, &group->node, hash_of(call));
     return group;
 }
@@ -61,11 +62,13 @@ static struct schedule_group *open_group(struct schedule *schedule, const struct
 // The lanes keep commands of one device apart, where they have one; a group is short.
 static bool has_device(const struct schedule_group *group, uint64_t device)
 {
-    const struct queued_call *call = group->first;
-    while (call != NULL && call->entry->fold->device != device) {
-        call = call->next;
+    const struct queued_call *call = NULL;
+    TAILQ_FOREACH (call, &group->calls, in_group) {
+        if (call->entry->fold->device == device) {
+            return true;
+        }
     }
-    return call != NULL;
+    return false;
 }
 
 // ---- joining and leaving
@@ -88,10 +91,7 @@ void schedule_group_offer(struct schedule *schedule, struct schedule_group *grou
 static void append(struct schedule_group *group, struct queued_call *call)
 {
     call->group = group;
-    call->previous = group->last;
-    call->next = NULL;
-    *(group->last != NULL ? &group->last->next : &group->first) = call;
-    group->last = call;
+    TAILQ_INSERT_TAIL(&group->calls, call, in_group);
     group->count++;
 }
 
@@ -134,10 +134,8 @@ void schedule_group_leave(struct schedule *schedule, struct queued_call *call)
     struct schedule_group *group = call->group;
     bool was_offered = group->unit.flow != NULL;
     schedule_flow_remove(schedule, &group->unit);
-    *(call->previous != NULL ? &call->previous->next : &group->first) = call->next;
-    *(call->next != NULL ? &call->next->previous : &group->last) = call->previous;
+    TAILQ_REMOVE(&group->calls, call, in_group);
     call->group = NULL;
-    call->previous = call->next = NULL;
     group->count--;
     if (group->count == 0) {
         free_group(schedule, group);

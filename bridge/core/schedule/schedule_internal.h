@@ -4,6 +4,8 @@
 // action, alone or in a group. Actions offer flows by the turn of their rules; an account picks among its actions.
 #pragma once
 
+#include <sys/queue.h>
+
 #include "base/hash_table.h"
 #include "core/schedule/schedule.h"
 #include "core/schedule/schedule_bucket.h"
@@ -36,22 +38,19 @@ struct queued_call {
     struct heap_node delay;       // in schedule.delayed
     struct schedule_unit unit;    // CALL_READY
     struct schedule_group *group; // CALL_GROUPED
-    struct queued_call *previous; // in the group
-    struct queued_call *next;
+    TAILQ_ENTRY(queued_call) in_group;
 };
 
 // A command's place in the queue of one lane.
 struct schedule_place {
     struct schedule_entry *entry;
     struct schedule_lane *lane;
-    struct schedule_place *previous;
-    struct schedule_place *next;
+    TAILQ_ENTRY(schedule_place) in_lane;
 };
 
 struct schedule_lane {
     struct hash_node node; // in schedule.lanes, by name
-    struct schedule_place *first;
-    struct schedule_place *last;
+    TAILQ_HEAD(schedule_queue, schedule_place) queue;
     char name[];
 };
 
@@ -80,8 +79,7 @@ struct schedule_entry {
     bool is_newest; // in schedule.latest
     struct hash_node latest_node;
     char *latest; // or NULL
-    struct schedule_entry *next_superseded;
-    struct schedule_entry *before_superseded;
+    TAILQ_ENTRY(schedule_entry) in_superseded;
     struct queued_fold *fold; // or NULL
     size_t waiting;           // calls: blocked, delayed, ready or grouped
     size_t in_flight;         // calls
@@ -144,8 +142,7 @@ struct schedule_group {
     bool of_one_rule;
     struct schedule_action *single;
     struct schedule_action *folded;
-    struct queued_call *first;
-    struct queued_call *last;
+    TAILQ_HEAD(, queued_call) calls;
     size_t count;
     size_t max;
     char key[];
@@ -154,8 +151,7 @@ struct schedule_group {
 // A request on its way.
 struct schedule_flight {
     struct schedule_release release; // first: the caller has its address
-    struct schedule_flight *previous;
-    struct schedule_flight *next;
+    LIST_ENTRY(schedule_flight) list;
     struct schedule_account *account;
     struct schedule_action *action;
     int64_t left_ms;
@@ -205,9 +201,8 @@ struct schedule {
     struct heap delayed;
     struct heap windows;
     struct heap limited;
-    struct schedule_entry *superseded_first;
-    struct schedule_entry *superseded_last;
-    struct schedule_flight *flights;
+    TAILQ_HEAD(, schedule_entry) superseded;
+    LIST_HEAD(, schedule_flight) flights;
 };
 
 // schedule_wait.c: what calls wait for
@@ -265,4 +260,4 @@ int64_t schedule_account_wake_ms(const struct schedule_account *account);
 struct schedule_entry *schedule_entry_find(const struct schedule *schedule, uint64_t id); // or NULL
 
 // schedule_flight.c
-void schedule_flight_free(struct schedule *schedule, struct schedule_flight *flight);
+void schedule_flight_free(struct schedule_flight *flight);

@@ -16,6 +16,7 @@ static struct schedule_lane *open_lane(struct schedule *schedule, const char *na
     size_t size = strlen(name) + 1;
     struct schedule_lane *lane = mem_alloc(sizeof *lane + size);
     memcpy(lane->name, name, size);
+    TAILQ_INIT(&lane->queue);
     hash_table_add(&schedule->lanes, &lane->node, hash);
     return lane;
 }
@@ -23,35 +24,27 @@ static struct schedule_lane *open_lane(struct schedule *schedule, const char *na
 void schedule_lane_join(struct schedule *schedule, struct schedule_entry *entry, const char *name)
 {
     struct schedule_lane *lane = open_lane(schedule, name);
-    if (lane->last != NULL && lane->last->entry == entry) {
+    const struct schedule_place *last = TAILQ_LAST(&lane->queue, schedule_queue);
+    if (last != NULL && last->entry == entry) {
         return; // named twice: it would wait for itself
     }
     struct schedule_place *place = &entry->places[entry->place_count++];
-    *place = (struct schedule_place){.entry = entry, .lane = lane, .previous = lane->last};
-    if (lane->last == NULL) {
-        lane->first = place;
-    } else {
-        lane->last->next = place;
-        entry->behind++;
-    }
-    lane->last = place;
-}
-
-static void close_lane(struct schedule *schedule, struct schedule_lane *lane)
-{
-    hash_table_remove(&schedule->lanes, &lane->node);
-    free(lane);
+    *place = (struct schedule_place){.entry = entry, .lane = lane};
+    TAILQ_INSERT_TAIL(&lane->queue, place, in_lane);
+    entry->behind += last != NULL ? 1 : 0;
 }
 
 void schedule_lane_leave(struct schedule *schedule, struct schedule_place *place)
 {
     struct schedule_lane *lane = place->lane;
-    *(place->previous != NULL ? &place->previous->next : &lane->first) = place->next;
-    *(place->next != NULL ? &place->next->previous : &lane->last) = place->previous;
-    if (lane->first == NULL) {
-        close_lane(schedule, lane);
-    } else if (place->previous == NULL) {
-        lane->first->entry->behind--;
-        schedule_entry_unblock(schedule, lane->first->entry);
+    bool was_first = TAILQ_FIRST(&lane->queue) == place;
+    TAILQ_REMOVE(&lane->queue, place, in_lane);
+    if (TAILQ_EMPTY(&lane->queue)) {
+        hash_table_remove(&schedule->lanes, &lane->node);
+        free(lane);
+    } else if (was_first) {
+        struct schedule_entry *next = TAILQ_FIRST(&lane->queue)->entry;
+        next->behind--;
+        schedule_entry_unblock(schedule, next);
     }
 }

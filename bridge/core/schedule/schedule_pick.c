@@ -14,11 +14,13 @@ static struct schedule_flow *first_by_turn(const struct schedule_action *action)
 
 static bool has_deadline_before(const struct schedule_group *group, int64_t at_ms)
 {
-    const struct queued_call *call = group->first;
-    while (call != NULL && call->entry->deadline.key > at_ms) {
-        call = call->next;
+    const struct queued_call *call = NULL;
+    TAILQ_FOREACH (call, &group->calls, in_group) {
+        if (call->entry->deadline.key <= at_ms) {
+            return true;
+        }
     }
-    return call != NULL;
+    return false;
 }
 
 // A wait of this length, beyond the window, is worth the tokens that are saved by it.

@@ -108,10 +108,7 @@ void schedule_entry_supersede(struct schedule *schedule, struct schedule_entry *
 {
     schedule_entry_withdraw(schedule, entry);
     entry->superseded = true;
-    entry->before_superseded = schedule->superseded_last;
-    *(entry->before_superseded != NULL ? &entry->before_superseded->next_superseded : &schedule->superseded_first) =
-        entry;
-    schedule->superseded_last = entry;
+    TAILQ_INSERT_TAIL(&schedule->superseded, entry, in_superseded);
 }
 
 // ---- what one waits for
@@ -182,7 +179,7 @@ bool schedule_before(const struct schedule *schedule, uint64_t id, uint64_t *bef
 {
     const struct schedule_entry *entry = schedule_entry_find(schedule, id);
     for (size_t i = 0; entry != NULL && i < entry->place_count; i++) {
-        const struct schedule_entry *first = entry->places[i].lane->first->entry;
+        const struct schedule_entry *first = TAILQ_FIRST(&entry->places[i].lane->queue)->entry;
         if (first != entry) {
             *before = first->id;
             return true;

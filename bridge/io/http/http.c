@@ -6,37 +6,11 @@
 #include "base/mem.h"
 #include "io/http/http_internal.h"
 
-static void list_append(struct http_transfer_list *list, struct http_transfer *transfer)
-{
-    transfer->next = NULL;
-    transfer->previous = list->last;
-    if (list->last != NULL) {
-        list->last->next = transfer;
-    } else {
-        list->first = transfer;
-    }
-    list->last = transfer;
-}
-
-static void list_remove(struct http_transfer_list *list, struct http_transfer *transfer)
-{
-    if (transfer->previous != NULL) {
-        transfer->previous->next = transfer->next;
-    } else {
-        list->first = transfer->next;
-    }
-    if (transfer->next != NULL) {
-        transfer->next->previous = transfer->previous;
-    } else {
-        list->last = transfer->previous;
-    }
-}
-
 static struct http_transfer *list_take(struct http_transfer_list *list)
 {
-    struct http_transfer *transfer = list->first;
+    struct http_transfer *transfer = TAILQ_FIRST(list);
     if (transfer != NULL) {
-        list_remove(list, transfer);
+        TAILQ_REMOVE(list, transfer, list);
     }
     return transfer;
 }
@@ -62,6 +36,9 @@ enum err http_create(size_t max_connections, struct http **out, struct diag *dia
     }
     struct http *http = mem_alloc(sizeof *http);
     http->max_connections = max_connections;
+    TAILQ_INIT(&http->running);
+    TAILQ_INIT(&http->done);
+    TAILQ_INIT(&http->spare);
     http->multi = curl_multi_init();
     http->share = curl_share_init();
     // No "Expect: 100-continue", which would hold a POST back.
@@ -84,7 +61,8 @@ void http_destroy(struct http *http)
     if (http == NULL) {
         return;
     }
-    for (struct http_transfer *transfer = http->running.first; transfer != NULL; transfer = transfer->next) {
+    struct http_transfer *transfer = NULL;
+    TAILQ_FOREACH (transfer, &http->running, list) {
         curl_multi_remove_handle(http->multi, transfer->easy);
     }
     list_destroy(&http->running);
@@ -101,7 +79,7 @@ void http_destroy(struct http *http)
 static void finish(struct http *http, struct http_transfer *transfer, CURLcode code)
 {
     http_transfer_finish(transfer, code, clock_now().boot_ms);
-    list_append(&http->done, transfer);
+    TAILQ_INSERT_TAIL(&http->done, transfer, list);
 }
 
 static enum err start(struct http *http, struct http_transfer *transfer, const struct http_request *request,
@@ -115,7 +93,7 @@ static enum err start(struct http *http, struct http_transfer *transfer, const s
     if (code != CURLM_OK) {
         return diag_set(diag, ERR_INTERNAL, "libcurl refused a request: %s", curl_multi_strerror(code));
     }
-    list_append(&http->running, transfer);
+    TAILQ_INSERT_TAIL(&http->running, transfer, list);
     http->running_count++;
     return ERR_OK;
 }
@@ -152,7 +130,7 @@ static void reap(struct http *http)
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
         curl_multi_remove_handle(http->multi, transfer->easy);
-        list_remove(&http->running, transfer);
+        TAILQ_REMOVE(&http->running, transfer, list);
         http->running_count--;
         finish(http, transfer, code);
     }
@@ -173,7 +151,7 @@ void http_poll(struct http *http, int timeout_ms, const int *fds, bool *ready, s
 {
     fill_waits(http, fds, fd_count);
     // What is finished and not yet taken must not wait.
-    int wait_ms = http->done.first != NULL ? 0 : timeout_ms;
+    int wait_ms = TAILQ_EMPTY(&http->done) ? timeout_ms : 0;
     int events = 0;
     (void)curl_multi_poll(http->multi, http->waits, (unsigned)fd_count, wait_ms, &events);
     for (size_t i = 0; i < fd_count; i++) {
@@ -192,7 +170,7 @@ bool http_take(struct http *http, struct http_answer *answer)
     }
     *answer = transfer->answer;
     http_transfer_recycle(transfer);
-    list_append(&http->spare, transfer);
+    TAILQ_INSERT_TAIL(&http->spare, transfer, list);
     return true;
 }
 

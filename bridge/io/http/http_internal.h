@@ -2,6 +2,7 @@
 #pragma once
 
 #include <curl/curl.h>
+#include <sys/queue.h>
 
 #include "base/buf.h"
 #include "io/http/http.h"
@@ -21,8 +22,7 @@ struct http_target {
 
 // One request and its easy handle. In one list of `struct http`: running, done or spare.
 struct http_transfer {
-    struct http_transfer *previous;
-    struct http_transfer *next;
+    TAILQ_ENTRY(http_transfer) list;
     CURL *easy;
     uint64_t configured; // serial of the target that the handle is set up for
     const struct http_target *target;
@@ -40,10 +40,7 @@ struct http_transfer {
     char error[CURL_ERROR_SIZE];
 };
 
-struct http_transfer_list {
-    struct http_transfer *first;
-    struct http_transfer *last;
-};
+TAILQ_HEAD(http_transfer_list, http_transfer);
 
 struct http {
     CURLM *multi;

@@ -8,6 +8,7 @@
 #include <MQTTAsync.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #include "io/mqtt/mqtt.h"
 
@@ -34,8 +35,7 @@ enum request_kind { REQUEST_SUBSCRIBE, REQUEST_UNSUBSCRIBE, REQUEST_PUBLISH };
 // callback never meets freed memory.
 struct mqtt_request {
     struct mqtt_link *link;
-    struct mqtt_request *previous;
-    struct mqtt_request *next;
+    LIST_ENTRY(mqtt_request) list;
     uint64_t cookie;
     enum request_kind kind;
     int qos;      // requested
@@ -46,11 +46,11 @@ struct mqtt_link {
     struct mqtt *mqtt;
     MQTTAsync *clients; // one per url, made before the first connect since a Paho callback cannot make one
     _Atomic(enum link_state) state;
-    atomic_size_t url;             // the one in use
-    struct mqtt_request *requests; // guarded by mqtt->lock, as is `publishing`
-    size_t publishing;             // publishes that are not settled
-    bool session_present;          // written before the first message of the link
-    uint32_t max_packet_size;      // the broker's, as the two that follow: written before LINK_UP
+    atomic_size_t url;                  // the one in use
+    LIST_HEAD(, mqtt_request) requests; // guarded by mqtt->lock, as is `publishing`
+    size_t publishing;                  // publishes that are not settled
+    bool session_present;               // written before the first message of the link
+    uint32_t max_packet_size;           // the broker's, as the two that follow: written before LINK_UP
     int max_qos;
     bool retain_available;
     bool tracing;      // holds Paho's trace open

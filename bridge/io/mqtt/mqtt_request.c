@@ -17,11 +17,7 @@ struct mqtt_request *mqtt_request_open(struct mqtt *mqtt, enum request_kind kind
     pthread_mutex_lock(&mqtt->lock);
     bool up = atomic_load(&link->state) == LINK_UP;
     if (up) {
-        request->next = link->requests;
-        if (link->requests != NULL) {
-            link->requests->previous = request;
-        }
-        link->requests = request;
+        LIST_INSERT_HEAD(&link->requests, request, list);
         link->publishing += kind == REQUEST_PUBLISH;
     }
     pthread_mutex_unlock(&mqtt->lock);
@@ -48,14 +44,7 @@ static bool request_close(struct mqtt_request *request, bool *last)
     pthread_mutex_lock(&link->mqtt->lock);
     bool open = !request->settled;
     settle_locked(request);
-    if (request->previous != NULL) {
-        request->previous->next = request->next;
-    } else {
-        link->requests = request->next;
-    }
-    if (request->next != NULL) {
-        request->next->previous = request->previous;
-    }
+    LIST_REMOVE(request, list);
     *last =
         open && request->kind == REQUEST_PUBLISH && link->publishing == 0 && atomic_load(&link->state) == LINK_CLOSING;
     pthread_mutex_unlock(&link->mqtt->lock);
@@ -81,7 +70,8 @@ static uint64_t *settle_all(struct mqtt_link *link, size_t *count)
     *count = 0;
     pthread_mutex_lock(&link->mqtt->lock);
     uint64_t *cookies = mem_alloc(link->publishing * sizeof *cookies);
-    for (struct mqtt_request *request = link->requests; request != NULL; request = request->next) {
+    struct mqtt_request *request = NULL;
+    LIST_FOREACH (request, &link->requests, list) {
         if (!request->settled && request->kind == REQUEST_PUBLISH) {
             cookies[(*count)++] = request->cookie;
         }
@@ -105,12 +95,11 @@ void mqtt_requests_lose(struct mqtt_link *link)
 
 void mqtt_requests_free(struct mqtt_link *link)
 {
-    struct mqtt_request *next = NULL;
-    for (struct mqtt_request *request = link->requests; request != NULL; request = next) {
-        next = request->next;
+    struct mqtt_request *request = NULL;
+    while ((request = LIST_FIRST(&link->requests)) != NULL) {
+        LIST_REMOVE(request, list);
         free(request);
     }
-    link->requests = NULL;
 }
 
 void mqtt_request_answer(void *context, enum mqtt_event_kind kind, int reason, const char *text)

@@ -153,6 +153,7 @@ enum err outbox_open(const struct outbox_options *options, struct outbox **out, 
                      struct diag *diag)
 {
     struct outbox *outbox = mem_alloc(sizeof *outbox);
+    outbox_record_init(&outbox->record);
     outbox->path = mem_strdup(options->path);
     outbox->options = *options;
     outbox->options.path = outbox->path;

@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/queue.h>
 
 #include "io/outbox/outbox.h"
 
@@ -88,24 +89,24 @@ struct live_rows {
 
 // A command whose PUBACK is not proved to have arrived at the broker.
 struct unproved {
-    int64_t slot;                                 // its row
-    int64_t command_id;                           // 0: an earlier version wrote it
-    int64_t position;                             // of its latest packet, among all
-    int64_t connection;                           // that brought it; 0: of an earlier process
-    struct unproved *previous_equal, *next_equal; // in its bucket, by position
-    struct unproved *previous, *next;             // in its list, by position
+    int64_t slot;                    // its row
+    int64_t command_id;              // 0: an earlier version wrote it
+    int64_t position;                // of its latest packet, among all
+    int64_t connection;              // that brought it; 0: of an earlier process
+    TAILQ_ENTRY(unproved) in_bucket; // by position
+    TAILQ_ENTRY(unproved) in_list;   // by position
     unsigned char hash[DELIVERY_HASH_LEN];
     uint16_t packet_id;
 };
 
+TAILQ_HEAD(unproved_queue, unproved);
 struct unproved_list {
-    struct unproved *first;
-    struct unproved *last;
+    struct unproved_queue queue;
     size_t count;
 };
 
 struct record {
-    struct unproved_list *buckets; // by hash; their number is a power of two
+    struct unproved_queue *buckets; // by hash; their number is a power of two
     size_t bucket_count;
     struct unproved_list current; // of the connection that is up
     struct unproved_list earlier;
@@ -236,6 +237,7 @@ bool outbox_live_apply(struct live_facts *facts, const struct change *change);
 
 // ---- outbox_record.c. With the outbox's mutex held.
 
+void outbox_record_init(struct record *record); // empty
 // Enters a row at opening.
 void outbox_record_load(struct record *record, int64_t slot, uint16_t packet_id, const unsigned char *hash,
                         int64_t command_id);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "base/hash_table.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -26,20 +27,10 @@
 
 // ---- lists
 
-static void append_to_list(struct unproved_list *list, struct unproved *entry)
+void outbox_record_init(struct record *record)
 {
-    entry->previous = list->last;
-    entry->next = NULL;
-    *(list->last == NULL ? &list->first : &list->last->next) = entry;
-    list->last = entry;
-    list->count++;
-}
-
-static void take_from_list(struct unproved_list *list, struct unproved *entry)
-{
-    *(entry->previous == NULL ? &list->first : &entry->previous->next) = entry->next;
-    *(entry->next == NULL ? &list->last : &entry->next->previous) = entry->previous;
-    list->count--;
+    TAILQ_INIT(&record->current.queue);
+    TAILQ_INIT(&record->earlier.queue);
 }
 
 static struct unproved_list *list_of(struct record *record, const struct unproved *entry)
@@ -49,27 +40,17 @@ static struct unproved_list *list_of(struct record *record, const struct unprove
 
 // ---- buckets
 
-static struct unproved_list *bucket_of(const struct record *record, const unsigned char *hash)
+static struct unproved_queue *bucket_of(const struct record *record, const unsigned char *hash)
 {
-    uint64_t prefix = 0;
-    memcpy(&prefix, hash, sizeof prefix);
-    return &record->buckets[prefix & (record->bucket_count - 1)];
+    return &record->buckets[hash_digest(hash) & (record->bucket_count - 1)];
 }
 
-static void append_to_bucket(struct record *record, struct unproved *entry)
+static void fill_buckets(struct record *record, const struct unproved_list *list)
 {
-    struct unproved_list *bucket = bucket_of(record, entry->hash);
-    entry->previous_equal = bucket->last;
-    entry->next_equal = NULL;
-    *(bucket->last == NULL ? &bucket->first : &bucket->last->next_equal) = entry;
-    bucket->last = entry;
-}
-
-static void take_from_bucket(struct record *record, struct unproved *entry)
-{
-    struct unproved_list *bucket = bucket_of(record, entry->hash);
-    *(entry->previous_equal == NULL ? &bucket->first : &entry->previous_equal->next_equal) = entry->next_equal;
-    *(entry->next_equal == NULL ? &bucket->last : &entry->next_equal->previous_equal) = entry->previous_equal;
+    struct unproved *entry = NULL;
+    TAILQ_FOREACH (entry, &list->queue, in_list) {
+        TAILQ_INSERT_TAIL(bucket_of(record, entry->hash), entry, in_bucket);
+    }
 }
 
 static void make_buckets(struct record *record, size_t count)
@@ -77,13 +58,12 @@ static void make_buckets(struct record *record, size_t count)
     free(record->buckets);
     record->buckets = mem_alloc(count * sizeof *record->buckets);
     record->bucket_count = count;
+    for (size_t i = 0; i < count; i++) {
+        TAILQ_INIT(&record->buckets[i]);
+    }
     // In the order of their packets, which buckets keep.
-    for (struct unproved *entry = record->earlier.first; entry != NULL; entry = entry->next) {
-        append_to_bucket(record, entry);
-    }
-    for (struct unproved *entry = record->current.first; entry != NULL; entry = entry->next) {
-        append_to_bucket(record, entry);
-    }
+    fill_buckets(record, &record->earlier);
+    fill_buckets(record, &record->current);
 }
 
 // ---- entries
@@ -95,14 +75,23 @@ static void enter(struct record *record, struct unproved *entry)
         make_buckets(record, record->bucket_count == 0 ? FIRST_BUCKETS : record->bucket_count * 2);
     }
     entry->position = ++record->position;
-    append_to_list(list_of(record, entry), entry);
-    append_to_bucket(record, entry);
+    struct unproved_list *list = list_of(record, entry);
+    TAILQ_INSERT_TAIL(&list->queue, entry, in_list);
+    list->count++;
+    TAILQ_INSERT_TAIL(bucket_of(record, entry->hash), entry, in_bucket);
+}
+
+static void take_out(struct record *record, struct unproved *entry)
+{
+    struct unproved_list *list = list_of(record, entry);
+    TAILQ_REMOVE(&list->queue, entry, in_list);
+    list->count--;
+    TAILQ_REMOVE(bucket_of(record, entry->hash), entry, in_bucket);
 }
 
 static void forget(struct record *record, struct unproved *entry)
 {
-    take_from_bucket(record, entry);
-    take_from_list(list_of(record, entry), entry);
+    take_out(record, entry);
     free(entry);
 }
 
@@ -126,17 +115,18 @@ void outbox_record_load(struct record *record, int64_t slot, uint16_t packet_id,
     record->knows_last_id = true;
 }
 
+static struct unproved *oldest_of(const struct record *record)
+{
+    return TAILQ_FIRST(TAILQ_EMPTY(&record->earlier.queue) ? &record->current.queue : &record->earlier.queue);
+}
+
 const struct unproved *outbox_record_excess(const struct record *record)
 {
-    if (record->current.count + record->earlier.count < RECORD_MAX) {
-        return NULL;
-    }
-    return record->earlier.first != NULL ? record->earlier.first : record->current.first;
+    return record->current.count + record->earlier.count < RECORD_MAX ? NULL : oldest_of(record);
 }
 
 static void make_room(struct record *record)
 {
-    struct unproved *oldest = record->earlier.first != NULL ? record->earlier.first : record->current.first;
     if (!record->has_overflown) {
         record->has_overflown = true;
         LOG(LOG_WARN, "redelivery_record_full", LOG_N("commands", RECORD_MAX),
@@ -145,7 +135,7 @@ static void make_room(struct record *record)
                   " they came, so that they are not known to be settled; what it delivers again of older ones"
                   " will run again. Let this client write and read its fence topic"));
     }
-    forget(record, oldest);
+    forget(record, oldest_of(record));
 }
 
 void outbox_record_add(struct record *record, uint16_t packet_id, const unsigned char *hash, int64_t command_id)
@@ -160,9 +150,9 @@ void outbox_record_add(struct record *record, uint16_t packet_id, const unsigned
 
 static void free_list(struct unproved_list *list)
 {
-    struct unproved *next = NULL;
-    for (struct unproved *entry = list->first; entry != NULL; entry = next) {
-        next = entry->next;
+    struct unproved *entry = NULL;
+    while ((entry = TAILQ_FIRST(&list->queue)) != NULL) {
+        TAILQ_REMOVE(&list->queue, entry, in_list);
         free(entry);
     }
 }
@@ -183,24 +173,24 @@ static bool is_equal(const struct unproved *entry, const unsigned char *hash)
 
 static struct unproved *find_current(const struct record *record, const unsigned char *hash, uint16_t packet_id)
 {
-    struct unproved *entry = bucket_of(record, hash)->last;
+    struct unproved *entry = TAILQ_LAST(bucket_of(record, hash), unproved_queue);
     while (entry != NULL && entry->connection == record->connection) {
         if (entry->packet_id == packet_id && is_equal(entry, hash)) {
             return entry;
         }
-        entry = entry->previous_equal;
+        entry = TAILQ_PREV(entry, unproved_queue, in_bucket);
     }
     return NULL;
 }
 
 static struct unproved *find_earlier(const struct record *record, const unsigned char *hash, const uint16_t *id_or_null)
 {
-    struct unproved *entry = bucket_of(record, hash)->first;
+    struct unproved *entry = TAILQ_FIRST(bucket_of(record, hash));
     while (entry != NULL && entry->connection != record->connection) {
         if (is_equal(entry, hash) && (id_or_null == NULL || entry->packet_id == *id_or_null)) {
             return entry;
         }
-        entry = entry->next_equal;
+        entry = TAILQ_NEXT(entry, in_bucket);
     }
     return NULL;
 }
@@ -228,8 +218,7 @@ enum outbox_append_result outbox_record_take(struct record *record, struct unpro
     }
     bool kept_id = entry->packet_id == packet_id;
     record->has_kept_ids = record->has_kept_ids || (kept_id && packet_id > record->packets + UNCOUNTED_MAX);
-    take_from_bucket(record, entry);
-    take_from_list(&record->earlier, entry);
+    take_out(record, entry);
     entry->packet_id = packet_id;
     entry->connection = record->connection;
     enter(record, entry);
@@ -248,15 +237,9 @@ void outbox_begin_connection(struct outbox *outbox, bool session_present)
     record->goes_on = false;
     record->packets = 0;
     record->connection++;
-    if (record->earlier.last == NULL) {
-        record->earlier = record->current;
-    } else if (record->current.first != NULL) {
-        record->earlier.last->next = record->current.first;
-        record->current.first->previous = record->earlier.last;
-        record->earlier.last = record->current.last;
-        record->earlier.count += record->current.count;
-    }
-    record->current = (struct unproved_list){0};
+    TAILQ_CONCAT(&record->earlier.queue, &record->current.queue, in_list);
+    record->earlier.count += record->current.count;
+    record->current.count = 0;
     pthread_mutex_unlock(&outbox->mutex);
 }
 
@@ -314,8 +297,8 @@ static void collect(struct record *record, struct unproved_list *list, int64_t c
                     bool everything, struct proved *proved)
 {
     struct unproved *next = NULL;
-    for (struct unproved *entry = list->first; entry != NULL; entry = next) {
-        next = entry->next;
+    for (struct unproved *entry = TAILQ_FIRST(&list->queue); entry != NULL; entry = next) {
+        next = TAILQ_NEXT(entry, in_list);
         if (everything || is_proved(entry, connection, position)) {
             proved->slots[proved->count++] = entry->slot;
             forget(record, entry);
