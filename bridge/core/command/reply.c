@@ -9,7 +9,15 @@
 #include "core/command/reply_internal.h"
 
 // A stored reply wraps a result of the greatest depth that answers may have.
-const struct json_limits reply_limits = {.max_depth = 64};
+#define MAX_DEPTH 64
+
+enum err reply_parse(const char *text, struct json_object **out)
+{
+    struct diag ignored;
+    return json_parse(text, strlen(text), &(struct json_limits){.max_depth = MAX_DEPTH}, out, &ignored) == ERR_OK
+               ? ERR_OK
+               : ERR_SYNTAX;
+}
 
 void call_outcome_clear(struct call_outcome *outcome)
 {
@@ -111,13 +119,6 @@ static void put_facts(struct json_object *reply, const struct command *command, 
     }
 }
 
-static char *print_and_free(struct json_object *reply)
-{
-    char *text = json_print(reply);
-    json_free(reply);
-    return text;
-}
-
 // ---- commands of several calls
 
 enum status reply_status(const struct call_outcome *outcomes, size_t count)
@@ -171,7 +172,7 @@ char *reply_final(const struct command *command, const struct call_outcome *outc
                   const struct reply_facts *facts)
 {
     enum status status = reply_status(outcomes, count);
-    struct json_object *reply = json_new_map();
+    AUTO_JSON struct json_object *reply = json_new_map();
     put_status(reply, command, status, true);
     put_target(reply, command);
     if (status == STATUS_PARTIAL) {
@@ -183,13 +184,13 @@ char *reply_final(const struct command *command, const struct call_outcome *outc
         put_error(reply, &command->refusal);
     }
     put_facts(reply, command, facts);
-    return print_and_free(reply);
+    return json_print(reply);
 }
 
 char *reply_progress(const struct command *command, enum status status, const struct call_outcome *outcome_or_null,
                      const struct reply_facts *facts)
 {
-    struct json_object *reply = json_new_map();
+    AUTO_JSON struct json_object *reply = json_new_map();
     put_status(reply, command, status, false);
     put_target(reply, command);
     if (outcome_or_null != NULL) {
@@ -200,7 +201,7 @@ char *reply_progress(const struct command *command, enum status status, const st
         put_error(reply, &outcome_or_null->failure);
     }
     put_facts(reply, command, facts);
-    return print_and_free(reply);
+    return json_print(reply);
 }
 
 // Added to the text, so that all other bytes stay those of the first reply.
@@ -215,12 +216,11 @@ char *reply_duplicate(const char *reply)
 
 char *reply_cut(const char *reply)
 {
-    struct json_object *map = NULL;
-    struct diag ignored;
-    if (json_parse(reply, strlen(reply), &reply_limits, &map, &ignored) != ERR_OK) {
+    AUTO_JSON struct json_object *map = NULL;
+    if (reply_parse(reply, &map) != ERR_OK) {
         return mem_strdup(reply);
     }
     json_remove(map, "result");
     json_put(map, "result_cut", json_new_bool(true));
-    return print_and_free(map);
+    return json_print(map);
 }

@@ -3,4 +3,5 @@
 
 #include "base/json/json.h"
 
-extern const struct json_limits reply_limits; // for our own texts that come back from the outbox
+// Of our own texts that come back from the outbox; ERR_SYNTAX for a damaged one.
+enum err reply_parse(const char *text, struct json_object **out) MUST_CHECK;

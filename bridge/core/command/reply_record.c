@@ -8,13 +8,6 @@
 #include "core/command/reply.h"
 #include "core/command/reply_internal.h"
 
-static char *print_and_free(struct json_object *map)
-{
-    char *text = json_print(map);
-    json_free(map);
-    return text;
-}
-
 // ---- outcomes of calls
 
 static void put_failure(struct json_object *map, const struct failure *failure)
@@ -31,7 +24,7 @@ static void put_failure(struct json_object *map, const struct failure *failure)
 
 char *call_outcome_encode(const struct call_outcome *outcome)
 {
-    struct json_object *map = json_new_map();
+    AUTO_JSON struct json_object *map = json_new_map();
     json_put_text(map, "status", status_name(outcome->status));
     json_put_text(map, "message_id", outcome->message_id);
     json_put_text(map, "request_id", outcome->request_id);
@@ -39,7 +32,7 @@ char *call_outcome_encode(const struct call_outcome *outcome)
         json_put(map, "result", json_ref(outcome->result));
     }
     put_failure(map, &outcome->failure);
-    return print_and_free(map);
+    return json_print(map);
 }
 
 static enum err read_failure(const struct json_object *map, struct failure *out)
@@ -79,25 +72,19 @@ static enum err read_outcome(const struct json_object *map, struct call_outcome 
 
 enum err call_outcome_decode(const char *text, struct call_outcome *out)
 {
-    struct json_object *map = NULL;
-    struct diag ignored;
-    if (json_parse(text, strlen(text), &reply_limits, &map, &ignored) != ERR_OK) {
-        return ERR_SYNTAX;
-    }
-    enum err err = read_outcome(map, out);
-    json_free(map);
-    return err;
+    AUTO_JSON struct json_object *map = NULL;
+    return reply_parse(text, &map) == ERR_OK ? read_outcome(map, out) : ERR_SYNTAX;
 }
 
 // ---- calls that wait to be tried again
 
 char *retry_note_encode(const struct retry_note *note)
 {
-    struct json_object *map = json_new_map();
+    AUTO_JSON struct json_object *map = json_new_map();
     json_put(map, "attempts", json_new_int(note->attempts));
     json_put(map, "may_have_run", json_new_bool(note->may_have_run));
     put_failure(map, &note->failure);
-    return print_and_free(map);
+    return json_print(map);
 }
 
 static enum err read_retry_note(const struct json_object *map, struct retry_note *out)
@@ -117,14 +104,8 @@ static enum err read_retry_note(const struct json_object *map, struct retry_note
 
 enum err retry_note_decode(const char *text, struct retry_note *out)
 {
-    struct json_object *map = NULL;
-    struct diag ignored;
-    if (json_parse(text, strlen(text), &reply_limits, &map, &ignored) != ERR_OK) {
-        return ERR_SYNTAX;
-    }
-    enum err err = read_retry_note(map, out);
-    json_free(map);
-    return err;
+    AUTO_JSON struct json_object *map = NULL;
+    return reply_parse(text, &map) == ERR_OK ? read_retry_note(map, out) : ERR_SYNTAX;
 }
 
 // ---- records of final replies
@@ -192,7 +173,7 @@ static struct json_object *delivery_item(const struct delivery *delivery)
 
 char *reply_record_encode(const struct reply_record *record)
 {
-    struct json_object *map = json_new_map();
+    AUTO_JSON struct json_object *map = json_new_map();
     json_put_text(map, "reply", record->reply);
     json_put_text(map, "progress", record->progress);
     json_put_text(map, "progress_topic", record->progress_topic);
@@ -201,7 +182,7 @@ char *reply_record_encode(const struct reply_record *record)
         json_add(deliveries, delivery_item(&record->deliveries[i]));
     }
     json_put(map, "deliveries", deliveries);
-    return print_and_free(map);
+    return json_print(map);
 }
 
 static enum err read_delivery(const struct json_object *item, struct reply_record *out)
@@ -240,14 +221,10 @@ static enum err read_record(const struct json_object *map, struct reply_record *
 
 enum err reply_record_decode(const char *text, struct reply_record *out)
 {
-    struct json_object *map = NULL;
-    struct diag ignored;
-    if (json_parse(text, strlen(text), &reply_limits, &map, &ignored) != ERR_OK) {
-        return ERR_SYNTAX;
-    }
+    AUTO_JSON struct json_object *map = NULL;
     struct reply_record record = {0};
-    enum err err = read_record(map, &record);
-    json_free(map);
+    enum err err = reply_parse(text, &map);
+    err = err == ERR_OK ? read_record(map, &record) : err;
     if (err != ERR_OK) {
         reply_record_clear(&record);
         return err;
