@@ -19,15 +19,6 @@ struct shown_command {
     size_t call_count;
 };
 
-static struct json_object *text_list(char *const *texts, size_t count)
-{
-    struct json_object *list = json_new_list();
-    for (size_t i = 0; i < count; i++) {
-        json_add(list, json_new_text(texts[i]));
-    }
-    return list;
-}
-
 static void put_base64(struct json_object *map, const char *name, const void *data, size_t len)
 {
     AUTO_BUF struct buf text = {0};
@@ -64,7 +55,7 @@ static struct json_object *call_json(const struct call *call, enum command_state
     json_put_text(map, "action", call->action);
     json_put_text(map, "state", outbox_state_word(state));
     json_put(map, "parameters", parameters);
-    json_put(map, "device_names", text_list(call->device_names, call->device_count));
+    json_put(map, "device_names", json_new_texts(call->device_names, call->device_count));
     // Of a call that waits the note tells of the attempts so far.
     put_stored_json(map, state == COMMAND_DONE ? "outcome" : "last_attempt", note_or_null);
     return map;
@@ -135,7 +126,7 @@ static struct json_object *properties_json(const struct message *message)
     struct json_object *list = json_new_list();
     for (size_t i = 0; i < message->property_count; i++) {
         char *pair[] = {message->properties[i].name, message->properties[i].value};
-        json_add(list, text_list(pair, 2));
+        json_add(list, json_new_texts(pair, 2));
     }
     return list;
 }

@@ -9,6 +9,7 @@
 #include "app/broker/broker.h"
 #include "app/broker/receiver/mail.h"
 #include "base/command_state.h"
+#include "base/hash_table.h"
 #include "core/command/command.h"
 #include "core/command/reply.h"
 #include "io/outbox/outbox.h"
@@ -27,6 +28,7 @@ struct entry_call {
 
 struct entry {
     TAILQ_ENTRY(entry) in_list;
+    struct hash_node by_id;
     STAILQ_ENTRY(entry) in_replied;
     LIST_ENTRY(entry) in_watched; // those whose sender wants to hear of a wait
     LIST_ENTRY(entry) in_duplicates;

@@ -5,8 +5,8 @@
 
 struct entry_list {
     TAILQ_HEAD(, entry) all;
-    size_t count;
-    uint64_t memory_count; // ids given so far to those without a row
+    struct hash_table by_id; // has their count
+    uint64_t memory_count;   // ids given so far to those without a row
 };
 
 void entry_list_init(struct entry_list *list);

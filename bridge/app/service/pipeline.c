@@ -118,7 +118,7 @@ size_t pipeline_replies_due(const struct pipeline *pipeline)
 
 size_t pipeline_count(const struct pipeline *pipeline)
 {
-    return pipeline->entries.count;
+    return pipeline->entries.by_id.count;
 }
 
 int64_t pipeline_wait_ms(const struct pipeline *pipeline, const struct moment *now)

@@ -236,6 +236,15 @@ struct json_object *json_new_text_len(const char *text, size_t len)
     return len > INT32_MAX ? made(NULL) : made(json_object_new_string_len(text, (int)len));
 }
 
+struct json_object *json_new_texts(char *const *texts, size_t count)
+{
+    struct json_object *list = json_new_list();
+    for (size_t i = 0; i < count; i++) {
+        json_add(list, json_new_text(texts[i]));
+    }
+    return list;
+}
+
 struct json_object *json_new_int(int64_t value)
 {
     return made(json_object_new_int64(value));

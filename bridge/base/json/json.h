@@ -67,6 +67,7 @@ struct json_object *json_new_map(void);
 struct json_object *json_new_list(void);
 struct json_object *json_new_text(const char *text);
 struct json_object *json_new_text_len(const char *text, size_t len);
+struct json_object *json_new_texts(char *const *texts, size_t count); // a list
 struct json_object *json_new_int(int64_t value);
 struct json_object *json_new_bool(bool value);
 // A number with its text kept; the caller made sure that it is a JSON number within the limits of json_check.

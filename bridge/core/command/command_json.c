@@ -14,26 +14,17 @@
 
 static const char *const order_names[] = {[ORDER_DEVICE] = "device", [ORDER_RULE] = "rule", [ORDER_NONE] = "none"};
 
-static struct json_object *list_of_texts(char *const *texts, size_t count)
-{
-    struct json_object *list = json_new_list();
-    for (size_t i = 0; i < count; i++) {
-        json_add(list, json_new_text(texts[i]));
-    }
-    return list;
-}
-
 static struct json_object *encode_call(const struct call *call)
 {
     struct json_object *map = json_new_map();
     struct json_object *parameters = json_new_list();
     for (size_t i = 0; i < call->parameters.count; i++) {
         char *pair[] = {call->parameters.items[i].name, call->parameters.items[i].value};
-        json_add(parameters, list_of_texts(pair, 2));
+        json_add(parameters, json_new_texts(pair, 2));
     }
     json_put_text(map, "action", call->action);
     json_put(map, "parameters", parameters);
-    json_put(map, "device_names", list_of_texts(call->device_names, call->device_count));
+    json_put(map, "device_names", json_new_texts(call->device_names, call->device_count));
     return map;
 }
 
@@ -99,9 +90,9 @@ char *command_encode(const struct command *command)
     json_put(map, "batch_window_ms", json_new_int(command->batch_window_ms));
     json_put(map, "batch_max", json_new_int(command->batch_max));
     json_put_text(map, "order", order_names[command->order]);
-    json_put(map, "device_names", list_of_texts(command->device_names, command->device_count));
+    json_put(map, "device_names", json_new_texts(command->device_names, command->device_count));
     json_put(map, "calls", encode_calls(command));
-    json_put(map, "lanes", list_of_texts(command->lanes, command->lane_count));
+    json_put(map, "lanes", json_new_texts(command->lanes, command->lane_count));
     put_correlation(command, map);
     if (command->redelivery_of != 0) {
         json_put(map, "redelivery_of", json_new_int(command->redelivery_of));

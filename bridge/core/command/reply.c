@@ -41,15 +41,6 @@ static void put_status(struct json_object *reply, const struct command *command,
     json_put_text(reply, "topic", command->topic);
 }
 
-static struct json_object *text_list(char *const *items, size_t count)
-{
-    struct json_object *list = json_new_list();
-    for (size_t i = 0; i < count; i++) {
-        json_add(list, json_new_text(items[i]));
-    }
-    return list;
-}
-
 // Left out if nothing of it is known, as in a rejection.
 static void put_target(struct json_object *reply, const struct command *command)
 {
@@ -58,7 +49,7 @@ static void put_target(struct json_object *reply, const struct command *command)
     if (command->device_count == 1) {
         json_put_text(target, "device_name", command->device_names[0]);
     } else if (command->device_count > 1) {
-        json_put(target, "device_names", text_list(command->device_names, command->device_count));
+        json_put(target, "device_names", json_new_texts(command->device_names, command->device_count));
     }
     json_put_text(target, "iot_id", command->iot_id);
     json_put_text(target, "identifier", command->identifier);
@@ -136,7 +127,7 @@ static struct json_object *call_item(const struct call *call, const struct call_
 {
     struct json_object *item = json_new_map();
     json_put_text(item, "status", status_name(outcome->status));
-    json_put(item, "device_names", text_list(call->device_names, call->device_count));
+    json_put(item, "device_names", json_new_texts(call->device_names, call->device_count));
     json_put_text(item, "request_id", outcome->request_id);
     put_error(item, &outcome->failure);
     return item;

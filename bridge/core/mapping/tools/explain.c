@@ -20,15 +20,6 @@ static struct json_object *rule_json(const struct rule *rule)
 
 // ---- rules that do not take it
 
-static struct json_object *list_of(const struct text_list *texts)
-{
-    struct json_object *list = json_new_list();
-    for (size_t i = 0; i < texts->count; i++) {
-        json_add(list, json_new_text(texts->items[i]));
-    }
-    return list;
-}
-
 static struct json_object *passed_over_json(const struct rule *rule, const struct str *captures)
 {
     struct json_object *map = rule_json(rule);
@@ -37,7 +28,7 @@ static struct json_object *passed_over_json(const struct rule *rule, const struc
         struct str value = captures[failed->capture];
         json_put_text(map, "capture", rule->pattern->names[failed->capture]);
         json_put(map, "value", json_new_text_len(value.data, value.len));
-        json_put(map, "globs", list_of(&failed->globs));
+        json_put(map, "globs", json_new_texts(failed->globs.items, failed->globs.count));
     }
     return map;
 }

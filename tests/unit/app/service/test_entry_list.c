@@ -58,7 +58,7 @@ static void what_is_removed_is_not_found_and_the_rest_stays_in_order(void **stat
         entry_list_remove(&list, entry);
         entry_free(entry);
     }
-    assert_int_equal(list.count, 50);
+    assert_int_equal(list.by_id.count, 50);
     assert_null(entry_list_find_row(&list, 2));
     int64_t row = 1;
     const struct entry *entry = NULL;
@@ -67,7 +67,7 @@ static void what_is_removed_is_not_found_and_the_rest_stays_in_order(void **stat
         row += 2;
     }
     entry_list_clear(&list);
-    assert_int_equal(list.count, 0);
+    assert_int_equal(list.by_id.count, 0);
 }
 
 int main(void)
