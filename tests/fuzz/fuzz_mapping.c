@@ -128,7 +128,7 @@ static void must_be_parameter(const struct parameter *parameter)
     struct diag diag;
     must_be_name(parameter->name, 80, LETTERS DIGITS "._"); // with the number of a list's item
     MUST(parameter->value[0] != '\0' && str_utf8_valid(parameter->value, strlen(parameter->value)));
-    MUST(!name_kind_of_parameter(parameter->name, &kind) || name_check(kind, parameter->value, &diag) == ERR_OK);
+    MUST(!invoke_kind_of_parameter(parameter->name, &kind) || name_check(kind, parameter->value, &diag) == ERR_OK);
     if (strcmp(parameter->name, "DeviceName") == 0) {
         must_be_device(parameter->value);
     }

@@ -44,19 +44,9 @@ struct sign_request_options {
     bool json;
 };
 
-static bool has_parameter(const struct parameters *parameters, const char *name)
-{
-    for (size_t i = 0; i < parameters->count; i++) {
-        if (strcmp(parameters->items[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void add_missing(struct parameters *parameters, const char *name, const char *value)
 {
-    if (!has_parameter(parameters, name)) {
+    if (parameters_find(parameters, name) == NULL) {
         parameters_add(parameters, name, value);
     }
 }
@@ -105,7 +95,7 @@ static int read_arguments(int count, char **arguments, struct parameters *parame
             return EX_USAGE;
         }
         AUTO_FREE char *name = mem_dup(arguments[i], (size_t)(equals - arguments[i]));
-        if (has_parameter(parameters, name)) {
+        if (parameters_find(parameters, name) != NULL) {
             fprintf(stderr, "thingbridge sign: %s is given twice\n", name);
             return EX_USAGE;
         }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "app/config/secret.h"
@@ -115,9 +114,6 @@ static void read_environment(struct yaml_document **document, struct problems *p
     }
 }
 
-const char *const config_own_parameters[] = {"Action",          "AccessKeyId", "Signature", "SignatureNonce",
-                                             "SignatureMethod", "Timestamp",   NULL};
-
 static void read_parameters(struct config_platform *platform, struct problems *problems)
 {
     const struct yaml_node *node = platform->parameters_node;
@@ -132,11 +128,9 @@ static void read_parameters(struct config_platform *platform, struct problems *p
     for (size_t i = 0; i < node->count; i++) {
         const char *name = node->keys[i]->text;
         const struct yaml_node *value = node->items[i];
-        for (size_t k = 0; config_own_parameters[k] != NULL; k++) {
-            if (strcasecmp(name, config_own_parameters[k]) == 0) {
-                yaml_problem(problems, SEVERITY_ERROR, node->keys[i],
-                             "%s is set by the bridge for each call: remove it", name);
-            }
+        if (str_is_one_of_folded(name, invoke_made_parameters)) {
+            yaml_problem(problems, SEVERITY_ERROR, node->keys[i], "%s is set by the bridge for each call: remove it",
+                         name);
         }
         char shown[STR_SHOWN_LEN];
         str_show(name, shown);
@@ -156,7 +150,7 @@ static void read_parameters(struct config_platform *platform, struct problems *p
 static void read_limit(struct config_platform *platform, const struct yaml_node *action, const struct yaml_node *value,
                        struct problems *problems)
 {
-    static const char *const known[] = {"InvokeThingService", "InvokeThingsService", NULL};
+    static const char *const known[] = {INVOKE_SINGLE, INVOKE_SEVERAL, NULL};
     double rate = 0;
     const char *nearest = nearest_of(action->text, known);
     if (nearest != NULL && strcmp(nearest, action->text) != 0) {
@@ -204,8 +198,8 @@ static void read_limits(struct config_platform *platform, struct problems *probl
     for (size_t i = 0; node != NULL && i < node->count; i++) {
         read_limit(platform, node->keys[i], node->items[i], problems);
     }
-    add_default_limit(platform, "InvokeThingService", 500);
-    add_default_limit(platform, "InvokeThingsService", 10);
+    add_default_limit(platform, INVOKE_SINGLE, 500);
+    add_default_limit(platform, INVOKE_SEVERAL, 10);
 }
 
 static void wrong_class(const struct yaml_node *key, const struct yaml_node *value, struct problems *problems)

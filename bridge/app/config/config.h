@@ -108,7 +108,6 @@ struct config {
 
 extern const struct option_row config_options[];
 extern const struct option_row config_platform_options[];
-extern const char *const config_own_parameters[]; // which platform.parameters cannot have; ends with NULL
 
 // Reads FILE (NULL: the default path, which may be absent) and the environment's THINGBRIDGE_ variables. All problems
 // are collected; the struct is filled as far as possible and must be cleared in any case. ERR_SYNTAX if there was an

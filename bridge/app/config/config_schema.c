@@ -41,8 +41,8 @@ static struct json_object *error_classes(void)
 static struct json_object *parameter_names(void)
 {
     struct json_object *names = json_new_list();
-    for (size_t i = 0; config_own_parameters[i] != NULL; i++) {
-        json_add(names, json_new_text(config_own_parameters[i]));
+    for (size_t i = 0; invoke_made_parameters[i] != NULL; i++) {
+        json_add(names, json_new_text(invoke_made_parameters[i]));
     }
     struct json_object *schema = json_new_map();
     json_put(schema, "not", enumeration(names));

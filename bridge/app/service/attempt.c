@@ -1,26 +1,16 @@
 #include "app/service/attempt.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 
-// One call for the devices of all: the parameters of the first command, which are equal in all but the device.
 static void fold(struct attempt *attempt)
 {
-    const struct parameters *common = &attempt->entries[0]->command->calls[0].parameters;
-    attempt->folded.action = mem_strdup(FOLDED_ACTION);
-    for (size_t i = 0; i < common->count; i++) {
-        if (strcmp(common->items[i].name, "DeviceName") != 0) {
-            parameters_add(&attempt->folded.parameters, common->items[i].name, common->items[i].value);
-        }
-    }
+    AUTO_FREE char **names = mem_alloc(attempt->count * sizeof *names);
     for (size_t i = 0; i < attempt->count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "DeviceName.%zu", i + 1);
-        parameters_add(&attempt->folded.parameters, name, attempt->entries[i]->command->device_names[0]);
+        names[i] = attempt->entries[i]->command->device_names[0];
     }
+    invoke_fold(&attempt->entries[0]->command->calls[0], names, attempt->count, &attempt->folded);
 }
 
 struct attempt *attempt_create(const struct schedule_release *release, const struct entry_list *entries)

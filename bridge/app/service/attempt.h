@@ -7,9 +7,6 @@
 #include "app/service/signed_call.h"
 #include "core/schedule/schedule.h"
 
-#define FOLDED_ACTION "InvokeThingsService"
-#define SINGLE_ACTION "InvokeThingService"
-
 struct attempt {
     TAILQ_ENTRY(attempt) in_list;
     const struct schedule_release *release; // the scheduler's, until the end is reported

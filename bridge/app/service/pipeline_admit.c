@@ -12,20 +12,15 @@
 static char *fold_key(const struct command *command)
 {
     struct buf key = {0};
-    const struct parameters *parameters = &command->calls[0].parameters;
     buf_text(&key, command->idempotent ? "again" : "once");
-    for (size_t i = 0; i < parameters->count; i++) {
-        if (strcmp(parameters->items[i].name, "DeviceName") != 0) {
-            buf_printf(&key, "\n%s=%s", parameters->items[i].name, parameters->items[i].value);
-        }
-    }
+    invoke_put_fold_key(&command->calls[0], &key);
     return buf_steal(&key);
 }
 
 static bool can_fold(const struct command *command)
 {
     return command->batch_window_ms > 0 && command->batch_max > 1 && command->call_count == 1 &&
-           command->device_count == 1 && strcmp(command->calls[0].action, SINGLE_ACTION) == 0;
+           command->device_count == 1 && call_is_single(&command->calls[0]);
 }
 
 // A newer command with the same key replaces an older one that waits.
@@ -87,7 +82,7 @@ static void enter_schedule(struct pipeline *pipeline, struct entry *entry, size_
     char **lanes = lanes_of(command);
     struct schedule_fold fold = {.key = key,
                                  .device = key != NULL ? command->device_names[0] : NULL,
-                                 .action = FOLDED_ACTION,
+                                 .action = INVOKE_SEVERAL,
                                  .window_ms = command->batch_window_ms,
                                  .max = (size_t)command->batch_max};
     struct schedule_command entered = {

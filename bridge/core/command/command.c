@@ -22,6 +22,26 @@ struct command *command_create(void)
     return command;
 }
 
+struct call *command_add_call(struct command *command)
+{
+    command->calls = mem_resize(command->calls, command->call_count + 1, sizeof *command->calls);
+    command->calls[command->call_count] = (struct call){0};
+    return &command->calls[command->call_count++];
+}
+
+struct call *command_add_invoke(struct command *command, size_t first, const char *args)
+{
+    struct invocation invocation = {.iot_id = command->iot_id,
+                                    .product_key = command->product_key,
+                                    .device_names = command->device_names,
+                                    .device_count = command->device_count,
+                                    .identifier = command->identifier,
+                                    .args = args};
+    struct call *call = command_add_call(command);
+    invoke_call(&invocation, first, call);
+    return call;
+}
+
 void command_clear_target(struct command *command)
 {
     for (size_t i = 0; i < command->call_count; i++) {

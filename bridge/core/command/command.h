@@ -54,6 +54,10 @@ struct command {
 
 struct command *command_create(void);
 void command_free(struct command *command);
+// Adds the call of the command's service for its devices from `first` on, as many as one call takes.
+struct call *command_add_invoke(struct command *command, size_t first, const char *args);
+// An empty call for a caller to fill.
+struct call *command_add_call(struct command *command);
 // Frees calls, target and lanes and leaves them empty.
 void command_clear_target(struct command *command);
 // JSON text, and back. Decoding a damaged text is ERR_SYNTAX. Unknown members are ignored (written by a later version).

@@ -1,6 +1,5 @@
 #include "core/command/direct.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json/json.h"
@@ -71,29 +70,6 @@ static char *make_args(struct command *command, const struct direct *direct)
     return json_print(value);
 }
 
-static void add_call(struct command *command, const char *args)
-{
-    bool several = command->device_count > 1;
-    command->call_count = 1;
-    command->calls = mem_alloc(sizeof *command->calls);
-    struct call *call = &command->calls[0];
-    call->action = mem_strdup(several ? "InvokeThingsService" : "InvokeThingService");
-    if (command->iot_id != NULL) {
-        parameters_add(&call->parameters, "IotId", command->iot_id);
-    } else {
-        parameters_add(&call->parameters, "ProductKey", command->product_key);
-    }
-    call->device_names = mem_alloc((command->device_count + 1) * sizeof(char *));
-    for (size_t i = 0; i < command->device_count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, several ? "DeviceName.%zu" : "DeviceName", i + 1);
-        parameters_add(&call->parameters, name, command->device_names[i]);
-        call->device_names[call->device_count++] = mem_strdup(command->device_names[i]);
-    }
-    parameters_add(&call->parameters, "Identifier", command->identifier);
-    parameters_add(&call->parameters, "Args", args);
-}
-
 struct command *direct_command(const struct direct *direct)
 {
     struct command *command = command_create();
@@ -111,7 +87,7 @@ struct command *direct_command(const struct direct *direct)
     if (command->refusal.code != NULL) {
         command_clear_target(command);
     } else {
-        add_call(command, args);
+        command_add_invoke(command, 0, args);
     }
     return command;
 }

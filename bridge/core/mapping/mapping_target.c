@@ -47,11 +47,14 @@ static enum err make_name(struct request *request, const struct template *tmpl, 
     return ERR_OK;
 }
 
-static struct call *add_call(struct command *command, const char *action)
+static enum err count_bytes(struct request *request, const struct parameter *parameter)
 {
-    command->calls = mem_resize(command->calls, command->call_count + 1, sizeof *command->calls);
-    command->calls[command->call_count] = (struct call){.action = mem_strdup(action)};
-    return &command->calls[command->call_count++];
+    request->bytes += strlen(parameter->name) + strlen(parameter->value);
+    if (request->bytes > INVOKE_MAX_BYTES) {
+        failure_set(request->failure, "request_too_large", "the parameters have more than %d bytes", INVOKE_MAX_BYTES);
+        return ERR_LIMIT;
+    }
+    return ERR_OK;
 }
 
 // An empty value is refused: SDKs disagree on how to sign it, and leaving it out would change what is asked.
@@ -61,19 +64,8 @@ static enum err add_parameter(struct request *request, struct call *call, const 
         failure_set(request->failure, "argument_invalid", "the parameter %s is empty", name);
         return ERR_REFUSED;
     }
-    request->bytes += strlen(name) + strlen(value);
-    if (request->bytes > INVOKE_MAX_BYTES) {
-        failure_set(request->failure, "request_too_large", "the parameters have more than %d bytes", INVOKE_MAX_BYTES);
-        return ERR_LIMIT;
-    }
     parameters_add(&call->parameters, name, value);
-    return ERR_OK;
-}
-
-static void add_call_device(struct call *call, const char *name)
-{
-    call->device_names = mem_resize(call->device_names, call->device_count + 1, sizeof(char *));
-    call->device_names[call->device_count++] = mem_strdup(name);
+    return count_bytes(request, &call->parameters.items[call->parameters.count - 1]);
 }
 
 static enum err add_device(struct request *request, struct name_set *set, const char *name)
@@ -189,62 +181,28 @@ static enum err make_args(struct request *request, const struct model_service *s
     return err;
 }
 
-static enum err add_service(struct request *request, struct call *call, const char *args)
+static enum err add_calls(struct request *request, const char *args)
 {
-    enum err err = add_parameter(request, call, "Identifier", request->command->identifier);
-    return err != ERR_OK ? err : add_parameter(request, call, "Args", args);
-}
-
-static enum err call_by_iot_id(struct request *request, const char *args)
-{
-    struct command *command = request->command;
-    enum err err = make_name(request, request->rule->devices[0], NAME_IOT_ID, &command->iot_id);
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct call *call = add_call(command, "InvokeThingService");
-    err = add_parameter(request, call, "IotId", command->iot_id);
-    return err != ERR_OK ? err : add_service(request, call, args);
-}
-
-static enum err call_one(struct request *request, const char *args)
-{
-    struct command *command = request->command;
-    struct call *call = add_call(command, "InvokeThingService");
-    add_call_device(call, command->device_names[0]);
-    enum err err = add_parameter(request, call, "ProductKey", command->product_key);
-    if (err == ERR_OK) {
-        err = add_parameter(request, call, "DeviceName", command->device_names[0]);
-    }
-    return err != ERR_OK ? err : add_service(request, call, args);
-}
-
-static enum err call_several(struct request *request, const char *args, size_t first, size_t count)
-{
-    struct command *command = request->command;
-    struct call *call = add_call(command, "InvokeThingsService");
-    enum err err = add_parameter(request, call, "ProductKey", command->product_key);
-    for (size_t i = 0; i < count && err == ERR_OK; i++) {
-        AUTO_FREE char *name = mem_printf("DeviceName.%zu", i + 1);
-        add_call_device(call, command->device_names[first + i]);
-        err = add_parameter(request, call, name, command->device_names[first + i]);
-    }
-    return err != ERR_OK ? err : add_service(request, call, args);
-}
-
-static enum err call_by_names(struct request *request, const char *args)
-{
-    struct command *command = request->command;
-    command->product_key = mem_strdup(request->rule->options.product_key);
-    enum err err = collect_devices(request);
-    if (err == ERR_OK && command->device_count == 1) {
-        return call_one(request, args);
-    }
-    for (size_t i = 0; i < command->device_count && err == ERR_OK; i += INVOKE_MAX_DEVICES) {
-        size_t left = command->device_count - i;
-        err = call_several(request, args, i, left < INVOKE_MAX_DEVICES ? left : INVOKE_MAX_DEVICES);
-    }
+    enum err err = ERR_OK;
+    size_t first = 0;
+    do {
+        const struct call *call = command_add_invoke(request->command, first, args);
+        for (size_t i = 0; i < call->parameters.count && err == ERR_OK; i++) {
+            err = count_bytes(request, &call->parameters.items[i]);
+        }
+        first += INVOKE_MAX_DEVICES;
+    } while (err == ERR_OK && first < request->command->device_count);
     return err;
+}
+
+static enum err find_target(struct request *request)
+{
+    struct command *command = request->command;
+    if (request->rule->target == TARGET_IOT_ID) {
+        return make_name(request, request->rule->devices[0], NAME_IOT_ID, &command->iot_id);
+    }
+    command->product_key = mem_strdup(request->rule->options.product_key);
+    return collect_devices(request);
 }
 
 // What the models say of the command's service; nothing if the rule has none.
@@ -272,10 +230,10 @@ static enum err fill_invoke(struct request *request)
     if (err == ERR_OK) {
         err = make_args(request, service, &args);
     }
-    if (err != ERR_OK) {
-        return err;
+    if (err == ERR_OK) {
+        err = find_target(request);
     }
-    return request->rule->target == TARGET_IOT_ID ? call_by_iot_id(request, args) : call_by_names(request, args);
+    return err == ERR_OK ? add_calls(request, args) : err;
 }
 
 static enum err add_call_value(struct request *request, struct call *call, const char *name,
@@ -288,7 +246,7 @@ static enum err add_call_value(struct request *request, struct call *call, const
     }
     AUTO_FREE char *printed = json_kind(value) == JSON_TEXT ? NULL : json_print(value);
     const char *text = printed != NULL ? printed : json_text(value);
-    enum err err = name_kind_of_parameter(name, &kind) ? check_name(request, kind, text) : ERR_OK;
+    enum err err = invoke_kind_of_parameter(name, &kind) ? check_name(request, kind, text) : ERR_OK;
     return err != ERR_OK ? err : add_parameter(request, call, name, text);
 }
 
@@ -305,7 +263,7 @@ static enum err add_call_parameter(struct request *request, struct call *call, c
     enum err err = ERR_OK;
     for (size_t i = 0; i < json_count(value) && err == ERR_OK; i++) {
         struct json_object *item = NULL;
-        AUTO_FREE char *numbered = mem_printf("%s.%zu", name, i + 1);
+        AUTO_FREE char *numbered = invoke_numbered(name, i);
         json_item(value, i, &item);
         err = add_call_value(request, call, numbered, item);
     }
@@ -318,11 +276,11 @@ static void note_target(struct command *command, struct call *call)
     for (size_t i = 0; i < call->parameters.count; i++) {
         const struct parameter *parameter = &call->parameters.items[i];
         enum name_kind kind;
-        if (!name_kind_of_parameter(parameter->name, &kind)) {
+        if (!invoke_kind_of_parameter(parameter->name, &kind)) {
             continue;
         }
         if (kind == NAME_DEVICE) {
-            add_call_device(call, parameter->value);
+            call_add_device(call, parameter->value);
             continue;
         }
         char **member = kind == NAME_PRODUCT_KEY ? &command->product_key
@@ -341,7 +299,8 @@ static void note_target(struct command *command, struct call *call)
 static enum err fill_call(struct request *request)
 {
     const struct rule *rule = request->rule;
-    struct call *call = add_call(request->command, rule->action);
+    struct call *call = command_add_call(request->command);
+    call->action = mem_strdup(rule->action);
     for (size_t i = 0; i < rule->parameter_count; i++) {
         AUTO_JSON struct json_object *value = NULL;
         enum err err = template_tree_value(rule->parameters[i].value, request->input, &value, request->failure);

@@ -1,6 +1,7 @@
 #include "core/platform/name.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/json/show.h"
@@ -53,25 +54,4 @@ enum err name_check(enum name_kind kind, const char *text, struct diag *diag)
 char *name_pattern(enum name_kind kind)
 {
     return mem_printf("^[%sA-Za-z0-9]{1,%zu}$", kinds[kind].marks, kinds[kind].max_len);
-}
-
-bool name_kind_of_parameter(const char *parameter, enum name_kind *kind)
-{
-    static const struct {
-        const char *parameter;
-        enum name_kind kind;
-    } rows[] = {
-        {"ProductKey", NAME_PRODUCT_KEY},
-        {"IotId", NAME_IOT_ID},
-        {"DeviceName", NAME_DEVICE},
-        {"Identifier", NAME_IDENTIFIER},
-    };
-    size_t len = strcspn(parameter, "."); // DeviceName.1 is a device name too
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if (strlen(rows[i].parameter) == len && strncmp(rows[i].parameter, parameter, len) == 0) {
-            *kind = rows[i].kind;
-            return true;
-        }
-    }
-    return false;
 }

@@ -1,8 +1,6 @@
 // Names as the platform allows them (PLATFORM.md, Names). Pure.
 #pragma once
 
-#include <stdbool.h>
-
 #include "base/err.h"
 
 enum name_kind { NAME_PRODUCT_KEY, NAME_IOT_ID, NAME_DEVICE, NAME_IDENTIFIER, NAME_ACTION, NAME_PARAMETER };
@@ -10,5 +8,3 @@ enum name_kind { NAME_PRODUCT_KEY, NAME_IOT_ID, NAME_DEVICE, NAME_IDENTIFIER, NA
 enum err name_check(enum name_kind kind, const char *text, struct diag *diag) MUST_CHECK;
 // The same as a regular expression, but for the place of an identifier's ':'. Caller frees.
 char *name_pattern(enum name_kind kind);
-// The kind of name that a parameter of a call holds; false for other parameters.
-bool name_kind_of_parameter(const char *parameter, enum name_kind *kind);

@@ -124,34 +124,13 @@ struct crypto_mac_key *sign_key_create(const char *algorithm, const char *secret
     return key;
 }
 
-static bool is_own(const char *name)
-{
-    static const char *const own[] = {"Action",         "AccessKeyId", "SignatureMethod",
-                                      "SignatureNonce", "Timestamp",   "Signature"};
-    for (size_t i = 0; i < COUNT_OF(own); i++) {
-        if (strcmp(own[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_parameter(const struct parameters *parameters, const char *name)
-{
-    for (size_t i = 0; i < parameters->count; i++) {
-        if (strcmp(parameters->items[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 // Adds what is not made here; of `hiding` (or NULL) the names win.
 static void append_others(struct entries *entries, const struct parameters *from, const struct parameters *hiding)
 {
     for (size_t i = 0; i < from->count; i++) {
         const struct parameter *item = &from->items[i];
-        if (!is_own(item->name) && (hiding == NULL || !has_parameter(hiding, item->name))) {
+        bool hidden = hiding != NULL && parameters_find(hiding, item->name) != NULL;
+        if (!hidden && !str_is_one_of(item->name, invoke_made_parameters)) {
             append(entries, item->name, item->value);
         }
     }

@@ -263,7 +263,7 @@ static void check_args(const struct model_checker *checker, const struct yaml_no
     }
 }
 
-// A call for several devices is asynchronous, whatever the service is (platform document, InvokeThingsService).
+// A call for several devices is asynchronous, whatever the service is (INVOKE_SEVERAL).
 static void check_sync(const struct model_checker *checker)
 {
     const struct rule *rule = checker->loader->rule;

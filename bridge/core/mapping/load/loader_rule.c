@@ -171,7 +171,7 @@ static bool call_names_device(const struct rule *rule)
 {
     enum name_kind kind;
     for (size_t i = 0; i < rule->parameter_count; i++) {
-        if (name_kind_of_parameter(rule->parameters[i].name, &kind) && (kind == NAME_DEVICE || kind == NAME_IOT_ID)) {
+        if (invoke_kind_of_parameter(rule->parameters[i].name, &kind) && (kind == NAME_DEVICE || kind == NAME_IOT_ID)) {
             return true;
         }
     }

@@ -234,15 +234,6 @@ static void load_invoke(const struct target *target)
     options_free(mapping_invoke_options, &options);
 }
 
-// What every request carries is not for rules to set.
-static bool is_common_parameter(const char *name)
-{
-    static const char *const names[] = {"Action",          "AccessKeyId",      "Signature",
-                                        "SignatureMethod", "SignatureNonce",   "Timestamp",
-                                        "SecurityToken",   "SignatureVersion", NULL};
-    return str_is_one_of_folded(name, names);
-}
-
 // A list under Name becomes Name.1, Name.2 ...: so no other parameter may begin with "Name.". Gives all that stands
 // before a '.' in the names, each as a member.
 static struct json_object *names_before_dots(const struct yaml_node *map)
@@ -268,7 +259,7 @@ static enum err check_parameter_name(const struct target *target, const struct y
     if (name_check(NAME_PARAMETER, key->text, &diag) != ERR_OK) {
         return refuse(target, key, diag.text);
     }
-    if (is_common_parameter(key->text)) {
+    if (invoke_is_common_parameter(key->text)) {
         return refuse(target, key, "this parameter is part of every request and cannot be set by a rule");
     }
     if (json_member(before_dots, key->text, &ignored)) {
@@ -315,7 +306,7 @@ static enum err load_parameter_value(const struct target *target, const char *na
     const struct rule_loader *loader = target->loader;
     enum name_kind kind;
     enum err err = check_parameter_value(target, node);
-    if (err != ERR_OK || !name_kind_of_parameter(name, &kind)) {
+    if (err != ERR_OK || !invoke_kind_of_parameter(name, &kind)) {
         return err != ERR_OK ? err : template_tree_compile(node, &loader->scope, out, loader->problems);
     }
     err = check_parameter_names(target, node, kind);

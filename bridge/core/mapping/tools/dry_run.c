@@ -73,7 +73,7 @@ char *dry_run_success_body(const struct call *call, struct json_object *result_d
     AUTO_JSON struct json_object *body = json_new_map();
     json_put_text(body, "RequestId", "57b144cf-09fc-4916-a272-a62902d5b207");
     json_put(body, "Success", json_new_bool(true));
-    if (strcmp(call->action, "InvokeThingService") == 0) {
+    if (call_is_single(call)) {
         struct json_object *data = json_new_map();
         json_put_text(data, "MessageId", "abcabc123");
         if (result_data_or_null != NULL) {

@@ -236,18 +236,16 @@ static void put_command(struct json_object *report, const struct command *comman
 
 enum service_kind { SERVICE_NONE, SERVICE_SYNC, SERVICE_ASYNC, SERVICE_UNKNOWN };
 
-// A call for several devices is asynchronous, whatever the service is (platform document, InvokeThingsService).
 // *result is set for a synchronous one.
 static enum service_kind service_kind_of(const struct rule *rule, const struct command *command,
                                          struct json_object **result)
 {
     const struct model_service *service = NULL;
     struct failure ignored;
-    const char *action = command->calls[0].action;
-    if (strcmp(action, "InvokeThingsService") == 0) {
+    if (call_is_several(&command->calls[0])) {
         return SERVICE_ASYNC;
     }
-    if (strcmp(action, "InvokeThingService") != 0) {
+    if (!call_is_single(&command->calls[0])) {
         return SERVICE_NONE;
     }
     if (rule->model_count == 0 || rule_find_service(rule, command->identifier, &service, &ignored) != ERR_OK) {

@@ -129,25 +129,15 @@ static bool is_container(const struct json_object *value)
 
 // ---- the request
 
-static const char *find_parameter(const struct call *call, const char *name)
-{
-    for (size_t i = 0; i < call->parameters.count; i++) {
-        if (strcmp(call->parameters.items[i].name, name) == 0) {
-            return call->parameters.items[i].value;
-        }
-    }
-    return NULL;
-}
-
 // NAME.1, NAME.2 ... of all calls of the command, in their order.
 static struct json_object *numbered_values(const struct command *command, const char *name)
 {
     struct json_object *list = json_new_list();
     for (size_t i = 0; i < command->call_count; i++) {
         const char *value = NULL;
-        for (size_t k = 1;; k++) {
-            AUTO_FREE char *numbered = mem_printf("%s.%zu", name, k);
-            value = find_parameter(&command->calls[i], numbered);
+        for (size_t k = 0;; k++) {
+            AUTO_FREE char *numbered = invoke_numbered(name, k);
+            value = parameters_find(&command->calls[i].parameters, numbered);
             if (value == NULL) {
                 break;
             }
@@ -172,7 +162,7 @@ static void compare_numbered(struct test_result *result, const char *name, const
 {
     AUTO_JSON struct json_object *expected = list_of_texts(node);
     AUTO_JSON struct json_object *got = numbered_values(command, name);
-    const char *single = find_parameter(&command->calls[0], name);
+    const char *single = parameters_find(&command->calls[0].parameters, name);
     if (json_count(got) == 0 && single != NULL) {
         AUTO_FREE char *text = json_print(expected);
         mapping_test_differs(result, name, text, single);
@@ -212,7 +202,7 @@ static void compare_value(struct test_result *result, const char *name, const st
 static void compare_parameter(struct test_result *result, const char *name, const struct yaml_node *node,
                               const struct command *command)
 {
-    const char *got = find_parameter(&command->calls[0], name);
+    const char *got = parameters_find(&command->calls[0].parameters, name);
     if (yaml_is_null(node)) {
         if (got != NULL) {
             mapping_test_differs(result, name, NONE, got);
