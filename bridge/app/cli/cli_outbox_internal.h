@@ -52,7 +52,7 @@ struct outbox_view {
     char *platform;           // that it waits for
     struct json_object *down; // why that cannot be used; NULL: it can, as far as is known
 };
-// Without its plan or reply a row still has its number, state and age.
+// Without its command or reply a row still has its number, state and age.
 void outbox_view_read(const struct outbox_row *row, const struct moment *now, struct outbox_view *view);
 // Looks up what the service says of the platform that the command waits for.
 void outbox_view_look(struct outbox_reader *reader, struct outbox_view *view);

@@ -20,7 +20,7 @@ struct outbox_options {
     const char *path;        // its folder must exist; the file gets mode 0600
     bool sync_full;          // fsync before a commit returns; else safe on kill -9, not on power loss
     int64_t max_commands;    // rows in QUEUED, SENT or REPLIED, but for refused ones
-    int64_t max_bytes;       // sum of messages (with properties), plans and replies of the rows in these states
+    int64_t max_bytes;       // sum of messages (with properties), command texts and replies of the rows in these states
     int64_t refused_reserve; // further rows without payload, for refusals made on arrival
     bool is_tool;            // opened for a moment by another program than the service
 };

@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 
-// Columns of SQL_TWINS and SQL_TWIN_BY_ID.
-enum twin_column { TWIN_ID, TWIN_STATE, TWIN_BOOT_ID, TWIN_BOOT_MS, TWIN_WALL_MS, TWIN_HASH, TWIN_REPLY };
+// Columns of SQL_SAME_KEY and SQL_ORIGINAL_BY_ID.
+enum found_column { FOUND_ID, FOUND_STATE, FOUND_BOOT_ID, FOUND_BOOT_MS, FOUND_WALL_MS, FOUND_HASH, FOUND_REPLY };
 
 struct duplicate_search {
     int64_t before; // only ids below; 0: any
@@ -29,29 +29,29 @@ static bool staged_deleted(const struct staged *staged, int64_t id)
 // a command twice is worse than answering it with an old reply.
 static bool fits(const struct outbox *outbox, const struct duplicate_search *search, sqlite3_stmt *statement)
 {
-    int64_t id = sqlite3_column_int64(statement, TWIN_ID);
+    int64_t id = sqlite3_column_int64(statement, FOUND_ID);
     struct moment arrived;
-    outbox_column_moment(statement, TWIN_BOOT_ID, &arrived);
+    outbox_column_moment(statement, FOUND_BOOT_ID, &arrived);
     return (search->before == 0 || id < search->before) &&
            clock_elapsed_ms(&arrived, search->now) <= search->window_ms && !staged_deleted(&outbox->staged, id);
 }
 
 static void take(const struct duplicate_search *search, sqlite3_stmt *statement, struct outbox_original *original)
 {
-    const void *hash = sqlite3_column_blob(statement, TWIN_HASH);
-    bool whole = sqlite3_column_bytes(statement, TWIN_HASH) == DELIVERY_HASH_LEN;
+    const void *hash = sqlite3_column_blob(statement, FOUND_HASH);
+    bool whole = sqlite3_column_bytes(statement, FOUND_HASH) == DELIVERY_HASH_LEN;
     free(original->reply);
     *original = (struct outbox_original){.found = true,
-                                         .id = sqlite3_column_int64(statement, TWIN_ID),
-                                         .state = (enum command_state)sqlite3_column_int(statement, TWIN_STATE),
+                                         .id = sqlite3_column_int64(statement, FOUND_ID),
+                                         .state = (enum command_state)sqlite3_column_int(statement, FOUND_STATE),
                                          .same_message = whole && memcmp(hash, search->hash, DELIVERY_HASH_LEN) == 0,
-                                         .reply = outbox_column_text(statement, TWIN_REPLY)};
+                                         .reply = outbox_column_text(statement, FOUND_REPLY)};
 }
 
 static int search_committed(struct outbox *outbox, const struct duplicate_search *search,
                             struct outbox_original *original)
 {
-    sqlite3_stmt *statement = outbox->statements[SQL_TWINS];
+    sqlite3_stmt *statement = outbox->statements[SQL_SAME_KEY];
     outbox_bind_blob(statement, 1, search->key, 32);
     int code = SQLITE_ROW;
     while (!original->found && (code = sqlite3_step(statement)) == SQLITE_ROW) {
@@ -67,7 +67,7 @@ static int search_committed(struct outbox *outbox, const struct duplicate_search
 static int consider_staged(struct outbox *outbox, const struct duplicate_search *search, const struct change *change,
                            struct outbox_original *original)
 {
-    sqlite3_stmt *statement = outbox->statements[SQL_TWIN_BY_ID];
+    sqlite3_stmt *statement = outbox->statements[SQL_ORIGINAL_BY_ID];
     outbox_bind_int(statement, 1, change->id);
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW && fits(outbox, search, statement)) {

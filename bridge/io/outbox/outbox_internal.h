@@ -10,7 +10,7 @@
 // outbox_stage.c   staged changes and their commit
 // outbox_proof.c   can it be written?
 // outbox_read.c    rows, calls, notes
-// outbox_duplicates.c  twins of a command, and how long rows are kept for them
+// outbox_duplicates.c  the original of a duplicate, and how long rows are kept for that
 // outbox_reader.c  other processes look into the file
 // outbox_operator.c  requests of an operator: made by another process, taken and answered by the service
 #pragma once
@@ -48,8 +48,8 @@ enum statement {
     SQL_DELETE_NOTE,
     SQL_LOAD,
     SQL_LOAD_CALLS,
-    SQL_TWINS,
-    SQL_TWIN_BY_ID,
+    SQL_SAME_KEY,
+    SQL_ORIGINAL_BY_ID,
     SQL_READ_REPLY,
     SQL_READ_NOTE,
     SQL_OLDEST_DONE,
@@ -151,7 +151,7 @@ struct staged {
     struct change *items;
     size_t count;
     size_t capacity;
-    // The first bytes of each staged key, close together: a search for a original looks through all of them.
+    // The first bytes of each staged key, close together: a search for an original looks through all of them.
     struct staged_key {
         uint64_t prefix;
         size_t change;

@@ -31,8 +31,8 @@ static const char *const statement_texts[SQL_COUNT] = {
                   " expiry_s, response_topic, correlation_data, properties, refusal, plan, reply, " OUTBOX_NOTE_COLUMN
                   " FROM command WHERE id > ?1 AND state <> 3 ORDER BY id LIMIT ?2"),
     [SQL_LOAD_CALLS] = "SELECT call, state, note FROM call WHERE command_id = ?1 ORDER BY call",
-    [SQL_TWINS] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE key = ?1 ORDER BY id",
-    [SQL_TWIN_BY_ID] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE id = ?1",
+    [SQL_SAME_KEY] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE key = ?1 ORDER BY id",
+    [SQL_ORIGINAL_BY_ID] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE id = ?1",
     [SQL_READ_REPLY] = "SELECT reply FROM command WHERE id = ?1",
     [SQL_READ_NOTE] = "SELECT text FROM note WHERE name = ?1",
     [SQL_DATA_VERSION] = "PRAGMA data_version",

@@ -28,7 +28,7 @@ struct waiting_command {
     bool in_memory; // QoS 0
     int64_t bytes;
 };
-// The command of a message; `plan` is its text as command_encode gives it. Borrows the rule's name.
+// The command of a message; `command_text` is its text as command_encode gives it. Borrows the rule's name.
 struct waiting_command waiting_weigh(const struct message *message, const struct command *command,
                                      const char *command_text);
 // Counts the command. ERR_FULL: it has no room, is not counted, and *why is its refusal (outbox_full).
