@@ -1,11 +1,20 @@
-// A message on its way to the broker, and lists of them. Core thread.
+// A message on its way to the broker. Core thread.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "app/broker/connection/trial.h"
+
+enum outgoing_state {
+    OUTGOING_ENDED,     // in none of the queue's lists: not given to it yet, or its end was told
+    OUTGOING_WAITING,   // to be sent in its turn
+    OUTGOING_UNDER_WAY, // sent, and not acknowledged
+    OUTGOING_LOST,      // the same, but its connection has ended
+    OUTGOING_ASIDE,     // to be sent alone
+};
 
 // A reply, or a text of our own (is_own: nobody waits for it, and it is never sent again).
 struct outgoing {
@@ -18,25 +27,13 @@ struct outgoing {
     void *owner;      // of a reply: whoever waits for its end; of our own: the struct own_topic
     bool is_own;
     // The queue's:
-    struct outgoing *next;
-    struct outgoing *previous;
-    uint64_t sequence; // its place among the waiting
+    enum outgoing_state state;
+    TAILQ_ENTRY(outgoing) link; // of the list of its state
+    uint64_t number;            // its place among the waiting, and the cookie of its PUBLISH; from 1
     struct suspicion suspicion;
     int64_t sent_ms;
-    bool is_lost; // its connection has ended
     int64_t lost_ms;
     bool is_passed; // the broker has acknowledged what was sent after it
 };
 
-struct outgoing_list {
-    struct outgoing *first;
-    struct outgoing *last;
-    size_t count;
-};
-
-void outgoing_append(struct outgoing_list *list, struct outgoing *outgoing);
-// Before the first one with a higher sequence.
-void outgoing_insert(struct outgoing_list *list, struct outgoing *outgoing);
-void outgoing_remove(struct outgoing_list *list, struct outgoing *outgoing);
-size_t outgoing_count_of(const struct outgoing_list *list, const void *owner);
-void outgoing_remove_of(struct outgoing_list *list, const void *owner);
+TAILQ_HEAD(outgoing_list, outgoing);

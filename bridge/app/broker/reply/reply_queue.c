@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "app/broker/connection/cookie.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -22,13 +23,16 @@ void reply_queue_init(struct reply_queue *queue, struct connection *connection, 
 {
     *queue =
         (struct reply_queue){.connection = connection, .fence_topic = fence_topic, .done = done, .context = context};
+    TAILQ_INIT(&queue->waiting);
+    TAILQ_INIT(&queue->aside);
+    TAILQ_INIT(&queue->under_way);
 }
 
 void reply_queue_clear(struct reply_queue *queue)
 {
     struct outgoing *next = NULL;
-    for (struct outgoing *each = queue->under_way.first; each != NULL; each = next) {
-        next = each->next;
+    for (struct outgoing *each = TAILQ_FIRST(&queue->under_way); each != NULL; each = next) {
+        next = TAILQ_NEXT(each, link);
         if (each->is_own && each != &queue->fence) {
             free(each);
         }
@@ -38,19 +42,42 @@ void reply_queue_clear(struct reply_queue *queue)
     }
 }
 
+// ---- what waits
+
 void reply_queue_send(struct reply_queue *queue, struct outgoing *outgoing)
 {
-    outgoing->sequence = ++queue->next_sequence;
-    outgoing_append(&queue->waiting, outgoing);
+    outgoing->number = ++queue->last_number;
+    reply_queue_set_state(queue, outgoing, OUTGOING_WAITING);
+}
+
+static size_t count_of(const struct outgoing_list *list, const void *owner)
+{
+    size_t count = 0;
+    const struct outgoing *each = NULL;
+    TAILQ_FOREACH (each, list, link) {
+        count += each->owner == owner ? 1 : 0;
+    }
+    return count;
+}
+
+static void take_back(struct reply_queue *queue, struct outgoing_list *list, const void *owner)
+{
+    struct outgoing *next = NULL;
+    for (struct outgoing *each = TAILQ_FIRST(list); each != NULL; each = next) {
+        next = TAILQ_NEXT(each, link);
+        if (each->owner == owner) {
+            reply_queue_set_state(queue, each, OUTGOING_ENDED);
+        }
+    }
 }
 
 bool reply_queue_withdraw(struct reply_queue *queue, const void *owner, size_t due)
 {
-    if (outgoing_count_of(&queue->waiting, owner) + outgoing_count_of(&queue->aside, owner) < due) {
+    if (count_of(&queue->waiting, owner) + count_of(&queue->aside, owner) < due) {
         return false;
     }
-    outgoing_remove_of(&queue->waiting, owner);
-    outgoing_remove_of(&queue->aside, owner);
+    take_back(queue, &queue->waiting, owner);
+    take_back(queue, &queue->aside, owner);
     return true;
 }
 
@@ -67,6 +94,7 @@ void reply_queue_refuse(struct reply_queue *queue, struct outgoing *outgoing, co
     metrics_add(METRIC_REPLIES_REFUSED, 1);
     LOG(LOG_WARN, "reply_refused", LOG_S("id", outgoing->id), LOG_S("rule", outgoing->rule),
         LOG_S("topic", outgoing->topic), LOG_S("error", why), LOG_N("reason", reason));
+    reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
     queue->done(queue->context, outgoing);
 }
 
@@ -76,51 +104,33 @@ void reply_queue_condemn(struct reply_queue *queue, struct outgoing *outgoing, c
     LOG(LOG_ERROR, "reply_undeliverable", LOG_S("id", outgoing->id), LOG_S("rule", outgoing->rule),
         LOG_S("topic", outgoing->topic), LOG_N("payload_bytes", payload_len(outgoing)), LOG_S("error", why),
         LOG_S("hint", "compare the topic with the broker's access rules, and the size with its packet limit"));
+    reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
     queue->done(queue->context, outgoing);
-}
-
-void reply_queue_set_stage(struct reply_queue *queue, enum reply_stage stage, int64_t now_ms)
-{
-    queue->stage = stage;
-    queue->stage_since_ms = now_ms;
 }
 
 static void set_aside(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms)
 {
-    outgoing_append(&queue->aside, outgoing);
+    reply_queue_set_state(queue, outgoing, OUTGOING_ASIDE);
     int64_t due_ms = now_ms + trial_pause_ms(&outgoing->suspicion);
-    queue->trial_due_ms = queue->aside.count == 1 || due_ms < queue->trial_due_ms ? due_ms : queue->trial_due_ms;
+    bool is_only_one = TAILQ_FIRST(&queue->aside) == outgoing;
+    queue->trial_due_ms = is_only_one ? due_ms : clock_sooner(due_ms, queue->trial_due_ms);
 }
 
 // ---- what is under way
 
 void reply_queue_put_under_way(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms)
 {
-    outgoing->is_lost = false;
     outgoing->is_passed = false;
     outgoing->sent_ms = now_ms;
-    queue->replies_under_way += outgoing->is_own ? 0 : 1;
-    queue->aside_under_way += outgoing->suspicion.is_aside ? 1 : 0;
-    outgoing_append(&queue->under_way, outgoing);
-}
-
-void reply_queue_leave_under_way(struct reply_queue *queue, struct outgoing *outgoing)
-{
-    queue->replies_under_way -= outgoing->is_own ? 0 : 1;
-    queue->aside_under_way -= outgoing->suspicion.is_aside ? 1 : 0;
-    outgoing_remove(&queue->under_way, outgoing);
-}
-
-bool reply_queue_has_under_way(const struct reply_queue *queue, const struct outgoing *outgoing)
-{
-    return outgoing->previous != NULL || queue->under_way.first == outgoing;
+    reply_queue_set_state(queue, outgoing, OUTGOING_UNDER_WAY);
 }
 
 // ---- what becomes of what was sent
 
-static void mark_passed(const struct outgoing *acknowledged)
+static void mark_passed(struct outgoing *acknowledged)
 {
-    for (struct outgoing *each = acknowledged->previous; each != NULL; each = each->previous) {
+    struct outgoing *each = acknowledged;
+    while ((each = TAILQ_PREV(each, outgoing_list, link)) != NULL) {
         each->is_passed = true;
     }
 }
@@ -129,6 +139,7 @@ static void acknowledged_own(struct reply_queue *queue, struct outgoing *outgoin
 {
     struct own_topic *own = outgoing->owner;
     own_topic_acknowledged(own);
+    reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
     if (outgoing != &queue->fence) {
         free(outgoing);
     }
@@ -149,6 +160,7 @@ static void acknowledged_reply(struct reply_queue *queue, struct outgoing *outgo
         return;
     }
     FAULT_POINT("after_reply_puback");
+    reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
     queue->done(queue->context, outgoing);
 }
 
@@ -157,13 +169,12 @@ static void settle(struct reply_queue *queue, struct outgoing *outgoing, const s
     queue->last_progress_ms = now_ms;
     if (event->kind == MQTT_PUBLISH_LOST) {
         // What ended the connection is still to be told.
-        outgoing->is_lost = true;
+        reply_queue_set_state(queue, outgoing, OUTGOING_LOST);
         outgoing->lost_ms = now_ms;
         return;
     }
     queue->acknowledged++;
     mark_passed(outgoing);
-    reply_queue_leave_under_way(queue, outgoing);
     if (queue->stuck == outgoing) {
         queue->stuck = NULL;
     }
@@ -182,16 +193,18 @@ void reply_queue_take(struct reply_queue *queue, const struct mqtt_event *event,
         }
         return;
     }
-    struct outgoing *outgoing =
-        (struct outgoing *)(uintptr_t)event->cookie; // NOLINT(performance-no-int-to-ptr): made by publish_reply
-    if (outgoing != NULL) {
-        settle(queue, outgoing, event, now_ms);
+    struct outgoing *outgoing = NULL;
+    TAILQ_FOREACH (outgoing, &queue->under_way, link) {
+        if (outgoing->number == event->cookie) {
+            settle(queue, outgoing, event, now_ms);
+            return;
+        }
     }
 }
 
 void reply_queue_fence_ended(struct reply_queue *queue, const struct mqtt_event *event, int64_t now_ms)
 {
-    if (reply_queue_has_under_way(queue, &queue->fence)) {
+    if (queue->fence.state != OUTGOING_ENDED) {
         settle(queue, &queue->fence, event, now_ms);
     }
 }
@@ -200,7 +213,8 @@ void reply_queue_fence_ended(struct reply_queue *queue, const struct mqtt_event 
 
 const char *reply_queue_unacknowledged(const struct reply_queue *queue)
 {
-    return queue->under_way.first == NULL ? NULL : queue->under_way.first->topic;
+    const struct outgoing *first = TAILQ_FIRST(&queue->under_way);
+    return first == NULL ? NULL : first->topic;
 }
 
 static bool has_short_form(const struct reply_queue *queue, const struct outgoing *outgoing,
@@ -213,7 +227,8 @@ static bool has_short_form(const struct reply_queue *queue, const struct outgoin
 static enum trial_verdict judge_trial(struct reply_queue *queue, struct outgoing *outgoing,
                                       const struct mqtt_event *event, int64_t now_ms)
 {
-    bool is_alone = queue->stage == STAGE_TRIAL && queue->under_way.count == 0 && queue->acknowledged > 0;
+    bool is_alone = queue->stage == STAGE_TRIAL && TAILQ_FIRST(&queue->under_way) == outgoing &&
+                    TAILQ_NEXT(outgoing, link) == NULL && queue->acknowledged > 0;
     bool is_shown = is_alone && trial_blames_message(event) && now_ms - outgoing->sent_ms <= STAGE_MAX_MS;
     if (queue->stuck != outgoing && !is_shown) {
         trial_unclear(&outgoing->suspicion);
@@ -238,10 +253,9 @@ static void blame(struct reply_queue *queue, struct outgoing *first, const struc
         own_topic_note_loss(first->owner, queue->losses, now_ms);
         return;
     }
-    reply_queue_leave_under_way(queue, first);
     enum trial_verdict verdict = judge(queue, first, event, now_ms);
     if (verdict == TRIAL_AGAIN) {
-        outgoing_insert(&queue->waiting, first);
+        reply_queue_set_state(queue, first, OUTGOING_WAITING);
         return;
     }
     if (verdict == TRIAL_CONDEMNED) {
@@ -256,12 +270,12 @@ static void blame(struct reply_queue *queue, struct outgoing *first, const struc
 
 void reply_queue_put_back(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms)
 {
-    reply_queue_leave_under_way(queue, outgoing);
     if (outgoing->suspicion.is_aside) {
         set_aside(queue, outgoing, now_ms);
-    } else if (!outgoing->is_own) {
-        outgoing_insert(&queue->waiting, outgoing);
-    } else if (outgoing != &queue->fence) {
+        return;
+    }
+    reply_queue_set_state(queue, outgoing, outgoing->is_own ? OUTGOING_ENDED : OUTGOING_WAITING);
+    if (outgoing->is_own && outgoing != &queue->fence) {
         free(outgoing);
     }
 }
@@ -269,9 +283,9 @@ void reply_queue_put_back(struct reply_queue *queue, struct outgoing *outgoing, 
 void reply_queue_put_back_lost(struct reply_queue *queue, int64_t lost_before_ms, int64_t now_ms)
 {
     struct outgoing *next = NULL;
-    for (struct outgoing *each = queue->under_way.first; each != NULL; each = next) {
-        next = each->next;
-        if (each->is_lost && each->lost_ms <= lost_before_ms) {
+    for (struct outgoing *each = TAILQ_FIRST(&queue->under_way); each != NULL; each = next) {
+        next = TAILQ_NEXT(each, link);
+        if (each->state == OUTGOING_LOST && each->lost_ms <= lost_before_ms) {
             reply_queue_put_back(queue, each, now_ms);
         }
     }
@@ -280,19 +294,20 @@ void reply_queue_put_back_lost(struct reply_queue *queue, int64_t lost_before_ms
 // A connection that ends although nothing is under way ends by itself, so those before it may have done so too.
 static void forget_deaths(struct reply_queue *queue)
 {
-    for (struct outgoing *each = queue->aside.first; each != NULL; each = each->next) {
+    struct outgoing *each = NULL;
+    TAILQ_FOREACH (each, &queue->aside, link) {
         each->suspicion.deaths = 0;
     }
 }
 
 void reply_queue_disconnected(struct reply_queue *queue, const struct mqtt_event *event, int64_t now_ms)
 {
-    struct outgoing *first = queue->stuck != NULL ? queue->stuck : queue->under_way.first;
+    struct outgoing *first = queue->stuck != NULL ? queue->stuck : TAILQ_FIRST(&queue->under_way);
     queue->careful = queue->replies_under_way > queue->careful ? queue->replies_under_way : queue->careful;
     if (first == NULL && event->kind == MQTT_LOST) {
         forget_deaths(queue);
     }
-    if (first != NULL && first->is_lost && (queue->stuck != NULL || trial_blames_message(event))) {
+    if (first != NULL && first->state == OUTGOING_LOST && (queue->stuck != NULL || trial_blames_message(event))) {
         blame(queue, first, event, now_ms);
     }
     reply_queue_put_back_lost(queue, now_ms, now_ms);

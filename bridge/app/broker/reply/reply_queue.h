@@ -32,12 +32,11 @@ struct reply_queue {
     const char *fence_topic;
     reply_queue_done *done;
     void *context;
-    struct outgoing_list waiting;   // by sequence
-    struct outgoing_list aside;     // to be sent alone, in turn
-    struct outgoing_list under_way; // in order of sending, with our own
-    uint64_t next_sequence;
+    struct outgoing_list waiting;   // by number
+    struct outgoing_list aside;     // in turn
+    struct outgoing_list under_way; // and lost, in order of sending, with our own
+    uint64_t last_number;
     size_t replies_under_way; // without our own
-    size_t aside_under_way;   // those of them that are set aside
     size_t window;
     size_t careful;      // so many replies are sent one at a time, so that a loss shows which it was
     size_t acknowledged; // on this connection, with our own: it carries something
@@ -55,6 +54,7 @@ struct reply_queue {
     size_t own_count;
 };
 
+// The struct must not move afterwards.
 void reply_queue_init(struct reply_queue *queue, struct connection *connection, const char *fence_topic,
                       reply_queue_done *done, void *context);
 void reply_queue_clear(struct reply_queue *queue);

@@ -40,14 +40,13 @@ static enum err hand_over(struct reply_queue *queue, struct outgoing *outgoing, 
         .correlation_len = outgoing->correlation_len,
         .content_type = "application/json",
     };
-    return mqtt_publish(queue->connection->mqtt, &publication, (uint64_t)(uintptr_t)outgoing, diag);
+    return mqtt_publish(queue->connection->mqtt, &publication, outgoing->number, diag);
 }
 
 static void not_sent(struct reply_queue *queue, struct outgoing *outgoing, enum err err, const struct diag *diag,
                      int64_t now_ms)
 {
     if (err == ERR_LIMIT || err == ERR_REFUSED) {
-        reply_queue_leave_under_way(queue, outgoing);
         reply_queue_refuse(queue, outgoing, diag->text, 0);
         return;
     }
@@ -56,7 +55,7 @@ static void not_sent(struct reply_queue *queue, struct outgoing *outgoing, enum 
         reply_queue_put_back(queue, outgoing, now_ms);
         return;
     }
-    outgoing->is_lost = true;
+    reply_queue_set_state(queue, outgoing, OUTGOING_LOST);
     outgoing->lost_ms = now_ms;
     queue->stuck = outgoing;
     connection_renew(queue->connection);
@@ -118,20 +117,18 @@ void reply_queue_publish_own(struct reply_queue *queue, const char *topic, const
         return;
     }
     struct outgoing *outgoing = mem_alloc(sizeof *outgoing);
-    *outgoing = (struct outgoing){.topic = own->topic, .owner = own, .is_own = true};
+    *outgoing = (struct outgoing){.topic = own->topic, .owner = own, .is_own = true, .number = ++queue->last_number};
     reply_queue_put_under_way(queue, outgoing, now_ms);
-    if (connection_publish(queue->connection, topic, payload, retain, (uint64_t)(uintptr_t)outgoing, &diag) != ERR_OK) {
+    if (connection_publish(queue->connection, topic, payload, retain, outgoing->number, &diag) != ERR_OK) {
         LOG(LOG_WARN, "own_not_published", LOG_S("topic", topic), LOG_S("error", diag.text));
-        reply_queue_leave_under_way(queue, outgoing);
+        reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
         free(outgoing);
     }
 }
 
 void reply_queue_fence_sent(struct reply_queue *queue, int64_t now_ms)
 {
-    if (reply_queue_has_under_way(queue, &queue->fence)) {
-        outgoing_remove(&queue->under_way, &queue->fence);
-    }
+    reply_queue_set_state(queue, &queue->fence, OUTGOING_ENDED);
     struct own_topic *own = get_own(queue, queue->fence_topic);
     queue->fence = (struct outgoing){.topic = queue->fence_topic, .owner = own, .is_own = true};
     reply_queue_put_under_way(queue, &queue->fence, now_ms);
@@ -153,9 +150,19 @@ static int64_t trial_at_ms(const struct reply_queue *queue)
     return queue->trial_due_ms > life_ms ? queue->trial_due_ms : life_ms;
 }
 
+static size_t aside_under_way(const struct reply_queue *queue)
+{
+    size_t count = 0;
+    const struct outgoing *each = NULL;
+    TAILQ_FOREACH (each, &queue->under_way, link) {
+        count += each->suspicion.is_aside ? 1 : 0;
+    }
+    return count;
+}
+
 static bool is_one_to_try(const struct reply_queue *queue)
 {
-    return queue->stage == STAGE_FLOW && queue->aside.first != NULL && queue->aside_under_way == 0;
+    return queue->stage == STAGE_FLOW && !TAILQ_EMPTY(&queue->aside) && aside_under_way(queue) == 0;
 }
 
 static void begin_probe(struct reply_queue *queue, int64_t now_ms)
@@ -172,11 +179,9 @@ static void begin_probe(struct reply_queue *queue, int64_t now_ms)
 
 static void begin_trial(struct reply_queue *queue, int64_t now_ms)
 {
-    struct outgoing *outgoing = queue->aside.first;
-    outgoing_remove(&queue->aside, outgoing);
     queue->trial_due_ms = now_ms + TRIAL_LIFE_MS; // of the next one
-    publish_reply(queue, outgoing, now_ms);
-    if (queue->under_way.count == 0) {
+    publish_reply(queue, TAILQ_FIRST(&queue->aside), now_ms);
+    if (TAILQ_EMPTY(&queue->under_way)) {
         reply_queue_set_stage(queue, STAGE_FLOW, now_ms); // it did not leave
     }
 }
@@ -193,11 +198,11 @@ static void advance_stage(struct reply_queue *queue, int64_t now_ms)
     if (is_one_to_try(queue) && now_ms >= trial_at_ms(queue)) {
         reply_queue_set_stage(queue, STAGE_DRAIN, now_ms);
     }
-    if (queue->stage == STAGE_DRAIN && queue->under_way.count == 0) {
+    if (queue->stage == STAGE_DRAIN && TAILQ_EMPTY(&queue->under_way)) {
         begin_probe(queue, now_ms);
     }
-    if (queue->stage == STAGE_TRIAL && queue->under_way.count == 0) {
-        if (queue->aside.first == NULL) {
+    if (queue->stage == STAGE_TRIAL && TAILQ_EMPTY(&queue->under_way)) {
+        if (TAILQ_EMPTY(&queue->aside)) {
             reply_queue_set_stage(queue, STAGE_FLOW, now_ms);
         } else {
             begin_trial(queue, now_ms);
@@ -210,7 +215,7 @@ static void advance_stage(struct reply_queue *queue, int64_t now_ms)
 
 static void renew_if_stuck(struct reply_queue *queue, int64_t now_ms)
 {
-    struct outgoing *first = queue->under_way.first;
+    struct outgoing *first = TAILQ_FIRST(&queue->under_way);
     if (first != NULL && first->is_passed && now_ms - first->sent_ms >= STUCK_MS) {
         LOG(LOG_ERROR, "publish_passed_by", LOG_S("topic", first->topic),
             LOG_S("hint", "the broker acknowledges what was published later and not this; connecting anew"));
@@ -230,7 +235,7 @@ static int64_t wait_ms(const struct reply_queue *queue, int64_t now_ms)
 
 static bool has_room(const struct reply_queue *queue)
 {
-    bool is_careful = queue->careful > 0 && queue->replies_under_way > queue->aside_under_way;
+    bool is_careful = queue->careful > 0 && queue->replies_under_way > aside_under_way(queue);
     return !is_careful && queue->replies_under_way < queue->window;
 }
 
@@ -246,10 +251,8 @@ int64_t reply_queue_run(struct reply_queue *queue, int64_t now_ms)
         queue->last_progress_ms = now_ms;
     }
     advance_stage(queue, now_ms);
-    while (queue->stage == STAGE_FLOW && queue->waiting.first != NULL && has_room(queue) && may_send(queue, now_ms)) {
-        struct outgoing *next = queue->waiting.first;
-        outgoing_remove(&queue->waiting, next);
-        publish_reply(queue, next, now_ms);
+    while (queue->stage == STAGE_FLOW && !TAILQ_EMPTY(&queue->waiting) && has_room(queue) && may_send(queue, now_ms)) {
+        publish_reply(queue, TAILQ_FIRST(&queue->waiting), now_ms);
     }
     if (queue->replies_under_way > 0 && now_ms - queue->last_progress_ms >= POKE_MS) {
         mqtt_poke(queue->connection->mqtt);
