@@ -1,3 +1,6 @@
+// A moment is the wall clock, the boot clock and the boot's id, read together: two moments of one boot are compared by
+// the boot clock, which no one sets, others by the wall clock. Texts are parsed by form first, as strptime takes more
+// than the formats.
 #include "base/clock.h"
 
 #include <stdio.h>

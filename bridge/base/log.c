@@ -1,3 +1,6 @@
+// A line is built in a buffer and written with one call. An event is written LOG_BURST times in a window of time; what
+// comes beyond that is counted, and the count becomes a line of its own when the window has ended. Events are kept in a
+// table of fixed size; those that find no room in it are not limited.
 #include "base/log_internal.h"
 
 #include <inttypes.h>

@@ -1,3 +1,5 @@
+// The message is put together from the command line, mapped by the rules as the service does, and reported as one JSON
+// object; what people read is printed from that object (cli_explain_print.c), so both say the same.
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// Prints the report section by section: the rule and why others do not take the message, templates, the command,
+// requests, replies. Everything is read from the JSON report; nothing is computed here.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,3 +1,5 @@
+// Each call of the command is signed as the service would and taken apart again, so that what is shown is what is sent.
+// A curl command is shell text: every byte that a terminal or a shell would obey is quoted.
 #include <stdlib.h>
 #include <string.h>
 

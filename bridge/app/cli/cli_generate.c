@@ -1,3 +1,6 @@
+// Reads a thing model, lets core/mapping/tools write rules and tests from it, loads what was written as `check` does,
+// and only then prints or saves it. The path to the model is written so that it is right from where the mapping will
+// be.
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

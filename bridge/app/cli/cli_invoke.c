@@ -1,3 +1,5 @@
+// One call by hand: the arguments become a command (core/command/direct.h), which one_call.c signs, sends once and
+// reads.
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// Reads verb, options and ids, loads the configuration only for the outbox's path, and hands over to the verb's file:
+// list, show, or repair (retry and drop).
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

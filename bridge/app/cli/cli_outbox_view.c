@@ -1,3 +1,5 @@
+// What list and show say of a row is read once into a view: the state, the age, what the stored command and the reply
+// say, and the attempts from the calls' notes. It is printed as a line of a table or as JSON.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,3 +1,5 @@
+// Shows the stages of a signature: of given parameters alone, or, with a configuration, of a request as the service
+// makes it.
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// Loads the rules, runs the tests of all their files in order (core/mapping/tools), and prints each with its
+// differences, or all as JSON. The exit code says whether all passed.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,5 @@
+// One request in a loop of its own: submit, poll until the answer or a signal comes, classify, report. After a signal
+// the request may have run, and the result says so.
 #include "app/cli/one_call.h"
 
 #include <signal.h>

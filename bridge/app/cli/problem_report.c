@@ -1,3 +1,5 @@
+// Problems are ranked by severity, source and place, and printed with their line and a caret; the line that was found
+// last is kept, as many problems can be in one long line.
 #include "app/cli/problem_report.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+// The file becomes a YAML tree, the environment's variables are put into the tree, and the table of options reads it
+// all; only then are the parts read that a table cannot say: parameters, limits, rows of errors, one or several
+// platforms. So a value from the environment is checked as one from the file is, and its problem names the variable.
 #include "app/config/config_internal.h"
 
 #include <ctype.h>

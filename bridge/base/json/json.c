@@ -1,3 +1,5 @@
+// Text is checked by json_check and then built by json-c; the accessors return what json-c holds without copies.
+// Building ends the process when memory runs out, as mem.h does. Reals keep the text that they were written with.
 #include "base/json/json.h"
 
 // json-c has a type with the name of our function.

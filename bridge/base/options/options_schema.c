@@ -1,3 +1,6 @@
+// Each table of options becomes an object whose members are its rows: the type gives the schema of the value, bounds,
+// choices and the fallback are added, and what the table does not say is taken from the owner's shapes, which are
+// schemas as text.
 #include "base/options/options_schema.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// The tree that model_parse.c has read: searches in it by identifier, and describes what a type of data takes in words
+// that fit into an error ("a whole number from 0 to 100").
 #include "core/model/model.h"
 
 #include <stdlib.h>

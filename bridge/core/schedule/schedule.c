@@ -1,3 +1,7 @@
+// A command enters with its calls, its places in the lanes and, with `latest`, as the newest of its kind; from then on
+// the other files move its calls: schedule_wait.c (what a call waits for), schedule_flow.c and schedule_group.c (what
+// may leave), schedule_pick.c (what leaves next), schedule_flight.c (what has left). Here are the ends: leaving, the
+// lists of expired and superseded commands, and the earliest moment at which any heap has something due.
 #include <assert.h>
 #include <string.h>
 

@@ -1,3 +1,6 @@
+// Digits are kept as text behind "0." with a power of ten, without zeros at either end, so that cutting, rounding and
+// comparing work on texts. Text is printed without an exponent between 10^-6 and 10^21, as JavaScript does, else in
+// scientific form.
 #include "core/template/decimal_internal.h"
 
 #include <float.h>

@@ -1,3 +1,7 @@
+// A template is a list of parts, text or expression, made by template_parse.c. To evaluate one, the value that each
+// expression begins with is found in the message (or it is missing, with the reason in words), its filters change it
+// one after the other, and the parts are joined; a template that is one expression alone keeps the JSON type of its
+// value. What is missing at the end is an error of the message, not of the rule.
 #include "core/template/template.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+// Numbers are decimals as they were written (decimal.h) wherever that has an end; only `scale` divides, once and at the
+// end. A filter that cannot take its value says what it wants instead, and template_filter.c makes the error of it.
 #include "core/template/template_number.h"
 
 #include <math.h>

@@ -1,3 +1,8 @@
+// Nodes are levels of filters, in one array; a child is found by a hash of its parent and its text in one
+// open-addressed table of the whole tree, wildcard children by an index in the node. A search walks the levels of what
+// is searched for and visits, at each node, the child with that text, `+` and `#`. A level that ends in
+// FILTER_TREE_PREFIX is a node whose text is the beginning of levels; the parent knows by a bit mask which lengths of
+// beginnings its children have, so that only these are hashed.
 #include "core/topic/filter_tree.h"
 
 #include <stdint.h>

@@ -1,3 +1,7 @@
+// A pattern is compiled level by level: text, a capture of one level, or of the rest. The MQTT filter is written from
+// the levels and checked by the same function as a filter from outside, so a pattern never asks the broker for what
+// MQTT forbids. A match walks the levels of pattern and name side by side and copies nothing: captures point into the
+// name.
 #include "core/topic/topic.h"
 
 #include <ctype.h>

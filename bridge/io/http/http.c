@@ -1,3 +1,7 @@
+// A transfer is one request with its easy handle, in one of three lists: running in libcurl's multi handle, done and
+// not yet taken, or spare with a handle to use again. http_poll waits for libcurl's sockets and the caller's
+// descriptors together, then moves what libcurl has ended to the done list, where http_take finds it. A request whose
+// time is over at the submit is done at once.
 #include "io/http/http.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// An endpoint is checked part by part (scheme, host, no password, no query) and written anew by libcurl's URL parser,
+// so that what is connected to is what was checked; certificate files have to be readable.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdatomic.h>

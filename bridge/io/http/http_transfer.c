@@ -1,3 +1,7 @@
+// An easy handle is configured once per target and gets URL, body and time limits anew for each request. libcurl's
+// callbacks note how far the request came (connection, handshake, bytes handed over, end of the headers); at the end
+// judge() decides from these facts, not from libcurl's code alone, whether a byte of the request may have reached the
+// platform, which decides whether it may be sent again, and describe what went wrong in words.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,5 @@
+// The owner's side: options are checked and copied, a connect makes a new link (mqtt_link.c) with a Paho client of its
+// own, and a disconnect ends it. Events reach the owner through mqtt_emit.
 #include "io/mqtt/mqtt.h"
 
 #include <errno.h>

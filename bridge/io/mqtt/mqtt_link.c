@@ -1,3 +1,7 @@
+// A link is one attempt to connect and the connection that comes of it, with a Paho client for each URL. Its state
+// changes under the lock by the table of legal changes, as Paho's threads and the core may end it at the same moment:
+// who changes it emits the event, so each link ends with one. The URLs are tried in order; when none is left, the text
+// of the failure has the reason of each.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

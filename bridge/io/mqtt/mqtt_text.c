@@ -1,3 +1,5 @@
+// Reasons come as MQTT codes (two tables), as Paho's error strings and, for a TLS handshake, only as lines of OpenSSL
+// and of Paho's trace: those are kept until the failure that they belong to is reported.
 #include <stdio.h>
 #include <string.h>
 

@@ -1,3 +1,6 @@
+// Opening takes the lock first, then the database, and repairs it if it is damaged. An append is prepared without the
+// mutex, then checked for room and duplicates and committed under it; the facts of live rows (outbox_live.c) follow the
+// commit, so memory never knows more than the disk.
 #include "io/outbox/outbox_internal.h"
 
 #include <assert.h>

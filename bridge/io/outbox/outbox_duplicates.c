@@ -1,3 +1,6 @@
+// The original of a command is looked for by key among committed rows and then among the changes staged for this turn,
+// since a command and its duplicate can come in one turn; what is staged to be deleted is no original any more. Purging
+// walks the rows that are DONE from the oldest on and ends at the first that stays.
 #include "io/outbox/outbox_internal.h"
 
 #include <string.h>

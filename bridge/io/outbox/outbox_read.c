@@ -1,3 +1,5 @@
+// Rows become structs column by column in one place, for the service's start, the reader beside it and the repair. User
+// properties are one blob: name and value alternate, each behind its length.
 #include "io/outbox/outbox_internal.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+// A file gets the steps of the schema above its own version in one transaction, so a kill leaves it old or new. A file
+// that is not ours, is newer by a major version or fails SQLite's check is refused before anything is written into it.
 #include "io/outbox/outbox_internal.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+// All statements are prepared once, in one table, and reset after each use. A transaction runs one function of the
+// caller between BEGIN IMMEDIATE and COMMIT and rolls back what fails; SQLite's codes become errors that say what to
+// do.
 #include "io/outbox/outbox_internal.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+// The core's changes are a list in memory until the turn's commit. The commit first walks them over the facts in
+// memory: one change that is not legal refuses the transaction before it begins. Then they are written in order in one
+// transaction, and only after the disk has them are the facts in memory changed the same way.
 #include "io/outbox/outbox_internal.h"
 
 #include <string.h>
