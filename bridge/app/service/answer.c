@@ -25,14 +25,7 @@ enum api_class answer_read(const struct config_platform *platform, const struct 
     if (parsed.class == API_THROTTLED || parsed.class == API_BUSY) {
         parsed.failure.retry_after_ms = (long)asked_wait_ms(answer, now);
     }
-    *out = (struct call_outcome){
-        .status = api_status(&parsed),
-        .message_id = parsed.message_id,
-        .request_id = parsed.request_id,
-        .result = parsed.result,
-        .has_result = parsed.has_result,
-        .failure = parsed.failure,
-    };
+    *out = call_outcome_of(&parsed);
     return parsed.class;
 }
 

@@ -152,6 +152,20 @@ bool json_item(const struct json_object *list, size_t index, struct json_object 
     return true;
 }
 
+struct json_object *json_get(const struct json_object *map, const char *name)
+{
+    struct json_object *value = NULL;
+    json_member(map, name, &value);
+    return value;
+}
+
+struct json_object *json_at(const struct json_object *list, size_t index)
+{
+    struct json_object *value = NULL;
+    json_item(list, index, &value);
+    return value;
+}
+
 size_t json_count(const struct json_object *value)
 {
     switch (json_kind(value)) {

@@ -50,6 +50,9 @@ const char *json_kind_name(enum json_kind kind); // "null", "boolean", "integer"
 // Member of a map or item of a list. False if there is none (or the value is of another kind); *out is borrowed.
 bool json_member(const struct json_object *map, const char *name, struct json_object **out);
 bool json_item(const struct json_object *list, size_t index, struct json_object **out);
+// The same where JSON null is as good as none: NULL.
+struct json_object *json_get(const struct json_object *map, const char *name);
+struct json_object *json_at(const struct json_object *list, size_t index);
 size_t json_count(const struct json_object *value); // members or items; 0 for other kinds
 // Walks a map in its order: calls visit for each member until it returns false.
 void json_each(const struct json_object *map, bool (*visit)(void *context, const char *name, struct json_object *value),

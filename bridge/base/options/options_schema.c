@@ -33,15 +33,9 @@ struct json_object *options_schema_parse(const char *json)
     return value;
 }
 
-static struct json_object *member(const struct json_object *map, const char *name)
-{
-    struct json_object *value = NULL;
-    return json_member(map, name, &value) ? value : NULL;
-}
-
 void options_schema_define(struct json_object *schema, const char *name, struct json_object *definition)
 {
-    json_put(member(schema, "definitions"), name, definition);
+    json_put(json_get(schema, "definitions"), name, definition);
 }
 
 static struct json_object *int_schema(const struct option_row *row)
@@ -57,7 +51,7 @@ static struct json_object *int_schema(const struct option_row *row)
 static struct json_object *size_schema(const struct option_row *row)
 {
     struct json_object *schema = options_schema_parse("{\"anyOf\":[]}");
-    struct json_object *forms = member(schema, "anyOf");
+    struct json_object *forms = json_get(schema, "anyOf");
     json_add(forms, int_schema(row));
     json_add(forms, options_schema_parse(SIZE_TEXT));
     return schema;
@@ -82,7 +76,7 @@ static struct json_object *choice_schema(const struct option_row *row)
 static struct json_object *nullable(struct json_object *schema, const struct option_row *row)
 {
     if (row->empty_ok) {
-        json_add(member(schema, "type"), json_new_text("null"));
+        json_add(json_get(schema, "type"), json_new_text("null"));
     }
     return schema;
 }
@@ -142,11 +136,11 @@ static const char *find_shape(const struct schema_shape *shapes, const struct op
 static struct json_object *shape_schema(const char *json)
 {
     struct json_object *shape = options_schema_parse(json);
-    if (member(shape, "$ref") == NULL) {
+    if (json_get(shape, "$ref") == NULL) {
         return shape;
     }
     struct json_object *schema = options_schema_parse("{\"allOf\":[]}");
-    json_add(member(schema, "allOf"), shape);
+    json_add(json_get(schema, "allOf"), shape);
     return schema;
 }
 

@@ -382,15 +382,24 @@ static enum err build_node(struct builder *builder, yaml_event_t *event, struct 
     return err;
 }
 
-static enum err expect_end(struct builder *builder)
+// Passes over an event that has nothing but its type.
+static enum err pass_event(struct builder *builder, yaml_event_type_t *type)
 {
     yaml_event_t event;
     enum err err = next_event(builder, &event);
-    if (err != ERR_OK) {
-        return err;
+    if (err == ERR_OK) {
+        *type = event.type;
+        yaml_event_delete(&event);
     }
-    yaml_event_delete(&event); // the document's end
-    err = next_event(builder, &event);
+    return err;
+}
+
+static enum err expect_end(struct builder *builder)
+{
+    yaml_event_type_t document_end;
+    yaml_event_t event;
+    enum err err = pass_event(builder, &document_end);
+    err = err != ERR_OK ? err : next_event(builder, &event);
     if (err != ERR_OK) {
         return err;
     }
@@ -405,18 +414,15 @@ static enum err expect_end(struct builder *builder)
 
 static enum err build_document(struct builder *builder)
 {
+    yaml_event_type_t type;
     yaml_event_t event;
-    enum err err = next_event(builder, &event);
-    if (err != ERR_OK) {
-        return err;
-    }
-    bool empty = event.type == YAML_STREAM_END_EVENT;
-    yaml_event_delete(&event);
-    if (empty) {
+    enum err err = pass_event(builder, &type); // the stream's start
+    err = err != ERR_OK ? err : pass_event(builder, &type);
+    if (err == ERR_OK && type == YAML_STREAM_END_EVENT) {
         problems_add(builder->problems, SEVERITY_ERROR, builder->source, 0, 0, "holds nothing but comments or space");
         return ERR_SYNTAX;
     }
-    err = next_event(builder, &event);
+    err = err != ERR_OK ? err : next_event(builder, &event);
     err = err != ERR_OK ? err : build_node(builder, &event, &builder->document->root);
     return err != ERR_OK ? err : expect_end(builder);
 }
@@ -429,12 +435,7 @@ static enum err build_stream(struct builder *builder)
     yaml_parser_set_encoding(&builder->parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&builder->parser, (const unsigned char *)builder->document->text,
                                  builder->document->text_len);
-    yaml_event_t event;
-    enum err err = next_event(builder, &event);
-    if (err == ERR_OK) {
-        yaml_event_delete(&event); // the stream's start
-        err = build_document(builder);
-    }
+    enum err err = build_document(builder);
     yaml_parser_delete(&builder->parser);
     for (size_t i = 0; i < builder->anchor_count; i++) {
         free(builder->anchors[i].name);

@@ -1,4 +1,9 @@
 // Lines of a source: for places in problems, and for the line shown under an error.
+//
+// A line is shown only if it cannot hold a secret, and that depends on the lines before it: a walk from the first line
+// on keeps what is hidden (the shade of a key whose value may be a secret). So that showing a line does not read the
+// whole text again, the state of the walk is kept as a mark every MARK_BYTES, and each look starts from the mark
+// before.
 #include "base/yaml/yaml_internal.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
 // What a scalar means (YAML 1.2, section 10.3.2, core schema), and the tree as JSON.
+//
+// A plain scalar is compared with the forms of the schema, one after the other; what fits none is text. Numbers keep
+// their text as far as it is JSON's, and are written anew where it is not.
 #include "base/yaml/yaml.h"
 
 #include <errno.h>

@@ -19,6 +19,18 @@ enum err reply_parse(const char *text, struct json_object **out)
                : ERR_SYNTAX;
 }
 
+struct call_outcome call_outcome_of(const struct api_answer *answer)
+{
+    return (struct call_outcome){
+        .status = api_status(answer),
+        .message_id = answer->message_id,
+        .request_id = answer->request_id,
+        .result = answer->result,
+        .has_result = answer->has_result,
+        .failure = answer->failure,
+    };
+}
+
 void call_outcome_clear(struct call_outcome *outcome)
 {
     free(outcome->message_id);

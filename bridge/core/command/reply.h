@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/json/json.h"
 #include "core/command/command.h"
+#include "core/platform/api.h"
 #include "core/platform/code.h"
 
 // How one call of a command ended.
@@ -19,6 +20,8 @@ struct call_outcome {
     bool has_result;
     struct failure failure;
 };
+// Takes what the answer owns.
+struct call_outcome call_outcome_of(const struct api_answer *answer);
 void call_outcome_clear(struct call_outcome *outcome);
 char *call_outcome_encode(const struct call_outcome *outcome); // JSON text for the outbox, the caller frees
 // ERR_SYNTAX for a damaged text or an error code that this version does not know.

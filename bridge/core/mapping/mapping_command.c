@@ -1,4 +1,8 @@
 // From a message to a command.
+//
+// The steps need each other's results in this order: the payload, what templates see, the id (which templates can use),
+// reply topics, the lifetime, and at last the calls. Each step refuses what is wrong and leaves the rest to the next,
+// so that a refused command has an id and reply topics too; the first refusal counts.
 #include <stdlib.h>
 #include <string.h>
 

@@ -163,10 +163,9 @@ static enum err check_array(const struct model_visit *visit, struct json_object 
     }
     AUTO_JSON struct json_object *list = json_new_list();
     for (size_t i = 0; i < count; i++) {
-        struct json_object *item = NULL;
         struct json_object *sent = NULL;
-        json_item(visit->value, i, &item);
-        struct model_visit inside = {visit->data->item, item, {.up = &visit->place, .index = i}, visit->failure};
+        struct model_visit inside = {
+            visit->data->item, json_at(visit->value, i), {.up = &visit->place, .index = i}, visit->failure};
         enum err err = check(&inside, &sent);
         if (err != ERR_OK) {
             return err;

@@ -1,4 +1,8 @@
 // Reads TSL JSON into a model.
+//
+// The text may be the model itself or the platform's answer that has it as a text inside. Services, their arguments and
+// the types of these are read into memory that the model owns from the first member on, so that what is half read is
+// freed like a whole one; the first thing that is wrong ends it, with the service and the argument in the diag.
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -30,10 +34,7 @@ static bool identifier_valid(const char *text)
 // and for an empty text. The caller frees it.
 static char *member_scalar(const struct json_object *map, const char *name)
 {
-    struct json_object *value;
-    if (!json_member(map, name, &value)) {
-        return NULL;
-    }
+    const struct json_object *value = json_get(map, name);
     if (json_kind(value) == JSON_INT || json_kind(value) == JSON_REAL) {
         return json_print(value);
     }
@@ -181,12 +182,11 @@ static bool find_type(const char *name, enum model_type *type)
 static enum err read_data(const char *where, const struct json_object *holder, const char *member, size_t nesting,
                           struct model_data *out, struct diag *diag)
 {
-    struct json_object *json = NULL;
-    struct json_object *specs = NULL;
+    const struct json_object *json = json_get(holder, member);
+    const char *type = json_member_text(json, "type");
     if (nesting > MODEL_MAX_NESTING) {
         return diag_set(diag, ERR_LIMIT, "%s: arrays and structs are nested deeper than %d", where, MODEL_MAX_NESTING);
     }
-    const char *type = json_member(holder, member, &json) ? json_member_text(json, "type") : NULL;
     if (type == NULL) {
         return diag_set(diag, ERR_SYNTAX, "%s: `%s` with a `type` is missing", where, member);
     }
@@ -196,14 +196,12 @@ static enum err read_data(const char *where, const struct json_object *holder, c
                         "struct",
                         where, show_text(type).text);
     }
-    json_member(json, "specs", &specs);
-    return read_specs(where, specs, nesting, out, diag);
+    return read_specs(where, json_get(json, "specs"), nesting, out, diag);
 }
 
 static enum err read_field(const char *where, const struct json_object *json, size_t nesting,
                            const struct model_field *before, size_t count, struct model_field *out, struct diag *diag)
 {
-    struct json_object *required;
     const char *identifier = json_member_text(json, "identifier");
     if (identifier == NULL || !identifier_valid(identifier)) {
         return diag_set(diag, ERR_SYNTAX, "%s: number %zu has no `identifier` of 1 to %d letters, digits and _", where,
@@ -215,7 +213,7 @@ static enum err read_field(const char *where, const struct json_object *json, si
     }
     out->identifier = mem_strdup(identifier);
     out->name = mem_strdup_or_null(json_member_text(json, "name"));
-    out->required = json_member(json, "required", &required) && json_kind(required) == JSON_BOOL && json_bool(required);
+    out->required = json_bool(json_get(json, "required"));
     return read_data(inside, json, "dataType", nesting, &out->data, diag);
 }
 
@@ -235,9 +233,7 @@ static enum err read_fields(const char *where, const struct json_object *list, s
     *fields = mem_alloc((json_count(list) + 1) * sizeof **fields);
     enum err err = ERR_OK;
     for (size_t i = 0; i < json_count(list) && err == ERR_OK; i++) {
-        struct json_object *item = NULL;
-        json_item(list, i, &item);
-        err = read_field(where, item, nesting, *fields, i, &(*fields)[i], diag);
+        err = read_field(where, json_at(list, i), nesting, *fields, i, &(*fields)[i], diag);
         (*count)++; // also of one that is half read: it has to be freed
     }
     return err;
@@ -290,8 +286,6 @@ static enum err read_service(struct model *model, const struct json_object *json
         return ERR_OK;
     }
     AUTO_FREE char *name = NULL;
-    struct json_object *inputs = NULL;
-    struct json_object *outputs = NULL;
     enum err err = read_name(json, module, &name, diag);
     if (err != ERR_OK) {
         return err;
@@ -303,18 +297,18 @@ static enum err read_service(struct model *model, const struct json_object *json
     struct model_service *service = &model->services[model->service_count++];
     service->identifier = mem_strdup(name);
     service->name = mem_strdup_or_null(json_member_text(json, "name"));
-    json_member(json, "inputData", &inputs);
-    json_member(json, "outputData", &outputs);
-    read_outputs(where, outputs, service);
+    read_outputs(where, json_get(json, "outputData"), service);
     err = read_call_type(where, json, &service->is_sync, diag);
-    return err != ERR_OK ? err : read_fields(where, inputs, 0, &service->inputs, &service->input_count, diag);
+    return err != ERR_OK
+               ? err
+               : read_fields(where, json_get(json, "inputData"), 0, &service->inputs, &service->input_count, diag);
 }
 
 static enum err read_services(struct model *model, const struct json_object *root, const char *module,
                               struct diag *diag)
 {
-    struct json_object *list = NULL;
-    if (!json_member(root, "services", &list) || json_kind(list) != JSON_LIST) {
+    const struct json_object *list = json_get(root, "services");
+    if (json_kind(list) != JSON_LIST) {
         return diag_set(diag, ERR_SYNTAX,
                         "this is no thing model: it has no list `services`; export the model as JSON (TSL)");
     }
@@ -324,16 +318,13 @@ static enum err read_services(struct model *model, const struct json_object *roo
     model->services = mem_alloc((json_count(list) + 1) * sizeof *model->services);
     enum err err = ERR_OK;
     for (size_t i = 0; i < json_count(list) && err == ERR_OK; i++) {
-        struct json_object *item = NULL;
-        json_item(list, i, &item);
-        err = read_service(model, item, module, diag);
+        err = read_service(model, json_at(list, i), module, diag);
     }
     return err;
 }
 
 static enum err read_model(const struct json_object *root, struct model *model, struct diag *diag)
 {
-    struct json_object *profile = NULL;
     const char *module = json_member_text(root, "functionBlockId");
     if (module != NULL && *module == '\0') {
         module = NULL;
@@ -342,9 +333,7 @@ static enum err read_model(const struct json_object *root, struct model *model, 
         return diag_set(diag, ERR_SYNTAX, "`functionBlockId` is %s; a module's name has 1 to %d letters, digits and _",
                         show_text(module).text, MAX_NAME_LEN);
     }
-    if (json_member(root, "profile", &profile)) {
-        model->product_key = mem_strdup_or_null(json_member_text(profile, "productKey"));
-    }
+    model->product_key = mem_strdup_or_null(json_member_text(json_get(root, "profile"), "productKey"));
     return read_services(model, root, module, diag);
 }
 

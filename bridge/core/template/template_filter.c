@@ -1,4 +1,8 @@
 // The table of filters, how they are read, and those that work on text.
+//
+// A filter is read by its row: the name, then as many arguments as the row allows, each a JSON value, of map(...) with
+// a name before it; at last the row's own check sees them together. It is applied by the row's function, which gives a
+// new value or says what it wants. `default` and `map` see missing values or make them, and are applied here.
 #include "core/template/template_internal.h"
 
 #include <ctype.h>
@@ -30,18 +34,17 @@ struct filter_row {
     unsigned gives; // kinds of values, as bits; 0: those of its arguments, and for `default` those that came in
     enum err (*check)(const struct filter *, struct diag *diag); // of the arguments, or NULL
     // NULL for the filters that see missing values, which template_filter_apply knows.
-    struct json_object *(*apply)(const struct filter *, const struct json_object *value, const char **wants);
+    struct json_object *(*apply)(struct filter_use *use);
 };
 
-static struct json_object *to_bool(const struct filter *filter, const struct json_object *value, const char **wants)
+static struct json_object *to_bool(struct filter_use *use)
 {
     static const char *const words[] = {"false", "true", "off", "on", "no", "yes", "0", "1"};
-    (void)filter;
-    *wants = "wants true, false, on, off, yes, no, 1 or 0";
-    AUTO_FREE char *printed = json_kind(value) == JSON_INT ? json_print(value) : NULL;
-    const char *text = printed != NULL ? printed : json_text(value);
-    if (json_kind(value) == JSON_BOOL) {
-        return json_copy(value);
+    use->wants = "wants true, false, on, off, yes, no, 1 or 0";
+    AUTO_FREE char *printed = json_kind(use->value) == JSON_INT ? json_print(use->value) : NULL;
+    const char *text = printed != NULL ? printed : json_text(use->value);
+    if (json_kind(use->value) == JSON_BOOL) {
+        return json_copy(use->value);
     }
     for (size_t i = 0; text != NULL && i < COUNT_OF(words); i++) {
         if (strcasecmp(text, words[i]) == 0) {
@@ -51,29 +54,27 @@ static struct json_object *to_bool(const struct filter *filter, const struct jso
     return NULL;
 }
 
-static struct json_object *to_string(const struct filter *filter, const struct json_object *value, const char **wants)
+static struct json_object *to_string(struct filter_use *use)
 {
-    (void)filter;
-    *wants = "wants text, a number or a boolean (the filter json takes anything)";
-    AUTO_FREE char *text = json_scalar_text(value);
+    use->wants = "wants text, a number or a boolean (the filter json takes anything)";
+    AUTO_FREE char *text = json_scalar_text(use->value);
     return text != NULL ? json_new_text(text) : NULL;
 }
 
-static struct json_object *to_json(const struct filter *filter, const struct json_object *value, const char **wants)
+static struct json_object *to_json(struct filter_use *use)
 {
-    (void)filter;
-    *wants = "";
-    AUTO_FREE char *text = json_print(value);
+    use->wants = "";
+    AUTO_FREE char *text = json_print(use->value);
     return json_new_text(text);
 }
 
-static struct json_object *change_case(const struct json_object *value, int (*change)(int), const char **wants)
+static struct json_object *change_case(struct filter_use *use, int (*change)(int))
 {
-    *wants = "wants text";
-    if (json_kind(value) != JSON_TEXT) {
+    use->wants = "wants text";
+    if (json_kind(use->value) != JSON_TEXT) {
         return NULL;
     }
-    AUTO_FREE char *text = mem_strdup(json_text(value));
+    AUTO_FREE char *text = mem_strdup(json_text(use->value));
     for (char *at = text; *at != '\0'; at++) {
         unsigned char c = (unsigned char)*at;
         *at = (char)(c < 0x80 ? change(c) : c);
@@ -81,27 +82,24 @@ static struct json_object *change_case(const struct json_object *value, int (*ch
     return json_new_text(text);
 }
 
-static struct json_object *lower(const struct filter *filter, const struct json_object *value, const char **wants)
+static struct json_object *lower(struct filter_use *use)
 {
-    (void)filter;
-    return change_case(value, tolower, wants);
+    return change_case(use, tolower);
 }
 
-static struct json_object *upper(const struct filter *filter, const struct json_object *value, const char **wants)
+static struct json_object *upper(struct filter_use *use)
 {
-    (void)filter;
-    return change_case(value, toupper, wants);
+    return change_case(use, toupper);
 }
 
-static struct json_object *trim(const struct filter *filter, const struct json_object *value, const char **wants)
+static struct json_object *trim(struct filter_use *use)
 {
     static const char space[] = " \t\r\n\v\f";
-    (void)filter;
-    *wants = "wants text";
-    if (json_kind(value) != JSON_TEXT) {
+    use->wants = "wants text";
+    if (json_kind(use->value) != JSON_TEXT) {
         return NULL;
     }
-    const char *text = json_text(value) + strspn(json_text(value), space);
+    const char *text = json_text(use->value) + strspn(json_text(use->value), space);
     size_t len = strlen(text);
     while (len > 0 && strchr(space, text[len - 1]) != NULL) {
         len--;
@@ -207,10 +205,10 @@ enum err template_filter_apply(const struct filter *filter, const char *name, st
     if (filter->row->pairs) {
         return apply_map(filter, name, value, failure);
     }
-    const char *wants = NULL;
-    struct json_object *result = filter->row->apply(filter, value->json, &wants);
+    struct filter_use use = {.filter = filter, .value = value->json};
+    struct json_object *result = filter->row->apply(&use);
     if (result == NULL) {
-        return fail(filter, name, value->json, wants, failure);
+        return fail(filter, name, value->json, use.wants, failure);
     }
     json_free(value->json);
     value->json = result;

@@ -20,6 +20,13 @@ struct filter {
     size_t count;
 };
 
+// A filter while it is applied to a value that is there.
+struct filter_use {
+    const struct filter *filter;
+    const struct json_object *value;
+    const char *wants; // set where the filter does not take the value: what it takes, for people
+};
+
 enum expression_kind {
     EXPRESSION_CAPTURE,
     EXPRESSION_PAYLOAD,

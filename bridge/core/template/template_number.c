@@ -17,9 +17,8 @@ static bool is_number(const struct json_object *value)
 }
 
 // Of a number or of numeric text.
-static bool read_decimal(const struct json_object *value, struct decimal *out, const char **wants)
+static bool read_decimal(const struct json_object *value, struct decimal *out)
 {
-    *wants = "wants a number, or text that is one";
     if (json_kind(value) == JSON_TEXT) {
         return decimal_parse(json_text(value), out);
     }
@@ -38,37 +37,36 @@ static struct json_object *new_number(const struct decimal *decimal, bool point)
     return json_new_number(text);
 }
 
-static struct json_object *whole_number(const struct decimal *decimal, const char **wants)
+static struct json_object *whole_number(struct filter_use *use, const struct decimal *decimal)
 {
-    *wants = "wants a number within 64 bits";
+    use->wants = "wants a number within 64 bits";
     return decimal_fits_integer(decimal) ? new_number(decimal, false) : NULL;
 }
 
-struct json_object *template_number_int(const struct filter *filter, const struct json_object *value,
-                                        const char **wants)
+struct json_object *template_number_int(struct filter_use *use)
 {
-    (void)filter;
     AUTO_DECIMAL struct decimal decimal = {0};
-    if (!read_decimal(value, &decimal, wants)) {
+    use->wants = "wants a number, or text that is one";
+    if (!read_decimal(use->value, &decimal)) {
         return NULL;
     }
     decimal_cut(&decimal);
-    return whole_number(&decimal, wants);
+    return whole_number(use, &decimal);
 }
 
-struct json_object *template_number_round(const struct filter *filter, const struct json_object *value,
-                                          const char **wants)
+struct json_object *template_number_round(struct filter_use *use)
 {
     AUTO_DECIMAL struct decimal decimal = {0};
-    if (!read_decimal(value, &decimal, wants)) {
+    use->wants = "wants a number, or text that is one";
+    if (!read_decimal(use->value, &decimal)) {
         return NULL;
     }
-    int places = filter->count > 0 ? (int)json_int(filter->args[0]) : 0;
+    int places = use->filter->count > 0 ? (int)json_int(use->filter->args[0]) : 0;
     decimal_round(&decimal, places);
     if (places == 0) {
-        return whole_number(&decimal, wants);
+        return whole_number(use, &decimal);
     }
-    *wants = "wants a number of ordinary size";
+    use->wants = "wants a number of ordinary size";
     // Above, a double has no digits after the point.
     return decimal.point <= 20 ? new_number(&decimal, true) : NULL;
 }
@@ -79,21 +77,20 @@ static bool is_finite(const struct decimal *decimal)
     return isfinite(strtod(text, NULL));
 }
 
-struct json_object *template_number_float(const struct filter *filter, const struct json_object *value,
-                                          const char **wants)
+struct json_object *template_number_float(struct filter_use *use)
 {
-    (void)filter;
-    if (json_kind(value) == JSON_REAL) {
-        AUTO_FREE char *text = json_print(value);
+    if (json_kind(use->value) == JSON_REAL) {
+        AUTO_FREE char *text = json_print(use->value);
         if (strchr(text, '.') != NULL) {
             return json_new_number(text);
         }
     }
     AUTO_DECIMAL struct decimal decimal = {0};
-    if (!read_decimal(value, &decimal, wants)) {
+    use->wants = "wants a number, or text that is one";
+    if (!read_decimal(use->value, &decimal)) {
         return NULL;
     }
-    *wants = "wants a number that a double can hold";
+    use->wants = "wants a number that a double can hold";
     return is_finite(&decimal) ? new_number(&decimal, true) : NULL;
 }
 
@@ -122,25 +119,24 @@ static double scaled(const struct decimal *value, const struct decimal range[4])
 }
 
 // As a double holds them, so that what is computed with has an end.
-struct json_object *template_number_scale(const struct filter *filter, const struct json_object *value,
-                                          const char **wants)
+struct json_object *template_number_scale(struct filter_use *use)
 {
-    *wants = "wants a number (of text, `float |` before it makes one)";
-    if (!is_number(value)) {
+    use->wants = "wants a number (of text, `float |` before it makes one)";
+    if (!is_number(use->value)) {
         return NULL;
     }
     struct decimal range[4];
     AUTO_DECIMAL struct decimal number = {0};
     AUTO_DECIMAL struct decimal decimal = {0};
-    decimal_from_double(json_real(value), &number);
+    decimal_from_double(json_real(use->value), &number);
     for (size_t i = 0; i < COUNT_OF(range); i++) {
-        decimal_from_double(json_real(filter->args[i]), &range[i]);
+        decimal_from_double(json_real(use->filter->args[i]), &range[i]);
     }
     double result = scaled(&number, range);
     for (size_t i = 0; i < COUNT_OF(range); i++) {
         decimal_free(&range[i]);
     }
-    *wants = "wants a number of ordinary size";
+    use->wants = "wants a number of ordinary size";
     if (!isfinite(result)) {
         return NULL;
     }
@@ -150,28 +146,26 @@ struct json_object *template_number_scale(const struct filter *filter, const str
 
 static int compare_numbers(const struct json_object *a, const struct json_object *b)
 {
-    const char *ignored;
     AUTO_DECIMAL struct decimal first = {0};
     AUTO_DECIMAL struct decimal second = {0};
-    (void)read_decimal(a, &first, &ignored);
-    (void)read_decimal(b, &second, &ignored);
+    (void)read_decimal(a, &first);
+    (void)read_decimal(b, &second);
     return decimal_compare(&first, &second);
 }
 
-struct json_object *template_number_clamp(const struct filter *filter, const struct json_object *value,
-                                          const char **wants)
+struct json_object *template_number_clamp(struct filter_use *use)
 {
-    *wants = "wants a number (of text, `float |` before it makes one)";
-    if (!is_number(value)) {
+    use->wants = "wants a number (of text, `float |` before it makes one)";
+    if (!is_number(use->value)) {
         return NULL;
     }
-    if (compare_numbers(value, filter->args[0]) < 0) {
-        return json_copy(filter->args[0]);
+    if (compare_numbers(use->value, use->filter->args[0]) < 0) {
+        return json_copy(use->filter->args[0]);
     }
-    if (compare_numbers(value, filter->args[1]) > 0) {
-        return json_copy(filter->args[1]);
+    if (compare_numbers(use->value, use->filter->args[1]) > 0) {
+        return json_copy(use->filter->args[1]);
     }
-    return json_copy(value);
+    return json_copy(use->value);
 }
 
 static enum err check_numbers(const struct filter *filter, struct diag *diag)

@@ -1,4 +1,7 @@
 // From text to parts: literal text and ${...} expressions.
+//
+// One pass over the text with a pointer that the readers move on. An expression is a source, with a path or a name
+// behind it, and filters. After a fault reading goes on behind the expression, so that all faults of a text are found.
 #include "core/template/template_internal.h"
 
 #include <ctype.h>
@@ -301,7 +304,7 @@ static void add_fault(struct template_faults *faults, size_t at, const struct di
 }
 
 // What looks like a quote or a space and is none is the likely cause of whatever is wrong there.
-static void tell_odd_character(const char *text, size_t len, struct diag *diag)
+static void blame_odd_character(const char *text, size_t len, struct diag *diag)
 {
     unsigned code;
     if (memchr(text, '"', len) == NULL && str_find_odd_quote(text, len, &code) != NULL) {
@@ -312,7 +315,7 @@ static void tell_odd_character(const char *text, size_t len, struct diag *diag)
     }
 }
 
-// *at stands at "${". What is wrong is told, and reading goes on behind it, for further faults.
+// *at stands at "${". What is wrong becomes a fault, and reading goes on behind it, for further ones.
 static enum err read_expression_part(struct template *tmpl, const char **at, const struct template_scope *scope,
                                      struct template_faults *faults)
 {
@@ -324,7 +327,7 @@ static enum err read_expression_part(struct template *tmpl, const char **at, con
     enum err err = read_expression(at, scope, part->expression, &diag);
     if (err != ERR_OK) {
         size_t len = strcspn(start, "}");
-        tell_odd_character(start, len, &diag);
+        blame_odd_character(start, len, &diag);
         add_fault(faults, (size_t)(start - tmpl->text), &diag);
         const char *next = strstr(start + 2, "${");
         *at = next != NULL && next < start + len ? next : start + len + (start[len] == '}');

@@ -1,4 +1,7 @@
 // Trees of templates: the values of args and parameters.
+//
+// The tree has the shape of the YAML node. What can hold no ${...} is made JSON when it is compiled; evaluating copies
+// that and evaluates the rest.
 #include "core/template/template_internal.h"
 
 #include <stdlib.h>

@@ -1,4 +1,7 @@
 // What is legal in a template and hardly meant.
+//
+// Literal text is searched for what other programs' templates look like; an expression is looked at part by part.
+// Whether a filter takes what comes to it is tried with samples of all kinds of values that can come.
 #include <ctype.h>
 #include <string.h>
 

@@ -1,4 +1,8 @@
 // Loads mapping files: groups of all files first, then their rules in order.
+//
+// The tables of options read the top of each file; a loader (loader.h) reads its rules. Rules with errors are left out
+// and loading goes on, for further errors; at the end the rules are put into the tree that finds them by topic, and
+// those that were read are compared with each other.
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,7 @@
-// Reads and checks the tests of a mapping file, so that a wrong word in a test is told at its place.
+// Reads and checks the tests of a mapping file, so that a wrong word in a test is reported at its place.
+//
+// Tests are read twice: when a file is loaded, for the problems, and when they run. The parameters in `expect` are
+// words of the platform, beside those of ours: the latter are split off and read by a table.
 #include <stdlib.h>
 #include <string.h>
 

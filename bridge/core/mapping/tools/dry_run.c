@@ -17,14 +17,7 @@ static struct call_outcome outcome_of(const struct dry_run *dry_run, size_t call
     size_t last = dry_run->answer_count - 1;
     struct api_answer parsed = {0};
     api_classify(&dry_run->answers[call < last ? call : last], dry_run->extra_rows, dry_run->extra_count, &parsed);
-    struct call_outcome outcome = {
-        .status = api_status(&parsed),
-        .message_id = parsed.message_id,
-        .request_id = parsed.request_id,
-        .result = parsed.result,
-        .has_result = parsed.has_result,
-        .failure = parsed.failure,
-    };
+    struct call_outcome outcome = call_outcome_of(&parsed);
     // What surely did not run is tried until the deadline, and then it has expired with the last answer.
     if (retry_advice(parsed.class) == RETRY_SAFE) {
         outcome.status = STATUS_EXPIRED;

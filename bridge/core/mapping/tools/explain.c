@@ -1,3 +1,7 @@
+// Makes the report of a message: a JSON object with what happened and why.
+//
+// The message is mapped as the service maps it. Beside that the rule's templates are evaluated one by one, since a
+// command shows only what they give together, and all other rules are looked at for why they did not take it.
 #include "core/mapping/tools/explain.h"
 
 #include <string.h>

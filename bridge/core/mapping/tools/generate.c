@@ -1,3 +1,7 @@
+// Writes the text of a mapping file.
+//
+// It is written as text, not as a tree, since most of it is comments for the person who goes on from there. The options
+// are checked first; then each service gets a rule, and tests, which are collected and come at the end.
 #include "core/mapping/tools/generate.h"
 
 #include <stdlib.h>

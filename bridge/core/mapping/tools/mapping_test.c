@@ -1,3 +1,6 @@
+// Runs a test: the message is mapped as the service maps it, the answers are read as the service reads them, and what
+// comes of it is compared from the outside in (rule, outcome, topics, request, reply), so that a difference is reported
+// where it begins and not by all that follows from it.
 #include "core/mapping/tools/mapping_test.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// Compares what a test expects with what came. Only what is expected is looked at. Values are compared as JSON, member
+// by member, so that a difference is named by its path.
 #include "core/mapping/tools/mapping_test_compare.h"
 
 #include <stdlib.h>
@@ -74,12 +76,8 @@ static void compare_lists(struct test_result *result, const char *what, const st
                           const struct json_object *got)
 {
     for (size_t i = 0; i < json_count(expected); i++) {
-        struct json_object *left = NULL;
-        struct json_object *right = NULL;
         AUTO_FREE char *path = mem_printf("%s.%zu", what, i);
-        json_item(expected, i, &left);
-        json_item(got, i, &right);
-        compare_json(result, path, left, right);
+        compare_json(result, path, json_at(expected, i), json_at(got, i));
     }
 }
 
@@ -277,8 +275,7 @@ static void compare_member_value(struct test_result *result, const char *name, c
 void mapping_test_compare_reply(struct test_result *result, const struct expect_reply_options *expected,
                                 const struct json_object *reply)
 {
-    struct json_object *error = NULL;
-    json_member(reply, "error", &error);
+    const struct json_object *error = json_get(reply, "error");
     compare_status(result, expected->status, reply, error);
     compare_member_text(result, "code", expected->code, error, "code");
     compare_member_text(result, "platform_code", expected->platform_code, error, "platform_code");
