@@ -340,23 +340,29 @@ void world_serve(struct world *world)
     }
 }
 
-void world_connect(struct world *world, bool session_present)
+static void accept(struct world *world, struct mqtt *mqtt, const struct mqtt_event *connack)
 {
-    struct mqtt_event commands = fake_mqtt_connack(session_present);
-    struct mqtt_event replies = fake_mqtt_connack(false);
-    world_turn(world);
-    for (int i = 0; i < 400 && (fake_mqtt_state(world->commands) == FAKE_MQTT_DOWN ||
-                                fake_mqtt_state(world->replies) == FAKE_MQTT_DOWN);
-         i++) {
+    for (int i = 0; i < 4000 && fake_mqtt_state(mqtt) == FAKE_MQTT_DOWN; i++) {
         world_pass(world, STEP_MS);
     }
-    if (fake_mqtt_state(world->commands) == FAKE_MQTT_CONNECTING) {
-        fake_mqtt_accept(world->commands, &commands);
+    if (fake_mqtt_state(mqtt) == FAKE_MQTT_CONNECTING) {
+        fake_mqtt_accept(mqtt, connack);
     }
-    if (fake_mqtt_state(world->replies) == FAKE_MQTT_CONNECTING) {
-        fake_mqtt_accept(world->replies, &replies);
-    }
+}
+
+void world_accept(struct world *world, const struct mqtt_event *connack)
+{
+    struct mqtt_event replies = fake_mqtt_connack(false);
     world_turn(world);
+    accept(world, world->commands, connack);
+    accept(world, world->replies, &replies);
+    world_turn(world);
+}
+
+void world_connect(struct world *world, bool session_present)
+{
+    struct mqtt_event connack = fake_mqtt_connack(session_present);
+    world_accept(world, &connack);
     for (int i = 0; i < 40 && !broker_is_online(world->broker); i++) {
         world_serve(world);
         world_pass(world, STEP_MS);
@@ -374,10 +380,7 @@ void world_lose_replies(struct world *world)
 void world_connect_replies(struct world *world)
 {
     struct mqtt_event connack = fake_mqtt_connack(false);
-    for (int i = 0; i < 100 && fake_mqtt_state(world->replies) == FAKE_MQTT_DOWN; i++) {
-        world_pass(world, STEP_MS);
-    }
-    fake_mqtt_accept(world->replies, &connack);
+    accept(world, world->replies, &connack);
     world_turn(world);
 }
 

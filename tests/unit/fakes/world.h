@@ -61,6 +61,8 @@ void world_restart(struct world *world);
 void world_turn(struct world *world);
 // Time goes by, with turns and the broker's answers (world_serve) between them. Connections are not made.
 void world_pass(struct world *world, int64_t ms);
+// The broker accepts the connections that are not up, the commands connection with this CONNACK, and does nothing more.
+void world_accept(struct world *world, const struct mqtt_event *connack);
 // The broker accepts both connections, grants all, and carries the fence: the bridge is online.
 void world_connect(struct world *world, bool session_present);
 // The broker answers what is not a reply: it grants subscriptions, and acknowledges and delivers the bridge's own
