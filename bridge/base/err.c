@@ -1,24 +1,13 @@
 #include "base/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/str.h"
-
-// Takes away the rest of a character that was cut at the end of the array.
-static void trim_cut_character(char *text, size_t len)
-{
-    size_t start = len;
-    while (start > 0 && len - start < 4 && ((unsigned char)text[start - 1] & 0xC0) == 0x80) {
-        start--;
-    }
-    if (start > 0 && (unsigned char)text[start - 1] >= 0xC0 && !str_utf8_valid(text + start - 1, len - start + 1)) {
-        text[start - 1] = '\0';
-    }
-}
+#include "base/show.h"
 
 enum err diag_set(struct diag *diag, enum err err, const char *fmt, ...)
 {
@@ -29,9 +18,9 @@ enum err diag_set(struct diag *diag, enum err err, const char *fmt, ...)
     int len = vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     if (len >= (int)sizeof text) {
-        trim_cut_character(text, sizeof text - 1);
+        text[show_whole_len(text, sizeof text - 1)] = '\0';
     }
-    str_mask(text, strlen(text));
+    show_mask(text, strlen(text));
     memcpy(diag->text, text, strlen(text) + 1);
     return err;
 }
@@ -68,7 +57,7 @@ void problems_add(struct problems *problems, enum severity severity, const char 
     va_start(args, fmt);
     char *text = mem_vprintf(fmt, args);
     va_end(args);
-    str_mask(text, strlen(text));
+    show_mask(text, strlen(text));
     struct problem problem = {
         .severity = severity, .source = (char *)source, .line = line, .column = column, .text = text};
     if (told_before(problems, &problem)) {

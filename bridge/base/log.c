@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/show.h"
 #include "base/str.h"
 
 #define MAX_VALUE  1024
@@ -80,14 +81,7 @@ static size_t shown_len(const char *text, bool *cut)
 {
     size_t len = strnlen(text, MAX_VALUE + 1);
     *cut = len > MAX_VALUE;
-    if (!*cut) {
-        return len;
-    }
-    len = MAX_VALUE;
-    while (len > MAX_VALUE - 4 && ((unsigned char)text[len] & 0xC0) == 0x80) {
-        len--;
-    }
-    return len;
+    return *cut ? show_whole_len(text, MAX_VALUE) : len;
 }
 
 static void append_escaped(struct buf *line, const char *text, size_t len)

@@ -129,29 +129,6 @@ size_t str_unshowable(const char *data, size_t len, unsigned *code)
     return is_unshowable(*code) ? count : 0;
 }
 
-void str_mask(char *data, size_t len)
-{
-    unsigned code = 0;
-    for (size_t i = 0, count = 0; i < len; i += count == 0 ? 1 : count) {
-        count = str_unshowable(data + i, len - i, &code);
-        memset(data + i, '?', count);
-    }
-}
-
-void str_show(const char *text, char out[STR_SHOWN_LEN])
-{
-    size_t len = strlen(text);
-    bool cut = len > STR_SHOWN_LEN - 4;
-    len = cut ? STR_SHOWN_LEN - 4 : len;
-    while (cut && len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) {
-        len--;
-    }
-    memcpy(out, text, len);
-    str_mask(out, len);
-    memcpy(out + len, "...", 4);
-    out[len + (cut ? 3 : 0)] = '\0';
-}
-
 static bool is_odd_quote(unsigned code)
 {
     return (code >= 0x2018 && code <= 0x201F) || code == 0xAB || code == 0xBB;

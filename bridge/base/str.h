@@ -34,11 +34,6 @@ bool str_has_noncharacter(const char *data, size_t len);
 // control characters, and those that end a line or turn the direction of writing (U+061C, U+200E-F, U+2028-2E,
 // U+2066-69), so that what is read is not what is there; else 0.
 size_t str_unshowable(const char *data, size_t len, unsigned *code);
-// Each byte of such a character becomes '?'.
-void str_mask(char *data, size_t len);
-#define STR_SHOWN_LEN 64
-// What outsiders wrote, fit for a message: cut, with '?' for each byte of what is unshowable.
-void str_show(const char *text, char out[STR_SHOWN_LEN]);
 // The first character that looks like a straight quote and is none (U+2018 to U+201F, « and »), or like a space or
 // nothing at all (no-break, zero-width and wide spaces, U+FEFF). NULL if there is none; *code is its code point.
 const char *str_find_odd_quote(const char *text, size_t len, unsigned *code);

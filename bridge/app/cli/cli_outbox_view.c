@@ -7,7 +7,7 @@
 #include "app/cli/terminal.h"
 #include "app/service/pipeline.h"
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/show.h"
 #include "core/command/command.h"
 #include "core/command/reply.h"
 
@@ -155,7 +155,7 @@ static void print_cell(FILE *out, const char *text_or_null, size_t width)
     char cut[64];
     const char *text = text_or_null == NULL ? "-" : text_or_null;
     bool too_long = strlen(text) > width;
-    text_cut(cut, too_long ? width - 2 : width + 1, text);
+    show_cut(cut, too_long ? width - 2 : width + 1, text);
     size_t len = strlen(cut) + (too_long ? 3 : 0);
     terminal_print_clean(out, cut);
     fprintf(out, "%s%*s", too_long ? "..." : "", (int)(len > width ? 1 : width - len + 1), "");

@@ -14,6 +14,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/show.h"
 #include "base/str.h"
 #include "core/mapping/load/mapping_load.h"
 #include "core/mapping/mapping.h"
@@ -135,15 +136,13 @@ static void read_parameters(struct config_platform *platform, struct problems *p
             yaml_problem(problems, SEVERITY_ERROR, node->keys[i], "%s is set by the bridge for each call: remove it",
                          name);
         }
-        char shown[STR_SHOWN_LEN];
-        str_show(name, shown);
         if (name[0] == '\0') {
             yaml_problem(problems, SEVERITY_ERROR, node->keys[i], "a parameter's name cannot be empty");
             continue;
         }
         if (value->kind != YAML_SCALAR || yaml_type(value) == YAML_NULL || value->text[0] == '\0') {
             yaml_problem(problems, SEVERITY_ERROR, value, "parameter %s is %s; it must be a text that is not empty",
-                         shown, yaml_kind_name(value));
+                         show_short(name).text, yaml_kind_name(value));
             continue;
         }
         parameters_add(&platform->parameters, name, value->text);
@@ -161,10 +160,8 @@ static void read_limit(struct config_platform *platform, const struct yaml_node 
                      nearest);
     }
     if (value->kind != YAML_SCALAR || str_parse_rate(value->text, &rate) != ERR_OK) {
-        char shown[STR_SHOWN_LEN];
-        str_show(action->text, shown);
         yaml_problem(problems, SEVERITY_ERROR, value, "the limit of %s is not a rate; write it as 500/s or 20/m",
-                     shown);
+                     show_short(action->text).text);
         return;
     }
     platform->limits = mem_resize(platform->limits, platform->limit_count + 1, sizeof *platform->limits);
@@ -209,9 +206,7 @@ static void wrong_class(const struct yaml_node *key, const struct yaml_node *val
 {
     const char *names[API_PERMANENT + 2] = {NULL};
     AUTO_BUF struct buf text = {0};
-    char shown[STR_SHOWN_LEN];
-    str_show(key->text, shown);
-    buf_printf(&text, "%s has to be one of", shown);
+    buf_printf(&text, "%s has to be one of", show_short(key->text).text);
     for (enum api_class each = API_AUTH; each <= API_PERMANENT; each++) {
         names[each - API_AUTH] = api_class_name(each);
         buf_printf(&text, "%s%s", each == API_AUTH ? " " : ", ", api_class_name(each));

@@ -5,8 +5,6 @@
 
 #include <stdio.h>
 
-#include "base/str.h"
-
 #define BRIEF_MS 1000 // less is hardly meant
 
 static const struct failure *last_failure(const struct entry *entry)
@@ -44,17 +42,14 @@ static const char *state_of_first(const struct pipeline *pipeline, const struct 
 static void describe_first(const struct pipeline *pipeline, const struct entry *entry, char *out, size_t size)
 {
     uint64_t before = 0;
-    char id[STR_SHOWN_LEN];
-    char rule[STR_SHOWN_LEN];
     const char *lane = entry->command->order == ORDER_RULE ? "rule" : "device";
     if (!schedule_before(pipeline->schedule, entry->id, &before)) {
         snprintf(out, size, "a command before it for the same %s", lane);
         return;
     }
     const struct entry *first = entry_list_find(&pipeline->entries, before);
-    str_show(first->command->id, id);
-    str_show(first->command->rule, rule);
-    snprintf(out, size, "command %s of the rule %s, which is before it for the same %s and %s", id, rule, lane,
+    snprintf(out, size, "command %s of the rule %s, which is before it for the same %s and %s",
+             show_short(first->command->id).text, show_short(first->command->rule).text, lane,
              state_of_first(pipeline, first));
 }
 

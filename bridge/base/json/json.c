@@ -7,6 +7,7 @@
 #include <json-c/json.h>
 #undef json_bool
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json/json_internal.h"
@@ -336,4 +337,22 @@ char *json_print_pretty(const struct json_object *value)
 {
     int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE;
     return mem_strdup(json_object_to_json_string_ext(unconst(value), flags));
+}
+
+struct shown json_show(const struct json_object *value)
+{
+    struct shown shown;
+    enum json_kind kind = json_kind(value);
+    if (kind == JSON_NULL) {
+        snprintf(shown.text, sizeof shown.text, "null");
+    } else if (kind == JSON_LIST || kind == JSON_MAP) {
+        snprintf(shown.text, sizeof shown.text, "%s", kind == JSON_LIST ? "a list" : "an object");
+    } else if (kind == JSON_TEXT) {
+        const char *text = json_text(value);
+        snprintf(shown.text, sizeof shown.text, "text %.*s", SHOW_LEN - 6, show_text(text).text);
+    } else {
+        AUTO_FREE char *text = json_print(value);
+        snprintf(shown.text, sizeof shown.text, "%s %.*s", json_kind_name(kind), SHOW_LEN - 24, text);
+    }
+    return shown;
 }

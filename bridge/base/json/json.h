@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/show.h"
 
 struct json_object;
 
@@ -46,6 +47,8 @@ struct json_object *json_copy(const struct json_object *value); // deep copy
 
 enum json_kind json_kind(const struct json_object *value);
 const char *json_kind_name(enum json_kind kind); // "null", "boolean", "integer", "number", "text", "list", "object"
+// Kind and value inside a message: text "on", integer 5, a list, null.
+struct shown json_show(const struct json_object *value);
 
 // Member of a map or item of a list. False if there is none (or the value is of another kind); *out is borrowed.
 bool json_member(const struct json_object *map, const char *name, struct json_object **out);

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/nearest.h"
-#include "base/str.h"
+#include "base/show.h"
 
 #define MAX_LISTED 24
 
@@ -52,12 +52,10 @@ static const char *nearest_name(const struct option_row *table, const char *name
 static void refuse_unknown(const struct option_row *table, const struct yaml_node *node, const char *path,
                            struct problems *problems)
 {
-    char shown[STR_SHOWN_LEN];
-    str_show(node->text, shown);
     const char *nearest = nearest_name(table, node->text);
     AUTO_FREE char *place = options_describe_place(table, path, node->text);
     AUTO_BUF struct buf text = {0};
-    buf_printf(&text, "unknown key `%s`", shown);
+    buf_printf(&text, "unknown key `%s`", show_short(node->text).text);
     if (place != NULL) {
         buf_printf(&text, "; it belongs %s", place);
     } else if (nearest != NULL) {

@@ -13,6 +13,7 @@
 #include "base/json/json.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/show.h"
 #include "base/str.h"
 
 // A problem of the value; false.
@@ -82,9 +83,8 @@ bool options_value_wrong(const struct option_reading *reading)
 // The value has the right kind, and is not of the right form.
 static bool malformed(const struct option_reading *reading, const char *hint)
 {
-    char shown[STR_SHOWN_LEN];
-    str_show(reading->node->text, shown);
-    return refuse(reading, "`%s` must be %s, not `%s`%s", reading->path, wanted(reading->row->type), shown, hint);
+    return refuse(reading, "`%s` must be %s, not `%s`%s", reading->path, wanted(reading->row->type),
+                  show_short(reading->node->text).text, hint);
 }
 
 static bool read_text(const struct option_reading *reading)
@@ -136,17 +136,16 @@ static bool out_of_range(const struct option_reading *reading)
     const struct option_row *row = reading->row;
     char min[OPTIONS_NUMBER_LEN];
     char max[OPTIONS_NUMBER_LEN];
-    char shown[STR_SHOWN_LEN];
-    str_show(reading->node->text, shown);
     options_value_number(row->type, row->min, min);
     options_value_number(row->type, row->max, max);
     if (row->min == 0 && row->max == 0) {
-        return refuse(reading, "`%s` is too large: `%s`", reading->path, shown);
+        return refuse(reading, "`%s` is too large: `%s`", reading->path, show_short(reading->node->text).text);
     }
     if (row->min == row->max) {
-        return refuse(reading, "`%s` must be %s, not `%s`", reading->path, min, shown);
+        return refuse(reading, "`%s` must be %s, not `%s`", reading->path, min, show_short(reading->node->text).text);
     }
-    return refuse(reading, "`%s` must be from %s to %s, not `%s`", reading->path, min, max, shown);
+    return refuse(reading, "`%s` must be from %s to %s, not `%s`", reading->path, min, max,
+                  show_short(reading->node->text).text);
 }
 
 // `err` is what the parser of `value` said.
@@ -225,12 +224,10 @@ static bool read_choice(const struct option_reading *reading)
             return true;
         }
     }
-    char shown[STR_SHOWN_LEN];
-    str_show(reading->node->text, shown);
     AUTO_BUF struct buf text = {0};
     buf_printf(&text, "`%s` must be %s", reading->path, wanted(row->type));
     append_example(&text, row);
-    buf_printf(&text, "; not `%s`", shown);
+    buf_printf(&text, "; not `%s`", show_short(reading->node->text).text);
     const char *nearest = nearest_of(reading->node->text, row->choices);
     return refuse(reading, "%s" NEAREST_FORMAT, text.data, NEAREST_ARGS(nearest, ""));
 }

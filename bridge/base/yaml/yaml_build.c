@@ -9,6 +9,7 @@
 #include <yaml.h>
 
 #include "base/mem.h"
+#include "base/show.h"
 #include "base/yaml/yaml_internal.h"
 
 #define MAX_ANCHORS 1000
@@ -325,10 +326,8 @@ static void check_duplicates(struct builder *builder, const struct yaml_node *ma
     const struct yaml_node *first = sorted[0];
     for (size_t i = 1; i < map->count; i++) {
         if (strcmp(first->text, sorted[i]->text) == 0) {
-            char shown[STR_SHOWN_LEN];
-            str_show(first->text, shown);
-            yaml_error(builder->problems, sorted[i], "duplicate key `%s`: it stands in line %d already", shown,
-                       first->line);
+            yaml_error(builder->problems, sorted[i], "duplicate key `%s`: it stands in line %d already",
+                       show_short(first->text).text, first->line);
         } else {
             first = sorted[i];
         }

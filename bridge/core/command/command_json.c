@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "base/json/json.h"
 #include "base/mem.h"
+#include "base/show.h"
 #include "base/str.h"
-#include "base/text.h"
 
 #define MAX_DEPTH 8
 
@@ -244,7 +244,7 @@ static void read_refusal(struct command_reader *reader, struct failure *out)
     }
     failure_set(out, code, "%s", detail);
     out->retry_after_ms = (long)retry_after_ms;
-    text_cut(out->platform_code, sizeof out->platform_code, platform_code != NULL ? platform_code : "");
+    show_cut(out->platform_code, sizeof out->platform_code, platform_code != NULL ? platform_code : "");
 }
 
 static void read_correlation(struct command_reader *reader, struct command *command)

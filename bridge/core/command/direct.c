@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/json/json.h"
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "core/platform/name.h"
 
@@ -64,7 +63,7 @@ static char *make_args(struct command *command, const struct direct *direct)
         AUTO_FREE char *detail = mem_printf("args are not valid: %s", diag.text);
         refuse(command, "argument_invalid", detail);
     } else if (json_kind(value) != JSON_MAP) {
-        AUTO_FREE char *detail = mem_printf("args must be a JSON object, not %s", show_value(value).text);
+        AUTO_FREE char *detail = mem_printf("args must be a JSON object, not %s", json_show(value).text);
         refuse(command, "argument_invalid", detail);
     }
     return json_print(value);

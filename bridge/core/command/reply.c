@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/show.h"
 #include "core/command/reply_internal.h"
 
 // A stored reply wraps a result of the greatest depth that answers may have.
@@ -74,7 +74,7 @@ static void put_target(struct json_object *reply, const struct command *command)
 
 static void put_whole_text(struct json_object *map, const char *name, const char *text)
 {
-    size_t len = text_whole_len(text, strlen(text)); // a text cut to its array may end within a character
+    size_t len = show_whole_len(text, strlen(text)); // a text cut to its array may end within a character
     if (len > 0) {
         json_put(map, name, json_new_text_len(text, len));
     }

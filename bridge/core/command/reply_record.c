@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/show.h"
 #include "base/str.h"
-#include "base/text.h"
 #include "core/command/reply.h"
 #include "core/command/reply_internal.h"
 
@@ -17,7 +17,7 @@ static void put_failure(struct json_object *map, const struct failure *failure)
     }
     json_put_text(map, "code", failure->code->code);
     json_put(map, "detail",
-             json_new_text_len(failure->detail, text_whole_len(failure->detail, strlen(failure->detail))));
+             json_new_text_len(failure->detail, show_whole_len(failure->detail, strlen(failure->detail))));
     json_put_text(map, "platform_code", failure->platform_code);
     json_put(map, "retry_after_ms", json_new_int(failure->retry_after_ms));
 }
@@ -45,8 +45,8 @@ static enum err read_failure(const struct json_object *map, struct failure *out)
     out->code = error_code_find(code);
     const char *detail = json_member_text(map, "detail");
     const char *platform_code = json_member_text(map, "platform_code");
-    text_cut(out->detail, sizeof out->detail, detail != NULL ? detail : "");
-    text_cut(out->platform_code, sizeof out->platform_code, platform_code != NULL ? platform_code : "");
+    show_cut(out->detail, sizeof out->detail, detail != NULL ? detail : "");
+    show_cut(out->platform_code, sizeof out->platform_code, platform_code != NULL ? platform_code : "");
     struct json_object *retry_after = NULL;
     if (json_member(map, "retry_after_ms", &retry_after) && json_kind(retry_after) == JSON_INT) {
         out->retry_after_ms = (long)json_int(retry_after);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json/show.h"
 #include "base/mem.h"
+#include "base/show.h"
 #include "core/mapping/mapping_internal.h"
 
 struct match {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json/show.h"
+#include "base/json/json.h"
 #include "base/mem.h"
 #include "core/mapping/mapping_internal.h"
 
@@ -37,7 +37,7 @@ static void refuse(struct mapper *mapper, const struct failure *failure)
 static void refuse_value(struct mapper *mapper, const char *code, const char *what, const struct json_object *value)
 {
     struct failure failure;
-    failure_set(&failure, code, "%s is %s", what, show_value(value).text);
+    failure_set(&failure, code, "%s is %s", what, json_show(value).text);
     refuse(mapper, &failure);
 }
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json/show.h"
 #include "base/mem.h"
+#include "base/show.h"
 #include "core/mapping/mapping_internal.h"
 #include "core/platform/name.h"
 #include "core/template/template_internal.h"
@@ -94,7 +94,7 @@ static enum err add_device_value(struct request *request, struct name_set *set, 
 {
     bool is_number = json_kind(value) == JSON_INT || json_kind(value) == JSON_REAL;
     if (json_kind(value) != JSON_TEXT) {
-        failure_set(request->failure, "name_invalid", "a device's name is text, not %s%s", show_value(value).text,
+        failure_set(request->failure, "name_invalid", "a device's name is text, not %s%s", json_show(value).text,
                     is_number ? "; the rule can make text of it by | string" : "");
         return ERR_REFUSED;
     }
@@ -168,7 +168,7 @@ static enum err make_args(struct request *request, const struct model_service *s
         return err;
     }
     if (json_kind(value) != JSON_MAP) {
-        failure_set(request->failure, "argument_invalid", "args must be a JSON object, not %s", show_value(value).text);
+        failure_set(request->failure, "argument_invalid", "args must be a JSON object, not %s", json_show(value).text);
         return ERR_REFUSED;
     }
     AUTO_JSON struct json_object *sent = NULL;

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/json/show.h"
 #include "base/nearest.h"
+#include "base/show.h"
 
 const char *rule_name(const struct rule *rule)
 {

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/json/json.h"
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/show.h"
 #include "core/model/model.h"
 #include "core/template/decimal.h"
 
@@ -143,9 +143,9 @@ static enum err refuse_value(const struct model_visit *visit)
 {
     const char *text = visit->data->type == MODEL_TEXT ? json_text(visit->value) : NULL;
     if (text == NULL) {
-        return refuse(visit, show_value(visit->value).text);
+        return refuse(visit, json_show(visit->value).text);
     }
-    AUTO_FREE char *what = mem_printf("%s (%zu bytes)", show_value(visit->value).text, strlen(text));
+    AUTO_FREE char *what = mem_printf("%s (%zu bytes)", json_show(visit->value).text, strlen(text));
     return refuse(visit, what);
 }
 
@@ -296,7 +296,7 @@ enum err model_check_args(const struct model_service *service, const struct json
                           struct failure *failure)
 {
     if (json_kind(args) != JSON_MAP) {
-        failure_set(failure, "argument_invalid", "the arguments are %s; they must be an object", show_value(args).text);
+        failure_set(failure, "argument_invalid", "the arguments are %s; they must be an object", json_show(args).text);
         return ERR_REFUSED;
     }
     struct members members = {.fields = service->inputs, .count = service->input_count, .failure = failure};

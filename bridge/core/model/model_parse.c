@@ -8,8 +8,8 @@
 #include <strings.h>
 
 #include "base/json/json.h"
-#include "base/json/show.h"
 #include "base/mem.h"
+#include "base/show.h"
 #include "base/str.h"
 #include "core/model/model.h"
 #include "core/template/decimal.h"
@@ -225,7 +225,7 @@ static enum err read_fields(const char *where, const struct json_object *list, s
     }
     if (json_kind(list) != JSON_LIST) {
         return diag_set(diag, ERR_SYNTAX, "%s: there must be a list of what it is made of, not %s", where,
-                        show_value(list).text);
+                        json_show(list).text);
     }
     if (json_count(list) > MODEL_MAX_ITEMS) {
         return diag_set(diag, ERR_LIMIT, "%s: there are more than %d arguments or members", where, MODEL_MAX_ITEMS);

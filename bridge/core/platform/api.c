@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/show.h"
 #include "base/str.h"
-#include "base/text.h"
 #include "core/platform/api_internal.h"
 
 static const char *const class_names[] = {
@@ -178,8 +178,8 @@ static void append_words(struct buf *out, const struct api_facts *facts, const s
 static void set_failure(struct failure *failure, const char *code, const char *detail)
 {
     failure_set(failure, code, "%s", "");
-    text_cut(failure->detail, sizeof failure->detail, detail);
-    str_mask(failure->detail, strlen(failure->detail));
+    show_cut(failure->detail, sizeof failure->detail, detail);
+    show_mask(failure->detail, strlen(failure->detail));
 }
 
 static void fill_platform_failure(const struct api_input *input, const struct api_facts *facts,
@@ -189,7 +189,7 @@ static void fill_platform_failure(const struct api_input *input, const struct ap
     AUTO_BUF struct buf words = {0};
     AUTO_BUF struct buf detail = {0};
     append_without_echo(&words, facts->code != NULL ? facts->code : "");
-    text_cut(code, sizeof code, words.data);
+    show_cut(code, sizeof code, words.data);
     if (strcmp(row->code, "signature_mismatch") == 0) {
         api_signature_verdict(facts, input->string_to_sign, &detail);
         buf_text(&detail, "; ");

@@ -2,8 +2,8 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/show.h"
 #include "base/str.h"
-#include "base/text.h"
 #include "core/platform/api_internal.h"
 
 #define MAX_ID_BYTES 256
@@ -55,7 +55,7 @@ static char *member_id(const struct json_object *map, const char *name)
 {
     char *id = member_scalar(map, name);
     if (id != NULL && strlen(id) > MAX_ID_BYTES) {
-        id[text_whole_len(id, MAX_ID_BYTES)] = '\0';
+        id[show_whole_len(id, MAX_ID_BYTES)] = '\0';
     }
     return id;
 }
@@ -196,7 +196,7 @@ static struct str page_title(const char *text)
     const char *found = strcasestr(text, tag);
     const char *start = found == NULL ? "" : found + strlen(tag) + strspn(found + strlen(tag), " \t\r\n");
     size_t len = strcspn(start, "<\r\n");
-    size_t shown = text_whole_len(start, len < LONGEST ? len : LONGEST);
+    size_t shown = show_whole_len(start, len < LONGEST ? len : LONGEST);
     return (struct str){start, str_utf8_valid(start, shown) ? shown : 0};
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/text.h"
+#include "base/show.h"
 
 static const char *const status_names[] = {
     [STATUS_OK] = "ok",           [STATUS_ACCEPTED] = "accepted",
@@ -226,6 +226,6 @@ void failure_set(struct failure *failure, const char *code, const char *fmt, ...
     va_list args;
     va_start(args, fmt);
     vsnprintf(failure->detail, sizeof failure->detail, fmt, args);
-    failure->detail[text_whole_len(failure->detail, strlen(failure->detail))] = '\0';
+    failure->detail[show_whole_len(failure->detail, strlen(failure->detail))] = '\0';
     va_end(args);
 }

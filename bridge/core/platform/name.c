@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/json/show.h"
 #include "base/mem.h"
+#include "base/show.h"
 
 static const struct {
     const char *what;

@@ -10,9 +10,9 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "base/message.h"
+#include "base/show.h"
 #include "core/template/template_internal.h"
 
 enum err template_compile_text(const char *text, const struct template_scope *scope, struct template **out,
@@ -202,7 +202,7 @@ static enum err append_text(struct buf *out, const struct expression *expression
     if (kind == JSON_NULL || kind == JSON_LIST || kind == JSON_MAP) {
         failure_set(failure, "filter_failed",
                     "${%s} is %s, which is no text; use | json for its JSON text, or | default(...) for null",
-                    show_plain(expression->name).text, show_value(value).text);
+                    show_plain(expression->name).text, json_show(value).text);
         return ERR_REFUSED;
     }
     AUTO_FREE char *printed = kind == JSON_TEXT ? NULL : json_print(value);

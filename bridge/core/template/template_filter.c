@@ -12,9 +12,9 @@
 #include <strings.h>
 
 #include "base/buf.h"
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/show.h"
 #include "core/template/template_number.h"
 
 #define MAX_ARGS  256
@@ -157,7 +157,7 @@ static enum err fail(const struct filter *filter, const char *name, const struct
                      struct failure *failure)
 {
     failure_set(failure, "filter_failed", "the filter %s of ${%s} %s, not %s", filter->row->name, show_plain(name).text,
-                wants, show_value(value).text);
+                wants, json_show(value).text);
     return ERR_REFUSED;
 }
 
@@ -181,7 +181,7 @@ static enum err apply_map(const struct filter *filter, const char *name, struct 
     size_t entry = find_entry(filter, text);
     struct value mapped = {.missing = entry == filter->count};
     if (mapped.missing) {
-        snprintf(mapped.why, sizeof mapped.why, "nothing in its map(...) fits %s", show_value(value->json).text);
+        snprintf(mapped.why, sizeof mapped.why, "nothing in its map(...) fits %s", json_show(value->json).text);
     } else {
         mapped.json = json_copy(filter->args[entry]);
     }

@@ -1,7 +1,7 @@
 // What the files of the template module share, and what mapping needs to know of a template's inside. Private to core.
 #pragma once
 
-#include "base/json/show.h"
+#include "base/show.h"
 #include "base/text_list.h"
 #include "core/template/template.h"
 

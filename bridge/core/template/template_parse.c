@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/show.h"
 
 #define MAX_FILTERS 16
 

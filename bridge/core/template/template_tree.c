@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json/show.h"
 #include "base/mem.h"
+#include "base/show.h"
 
 struct template_tree {
     enum { TREE_CONSTANT, TREE_TEMPLATE, TREE_LIST, TREE_MAP } kind;

@@ -5,8 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "base/json/show.h"
 #include "base/mem.h"
+#include "base/show.h"
 #include "core/template/template_internal.h"
 
 unsigned template_source_kinds(enum expression_kind kind)

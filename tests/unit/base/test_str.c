@@ -155,26 +155,6 @@ static void what_a_terminal_would_obey_is_unshowable(void **state)
     assert_int_equal(str_unshowable("\xE2\x80\xAE", 2, &code), 0);
 }
 
-static void control_characters_are_masked(void **state)
-{
-    (void)state;
-    char text[] = "a\x1B[m\t\x7F\xC2\x85\xC3\xA9\xE5\xAE\xA2";
-    str_mask(text, sizeof text - 1);
-    assert_string_equal(text, "a?[m????\xC3\xA9\xE5\xAE\xA2");
-    char turned[] = "a\xE2\x80\xAE"
-                    "b";
-    str_mask(turned, sizeof turned - 1);
-    assert_string_equal(turned, "a???b");
-}
-
-static void what_is_shown_has_nothing_that_a_terminal_would_obey(void **state)
-{
-    (void)state;
-    char out[STR_SHOWN_LEN];
-    str_show("a\nb\xC2\x9B[2J\xE2\x80\xAEtxt\x9B", out);
-    assert_string_equal(out, "a?b??[2J???txt\x9B");
-}
-
 static bool glob(const char *pattern, const char *text)
 {
     return str_glob(pattern, text, strlen(text));
@@ -491,8 +471,6 @@ int main(void)
         cmocka_unit_test(control_characters_are_found),
         cmocka_unit_test(noncharacters_are_found),
         cmocka_unit_test(what_a_terminal_would_obey_is_unshowable),
-        cmocka_unit_test(control_characters_are_masked),
-        cmocka_unit_test(what_is_shown_has_nothing_that_a_terminal_would_obey),
         cmocka_unit_test(globs_match_whole_texts),
         cmocka_unit_test(a_glob_reads_no_further_than_the_text),
         cmocka_unit_test(a_glob_of_many_stars_ends_soon),

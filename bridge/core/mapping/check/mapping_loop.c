@@ -5,8 +5,8 @@
 
 #include "base/buf.h"
 #include "base/json/json.h"
-#include "base/json/show.h"
 #include "base/mem.h"
+#include "base/show.h"
 #include "core/mapping/check/mapping_check.h"
 #include "core/mapping/check/mapping_shape.h"
 #include "core/mapping/check/mapping_texts.h"

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json/show.h"
 #include "base/mem.h"
+#include "base/show.h"
 #include "core/mapping/check/mapping_check.h"
 #include "core/mapping/check/mapping_example.h"
 #include "core/mapping/check/mapping_shape.h"

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/json/json.h"
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/show.h"
 #include "core/mapping/load/loader.h"
 
 struct shelved_model {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/show.h"
 #include "core/mapping/check/mapping_shape.h"
 #include "core/mapping/load/loader.h"
 #include "core/platform/name.h"

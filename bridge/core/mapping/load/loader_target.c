@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/json/json.h"
-#include "base/json/show.h"
 #include "base/mem.h"
+#include "base/show.h"
 #include "core/mapping/load/loader.h"
 #include "core/platform/name.h"
 
@@ -79,7 +79,7 @@ static enum err check_is_text(const struct target *target, const struct yaml_nod
     for (size_t i = 0; i < forecast->count; i++) {
         if (is_number_or_bool(forecast->values[i])) {
             yaml_error(target->loader->problems, node, "a device's name is text, not %s: add | string",
-                       show_value(forecast->values[i]).text);
+                       json_show(forecast->values[i]).text);
             return ERR_SYNTAX;
         }
     }

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/show.h"
 #include "core/mapping/load/loader.h"
 
 static void warn_of_topic(const struct rule_loader *loader, const struct yaml_node *node)

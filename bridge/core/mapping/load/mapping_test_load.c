@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "base/nearest.h"
-#include "base/str.h"
+#include "base/show.h"
 #include "core/mapping/load/mapping_load.h"
 #include "core/mapping/load/mapping_test_internal.h"
 #include "core/mapping/rule.h"

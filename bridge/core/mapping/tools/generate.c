@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json/show.h"
 #include "base/mem.h"
-#include "base/str.h"
+#include "base/show.h"
 #include "core/mapping/rule.h"
 #include "core/mapping/tools/generate_internal.h"
 #include "core/platform/name.h"

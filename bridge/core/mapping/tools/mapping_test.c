@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/json/json.h"
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "core/mapping/load/mapping_test_internal.h"
 #include "core/mapping/rule.h"

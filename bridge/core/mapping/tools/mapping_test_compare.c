@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json/show.h"
 #include "base/mem.h"
 #include "base/nearest.h"
-#include "base/str.h"
+#include "base/show.h"
 
 #define NONE "(none)"
 
