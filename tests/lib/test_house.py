@@ -34,6 +34,7 @@ OWNER = {
     r"json(-c/.*|_.*\.h|\.h)": "base/json",
     r"yaml\.h": "base/yaml",
     r"openssl/.*": "base/crypto.c",
+    r"expat.*\.h": "core/platform/api_xml.c",
 }
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 

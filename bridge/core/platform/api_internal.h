@@ -48,7 +48,7 @@ struct api_facts {
 void api_facts_read(const struct api_input *input, struct api_facts *out);
 void api_facts_clear(struct api_facts *facts);
 
-// A small XML reader for answers: elements become maps, elements without elements become text; attributes, comments,
+// XML of answers: elements become maps, elements without elements become text; attributes, comments,
 // processing instructions and namespace prefixes are passed over. Gives the root's content. ERR_SYNTAX for a cut or
 // badly nested text, ERR_LIMIT beyond API_MAX_DEPTH.
 enum err api_xml_parse(const char *data, size_t len, struct json_object **out, struct diag *diag) MUST_CHECK;

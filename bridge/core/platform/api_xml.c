@@ -1,4 +1,10 @@
+// The elements of an answer are read by expat. It is never given what can harm: what stands before the root element, so
+// also a document type with its entities, is passed over here, and of references it sees only &amp;: each '&' is
+// written so, and what the text then holds is decoded as elsewhere in answers, where unknown references and a bare '&'
+// stay.
+#include <expat.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -7,19 +13,17 @@
 
 // An element that is open. `children` is NULL while it holds text only.
 struct frame {
-    struct str name;
+    char *name;
     struct json_object *children;
-    struct buf text;
+    struct buf text; // with its references
 };
 
 struct reader {
-    const char *at;
-    const char *end;
+    XML_Parser parser;
     struct frame frames[API_MAX_DEPTH];
     size_t depth;
+    bool too_deep;
     struct json_object *root; // content of the root element, once it is closed
-    bool closed;
-    struct diag *diag;
 };
 
 // ---- entities
@@ -116,196 +120,117 @@ void api_xml_unescape(struct buf *out, const char *text, size_t len)
 
 // ---- elements
 
-static enum err fail(struct reader *reader, enum err err, const char *what)
-{
-    return diag_set(reader->diag, err, "%s", what);
-}
-
-static size_t left(const struct reader *reader)
-{
-    return (size_t)(reader->end - reader->at);
-}
-
-static bool begins(const struct reader *reader, const char *text)
-{
-    size_t len = strlen(text);
-    return left(reader) >= len && memcmp(reader->at, text, len) == 0;
-}
-
-// Moves behind the next `mark`; false at the end of the text.
-static bool skip_past(struct reader *reader, const char *mark)
-{
-    const char *found = memmem(reader->at, left(reader), mark, strlen(mark));
-    if (found == NULL) {
-        return false;
-    }
-    reader->at = found + strlen(mark);
-    return true;
-}
-
-static void put_child(struct json_object *parent, struct str name, struct json_object *value)
-{
-    char *text = mem_dup(name.data, name.len);
-    json_put(parent, text, value);
-    free(text);
-}
-
 static struct json_object *frame_value(struct frame *frame)
 {
-    struct json_object *value =
-        frame->children != NULL ? frame->children : json_new_text_len(frame->text.data, frame->text.len);
-    frame->children = NULL;
+    AUTO_BUF struct buf text = {0};
+    buf_text(&text, "");
+    api_xml_unescape(&text, frame->text.data, frame->text.len);
+    struct json_object *value = frame->children != NULL ? frame->children : json_new_text_len(text.data, text.len);
+    free(frame->name);
     buf_free(&frame->text);
     return value;
 }
 
-static void close_element(struct reader *reader)
+// The local part: "Code" of "ns:Code".
+static const char *local_name(const char *name)
 {
-    struct frame *frame = &reader->frames[--reader->depth];
-    struct str name = frame->name;
-    struct json_object *value = frame_value(frame);
+    const char *colon = strrchr(name, ':');
+    return colon == NULL ? name : colon + 1;
+}
+
+static void XMLCALL open_element(void *context, const char *name, const char **attributes)
+{
+    (void)attributes;
+    struct reader *reader = context;
+    if (reader->depth == API_MAX_DEPTH) {
+        reader->too_deep = true;
+        XML_StopParser(reader->parser, XML_FALSE);
+        return;
+    }
+    reader->frames[reader->depth++] = (struct frame){.name = mem_strdup(local_name(name))};
+}
+
+// Nothing behind the root element matters. An empty element is closed also when its start has stopped the parser.
+static void XMLCALL close_element(void *context, const char *name)
+{
+    struct reader *reader = context;
+    if (reader->too_deep) {
+        return;
+    }
+    struct json_object *value = frame_value(&reader->frames[--reader->depth]);
     if (reader->depth == 0) {
         reader->root = value;
-        reader->closed = true;
+        XML_StopParser(reader->parser, XML_FALSE);
         return;
     }
     struct frame *parent = &reader->frames[reader->depth - 1];
     if (parent->children == NULL) {
         parent->children = json_new_map();
     }
-    put_child(parent->children, name, value);
+    json_put(parent->children, local_name(name), value);
 }
 
-static bool ends_name(char c)
+static void XMLCALL add_text(void *context, const char *text, int len)
 {
-    return c == '>' || c == '/' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    struct reader *reader = context;
+    buf_append(&reader->frames[reader->depth - 1].text, text, (size_t)len);
 }
 
-// The local part: "Code" of "ns:Code".
-static struct str read_name(struct reader *reader)
-{
-    const char *start = reader->at;
-    while (reader->at < reader->end && !ends_name(*reader->at)) {
-        reader->at++;
-    }
-    size_t len = (size_t)(reader->at - start);
-    const char *colon = memrchr(start, ':', len);
-    return colon == NULL ? (struct str){start, len} : (struct str){colon + 1, (size_t)(reader->at - colon) - 1};
-}
+// ---- the document
 
-// Moves behind the '>' of a start tag; a '>' in a quoted attribute does not count.
-static bool skip_attributes(struct reader *reader, bool *self_closing)
+static const char *prolog_end(const char *at)
 {
-    char quote = '\0';
-    *self_closing = false;
-    for (; reader->at < reader->end; reader->at++) {
-        char c = *reader->at;
-        if (quote != '\0') {
-            quote = c == quote ? '\0' : quote;
-        } else if (c == '>') {
-            *self_closing = reader->at[-1] == '/';
-            reader->at++;
-            return true;
-        } else if (c == '"' || c == '\'') {
-            quote = c;
+    static const struct {
+        const char *begin;
+        const char *end;
+    } parts[] = {{"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<!", ">"}, {"<?", "?>"}};
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (strncmp(at, parts[i].begin, strlen(parts[i].begin)) == 0) {
+            const char *end = strstr(at, parts[i].end);
+            return end == NULL ? at + strlen(at) : end + strlen(parts[i].end);
         }
     }
-    return false;
+    return at;
 }
 
-static enum err read_start_tag(struct reader *reader)
+// The root element, or an empty text.
+static const char *find_root(const char *text)
 {
-    reader->at++;
-    struct str name = read_name(reader);
-    bool self_closing = false;
-    if (name.len == 0 || !skip_attributes(reader, &self_closing)) {
-        return fail(reader, ERR_SYNTAX, "its XML has a tag without an end");
-    }
-    if (reader->depth == API_MAX_DEPTH) {
-        return fail(reader, ERR_LIMIT, "its XML is nested too deeply");
-    }
-    struct frame *frame = &reader->frames[reader->depth++];
-    *frame = (struct frame){.name = name};
-    buf_text(&frame->text, "");
-    if (self_closing) {
-        close_element(reader);
-    }
-    return ERR_OK;
-}
-
-static enum err read_end_tag(struct reader *reader)
-{
-    reader->at += 2;
-    struct str name = read_name(reader);
-    if (!skip_past(reader, ">")) {
-        return fail(reader, ERR_SYNTAX, "its XML has a tag without an end");
-    }
-    const struct frame *frame = reader->depth > 0 ? &reader->frames[reader->depth - 1] : NULL;
-    if (frame == NULL || name.len != frame->name.len || memcmp(name.data, frame->name.data, name.len) != 0) {
-        return fail(reader, ERR_SYNTAX, "its XML is badly nested");
-    }
-    close_element(reader);
-    return ERR_OK;
-}
-
-static enum err read_cdata(struct reader *reader)
-{
-    const char *start = reader->at + strlen("<![CDATA[");
-    if (!skip_past(reader, "]]>")) {
-        return fail(reader, ERR_SYNTAX, "its XML has a CDATA section without an end");
-    }
-    if (reader->depth > 0) {
-        size_t len = (size_t)(reader->at - start) - strlen("]]>");
-        buf_append(&reader->frames[reader->depth - 1].text, start, len);
-    }
-    return ERR_OK;
-}
-
-static enum err skip_markup(struct reader *reader, const char *end)
-{
-    return skip_past(reader, end) ? ERR_OK : fail(reader, ERR_SYNTAX, "its XML is cut");
-}
-
-static enum err read_markup(struct reader *reader)
-{
-    if (begins(reader, "<!--")) {
-        return skip_markup(reader, "-->");
-    }
-    if (begins(reader, "<![CDATA[")) {
-        return read_cdata(reader);
-    }
-    if (begins(reader, "<!")) {
-        return skip_markup(reader, ">");
-    }
-    if (begins(reader, "<?")) {
-        return skip_markup(reader, "?>");
-    }
-    return begins(reader, "</") ? read_end_tag(reader) : read_start_tag(reader);
-}
-
-static void read_text(struct reader *reader)
-{
-    const char *mark = memchr(reader->at, '<', left(reader));
-    const char *end = mark != NULL ? mark : reader->end;
-    if (reader->depth > 0) {
-        api_xml_unescape(&reader->frames[reader->depth - 1].text, reader->at, (size_t)(end - reader->at));
-    }
-    reader->at = end;
-}
-
-static enum err read_document(struct reader *reader)
-{
-    while (!reader->closed) {
-        read_text(reader);
-        if (reader->at == reader->end) {
-            return fail(reader, ERR_SYNTAX, "its XML is cut");
-        }
-        enum err err = read_markup(reader);
-        if (err != ERR_OK) {
-            return err;
+    for (;;) {
+        const char *mark = strchrnul(text, '<');
+        text = prolog_end(mark);
+        if (text == mark) {
+            return mark;
         }
     }
-    return ERR_OK;
+}
+
+static void mask_references(struct buf *out, const char *text)
+{
+    for (const char *mark; (mark = strchr(text, '&')) != NULL; text = mark + 1) {
+        buf_append(out, text, (size_t)(mark - text));
+        buf_text(out, "&amp;");
+    }
+    buf_text(out, text);
+}
+
+static enum err fail(const struct reader *reader, struct diag *diag)
+{
+    if (reader->too_deep) {
+        return diag_set(diag, ERR_LIMIT, "its XML is nested too deeply");
+    }
+    enum XML_Error error = XML_GetErrorCode(reader->parser);
+    const char *what = error == XML_ERROR_TAG_MISMATCH             ? "is badly nested"
+                       : error == XML_ERROR_UNCLOSED_TOKEN         ? "has a tag without an end"
+                       : error == XML_ERROR_UNCLOSED_CDATA_SECTION ? "has a CDATA section without an end"
+                       : error == XML_ERROR_NO_ELEMENTS            ? "is cut"
+                                                                   : "is not well-formed";
+    return diag_set(diag, ERR_SYNTAX, "its XML %s", what);
+}
+
+static void *resize(void *old, size_t size)
+{
+    return mem_resize(old, 1, size);
 }
 
 enum err api_xml_parse(const char *data, size_t len, struct json_object **out, struct diag *diag)
@@ -313,11 +238,20 @@ enum err api_xml_parse(const char *data, size_t len, struct json_object **out, s
     if (!str_utf8_valid(data, len) || memchr(data, '\0', len) != NULL) {
         return diag_set(diag, ERR_SYNTAX, "its XML is not UTF-8 without NUL");
     }
-    struct reader reader = {.at = data, .end = data + len, .diag = diag};
-    enum err err = read_document(&reader);
+    AUTO_FREE char *text = mem_dup(data, len);
+    AUTO_BUF struct buf document = {0};
+    mask_references(&document, find_root(text));
+    static const XML_Memory_Handling_Suite memory = {mem_alloc, resize, free};
+    struct reader reader = {.parser = XML_ParserCreate_MM("UTF-8", &memory, NULL)};
+    XML_SetUserData(reader.parser, &reader);
+    XML_SetElementHandler(reader.parser, open_element, close_element);
+    XML_SetCharacterDataHandler(reader.parser, add_text);
+    XML_Parse(reader.parser, document.data, (int)document.len, XML_TRUE);
+    enum err err = reader.root != NULL ? ERR_OK : fail(&reader, diag);
     while (reader.depth > 0) {
         json_free(frame_value(&reader.frames[--reader.depth]));
     }
+    XML_ParserFree(reader.parser);
     if (err == ERR_OK) {
         *out = reader.root;
     }
