@@ -64,28 +64,28 @@ struct call_outcome *entry_outcomes(const struct entry *entry)
     return outcomes;
 }
 
+static void add_outgoing(struct entry *entry, const struct outgoing *outgoing)
+{
+    entry->outgoing[entry->outgoing_count] = *outgoing;
+    entry->outgoing[entry->outgoing_count].id = entry->command->id;
+    entry->outgoing[entry->outgoing_count].rule = entry->command->rule;
+    entry->outgoing[entry->outgoing_count].owner = entry;
+    entry->outgoing_count++;
+}
+
 void entry_prepare_outgoing(struct entry *entry)
 {
     const struct reply_record *record = &entry->record;
     entry->outgoing = mem_alloc((record->delivery_count + 1) * sizeof *entry->outgoing);
     if (record->progress != NULL && record->progress_topic != NULL) {
-        entry->outgoing[entry->outgoing_count++] = (struct outgoing){.topic = record->progress_topic,
-                                                                     .payload = record->progress,
-                                                                     .id = entry->command->id,
-                                                                     .rule = entry->command->rule,
-                                                                     .owner = entry};
+        add_outgoing(entry, &(struct outgoing){.topic = record->progress_topic, .payload = record->progress});
     }
     for (size_t i = 0; i < record->delivery_count; i++) {
         const struct delivery *delivery = &record->deliveries[i];
-        entry->outgoing[entry->outgoing_count++] = (struct outgoing){
-            .topic = delivery->topic,
-            .payload = record->reply,
-            .correlation_data = delivery->correlation_data,
-            .correlation_len = delivery->correlation_len,
-            .id = entry->command->id,
-            .rule = entry->command->rule,
-            .owner = entry,
-        };
+        add_outgoing(entry, &(struct outgoing){.topic = delivery->topic,
+                                               .payload = record->reply,
+                                               .correlation_data = delivery->correlation_data,
+                                               .correlation_len = delivery->correlation_len});
     }
     entry->replies_due = entry->outgoing_count;
 }

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/text_list.h"
 
 // All in which commands must be equal to be folded, but for platform and action, which the scheduler knows.
 static char *fold_key(const struct command *command)
@@ -54,22 +55,14 @@ static struct schedule_call *waiting_calls(struct entry *entry, size_t *count)
 // A device's lane belongs to one platform: its namesake on another is another device. A rule's lane is one for all, so
 // that it holds when the rule's platform changes. Made here and not where the command is mapped: what the version
 // before has stored gets the same names.
-static char **lanes_of(const struct command *command)
+static void list_lanes(const struct command *command, struct text_list *out)
 {
-    char **lanes = mem_alloc((command->lane_count + 1) * sizeof *lanes);
     for (size_t i = 0; i < command->lane_count; i++) {
         const char *lane = command->lanes[i];
-        lanes[i] = command->order == ORDER_RULE ? mem_strdup(lane) : mem_printf("%s\n%s", command->platform, lane);
+        AUTO_FREE char *of_platform =
+            command->order == ORDER_RULE ? NULL : mem_printf("%s\n%s", command->platform, lane);
+        text_list_add(out, of_platform != NULL ? of_platform : lane);
     }
-    return lanes;
-}
-
-static void free_lanes(char **lanes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(lanes[i]);
-    }
-    free(lanes);
 }
 
 static void enter_schedule(struct pipeline *pipeline, struct entry *entry, size_t account, const struct moment *now)
@@ -79,7 +72,8 @@ static void enter_schedule(struct pipeline *pipeline, struct entry *entry, size_
     AUTO_FREE struct schedule_call *calls = waiting_calls(entry, &count);
     AUTO_FREE char *key = can_fold(command) ? fold_key(command) : NULL;
     AUTO_FREE char *latest = command->latest_only ? latest_key(command) : NULL;
-    char **lanes = lanes_of(command);
+    struct text_list lanes = {0};
+    list_lanes(command, &lanes);
     struct schedule_fold fold = {.key = key,
                                  .device = key != NULL ? command->device_names[0] : NULL,
                                  .action = INVOKE_SEVERAL,
@@ -89,8 +83,8 @@ static void enter_schedule(struct pipeline *pipeline, struct entry *entry, size_
         .id = entry->id,
         .account = account,
         .rule = command->rule,
-        .lanes = (const char *const *)lanes,
-        .lane_count = command->lane_count,
+        .lanes = (const char *const *)lanes.items,
+        .lane_count = lanes.count,
         .deadline_ms = entry_deadline_ms(entry, now),
         .calls = calls,
         .call_count = count,
@@ -99,7 +93,7 @@ static void enter_schedule(struct pipeline *pipeline, struct entry *entry, size_
     };
     entry->scheduled = true;
     schedule_enter(pipeline->schedule, &entered);
-    free_lanes(lanes, command->lane_count);
+    text_list_free(&lanes);
 }
 
 void pipeline_admit(struct pipeline *pipeline, struct entry *entry, const struct moment *now)

@@ -151,15 +151,6 @@ static const char *cause_name(enum schedule_finding cause)
                                            : "server errors";
 }
 
-static struct platform *platform_of_account(const struct pipeline *pipeline, size_t account)
-{
-    struct platform *platform = pipeline->options.platforms->items;
-    while (platform->schedule_account != account) {
-        platform++;
-    }
-    return platform;
-}
-
 static void publish_event(struct pipeline *pipeline, const char *name, const char *breaker, const char *cause,
                           const struct moment *now)
 {
@@ -212,7 +203,7 @@ void pipeline_notify_platforms(struct pipeline *pipeline, const struct moment *n
 {
     size_t account = 0;
     while (schedule_breaker_changed(pipeline->schedule, &account)) {
-        struct platform *platform = platform_of_account(pipeline, account);
+        struct platform *platform = &pipeline->options.platforms->items[account];
         struct schedule_account_state state = schedule_account_state(pipeline->schedule, account);
         const char *cause = state.breaker == SCHEDULE_CLOSED ? NULL : cause_name(state.cause);
         const char *breaker = schedule_breaker_name(state.breaker);
