@@ -8,6 +8,7 @@
 #include "base/crypto.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -50,10 +51,27 @@ void fence_clear(struct fence *fence)
     free(fence->round_filter);
 }
 
+static void set_state(struct fence *fence, enum fence_state state, int64_t now_ms)
+{
+    static const struct machine_row table[] = {
+        [FENCE_IDLE] = {"IDLE", MACHINE_BIT(FENCE_SENT)},
+        [FENCE_SENT] = {"SENT", MACHINE_BIT(FENCE_ACKNOWLEDGED) | MACHINE_BIT(FENCE_IDLE)},
+        [FENCE_ACKNOWLEDGED] = {"ACKNOWLEDGED", MACHINE_BIT(FENCE_IDLE)},
+    };
+    machine_change(table, fence->state, state, "fence_state", fence->options.topic);
+    fence->state = state;
+    fence->since_ms = now_ms;
+}
+
 static void stop_waiting(struct fence *fence)
 {
-    fence->sent_ms = 0;
-    fence->acked_ms = 0;
+    set_state(fence, FENCE_IDLE, 0);
+}
+
+// For how long it has been in the state.
+static bool has_been(const struct fence *fence, enum fence_state state, int64_t for_ms, int64_t now_ms)
+{
+    return fence->state == state && now_ms - fence->since_ms >= for_ms;
 }
 
 static void log_barred(const struct fence *fence, const char *why)
@@ -124,8 +142,8 @@ void fence_published(struct fence *fence, const struct mqtt_event *event, int64_
     if (event->kind == MQTT_PUBLISH_REFUSED) {
         refused(fence, event->text, now_ms);
     }
-    if (fence->sent_ms != 0 && event->kind != MQTT_PUBLISH_LOST) {
-        fence->acked_ms = now_ms;
+    if (fence->state != FENCE_IDLE && event->kind != MQTT_PUBLISH_LOST) {
+        set_state(fence, FENCE_ACKNOWLEDGED, now_ms);
     }
     if (fence->is_barred) {
         stop_waiting(fence);
@@ -184,13 +202,13 @@ bool fence_is_round(const struct mqtt_event *event)
 // For how long the rounds of a pause must go on.
 static int64_t pause_ms(const struct fence *fence, int64_t now_ms)
 {
-    bool may_come = !fence->is_barred && !(fence->acked_ms != 0 && now_ms - fence->acked_ms >= LIMIT_MS);
+    bool may_come = !fence->is_barred && !has_been(fence, FENCE_ACKNOWLEDGED, LIMIT_MS, now_ms);
     return may_come ? PAUSE_MS : 0;
 }
 
 static void passed_without_fence(struct fence *fence, int64_t now_ms)
 {
-    bool was_out = fence->acked_ms != 0 && fence->quiet_since.taken.boot_ms >= fence->acked_ms;
+    bool was_out = fence->state == FENCE_ACKNOWLEDGED && fence->quiet_since.taken.boot_ms >= fence->since_ms;
     bool missed = !fence->is_barred && was_out;
     fence->quiet_rounds = 0;
     fence->passed_ms = now_ms;
@@ -236,7 +254,7 @@ static bool wants_rounds(const struct fence *fence, int64_t now_ms)
         return fence->passed_ms == 0 || now_ms - fence->passed_ms >= REPEAT_MS ||
                freshness_in_doubt(fence->options.freshness);
     }
-    return fence->acked_ms != 0 && now_ms - fence->acked_ms >= FIRST_ROUND_MS;
+    return has_been(fence, FENCE_ACKNOWLEDGED, FIRST_ROUND_MS, now_ms);
 }
 
 // When rounds are wanted at the latest, if nothing else happens.
@@ -245,7 +263,7 @@ static int64_t rounds_wanted_ms(const struct fence *fence)
     if (fence->is_barred || fence->options.replies->state != CONNECTION_UP) {
         return fence->passed_ms + REPEAT_MS;
     }
-    return fence->acked_ms != 0 ? fence->acked_ms + FIRST_ROUND_MS : INT64_MAX;
+    return fence->state == FENCE_ACKNOWLEDGED ? fence->since_ms + FIRST_ROUND_MS : INT64_MAX;
 }
 
 static void send_round(struct fence *fence, const struct moment *now)
@@ -268,10 +286,10 @@ static void send_round(struct fence *fence, const struct moment *now)
 // When the commands connection was last seen to carry something, of what is awaited on it now; INT64_MAX if nothing is.
 static int64_t commands_progress_ms(const struct fence *fence)
 {
-    int64_t awaited_ms = fence->round_sent_ms != 0 ? fence->round_sent_ms : fence->acked_ms;
-    if (awaited_ms == 0) {
+    if (fence->round_sent_ms == 0 && fence->state != FENCE_ACKNOWLEDGED) {
         return INT64_MAX;
     }
+    int64_t awaited_ms = fence->round_sent_ms != 0 ? fence->round_sent_ms : fence->since_ms;
     return clock_later(clock_later(awaited_ms, fence->answered_ms),
                        freshness_last_message_ms(fence->options.freshness));
 }
@@ -296,16 +314,16 @@ static bool watch(struct fence *fence, int64_t now_ms)
 {
     int64_t progress_ms = commands_progress_ms(fence);
     bool commands_lost = progress_ms != INT64_MAX && now_ms - progress_ms >= LIMIT_MS;
-    bool unacknowledged = fence->sent_ms != 0 && fence->acked_ms == 0 && now_ms - fence->sent_ms >= LIMIT_MS;
+    bool unacknowledged = has_been(fence, FENCE_SENT, LIMIT_MS, now_ms);
     bool idle = now_ms - freshness_last_message_ms(fence->options.freshness) >= LIMIT_MS &&
                 now_ms - fence->answered_ms >= LIMIT_MS;
     if (commands_lost || unacknowledged) {
         renew(fence, commands_lost || idle, unacknowledged);
         return false;
     }
-    if (fence->acked_ms != 0 && now_ms - fence->acked_ms >= LIMIT_MS && !fence->is_late_logged) {
+    if (has_been(fence, FENCE_ACKNOWLEDGED, LIMIT_MS, now_ms) && !fence->is_late_logged) {
         fence->is_late_logged = true;
-        LOG(LOG_WARN, "mqtt_fence_late", LOG_N("ms", now_ms - fence->acked_ms),
+        LOG(LOG_WARN, "mqtt_fence_late", LOG_N("ms", now_ms - fence->since_ms),
             LOG_S("hint",
                   "messages still come ahead of it: a large backlog, or access rules that keep it from us while "
                   "messages come without a pause; if this was an absence, they count as old as it"));
@@ -320,8 +338,8 @@ static int64_t watch_wait_ms(const struct fence *fence, int64_t now_ms)
     if (progress_ms != INT64_MAX) {
         wait_ms = progress_ms + LIMIT_MS - now_ms;
     }
-    if (fence->sent_ms != 0 && fence->acked_ms == 0) {
-        wait_ms = clock_sooner(wait_ms, fence->sent_ms + LIMIT_MS - now_ms);
+    if (fence->state == FENCE_SENT) {
+        wait_ms = clock_sooner(wait_ms, fence->since_ms + LIMIT_MS - now_ms);
     }
     return wait_ms;
 }
@@ -335,8 +353,7 @@ static void send_fence(struct fence *fence, const struct moment *now)
     freshness_expect_fence(fence->options.freshness, nonce, now);
     fence->due_ms = now->boot_ms + REPEAT_MS;
     if (connection_publish(fence->options.replies, fence->options.topic, nonce, false, COOKIE_FENCE, &diag) == ERR_OK) {
-        fence->sent_ms = now->boot_ms;
-        fence->acked_ms = 0;
+        set_state(fence, FENCE_SENT, now->boot_ms);
         // The connection has outlived the one before.
         fence->losses = fence->is_exposed ? 0 : fence->losses;
         fence->refused_ms = fence->is_exposed ? 0 : fence->refused_ms;
@@ -367,9 +384,9 @@ int64_t fence_run(struct fence *fence, const struct moment *now, int64_t held_un
     if (held_until_ms > fence->due_ms) {
         fence->due_ms = held_until_ms;
     }
-    if (replies_up && fence->sent_ms == 0 && now_ms >= fence->due_ms) {
+    if (replies_up && fence->state == FENCE_IDLE && now_ms >= fence->due_ms) {
         send_fence(fence, now);
-        *sent = fence->sent_ms != 0;
+        *sent = fence->state == FENCE_SENT;
     }
     if (!fence->is_subscribed && now_ms >= fence->subscribe_due_ms) {
         subscribe_again(fence, now_ms);
@@ -378,7 +395,7 @@ int64_t fence_run(struct fence *fence, const struct moment *now, int64_t held_un
         send_round(fence, now);
     }
     int64_t wait_ms = watch_wait_ms(fence, now_ms);
-    if (replies_up && fence->sent_ms == 0) {
+    if (replies_up && fence->state == FENCE_IDLE) {
         wait_ms = clock_sooner(wait_ms, clock_later(fence->due_ms - now_ms, 1));
     }
     if (fence->round_sent_ms == 0) {

@@ -32,8 +32,16 @@ struct fence_options {
     const char *base_topic; // likewise
 };
 
+enum fence_state {
+    FENCE_IDLE,         // to be sent when it is due
+    FENCE_SENT,         // the broker has not acknowledged it
+    FENCE_ACKNOWLEDGED, // it is to come back
+};
+
 struct fence {
     struct fence_options options;
+    enum fence_state state;
+    int64_t since_ms; // of the state, except FENCE_IDLE
     char *round_filter;
     bool is_subscribed; // its filter was granted on this connection
     bool is_barred;     // it does not come back; kept in the outbox
@@ -41,8 +49,6 @@ struct fence {
     int losses;         // of the connection that had just published it, in a row
     bool is_exposed;    // the replies connection has published it and lives
     int64_t refused_ms; // its PUBLISH was refused: until it is tried again; else 0
-    int64_t sent_ms;    // 0: not under way
-    int64_t acked_ms;   // 0: the broker has not acknowledged it
     int64_t due_ms;     // the next one
     int64_t subscribe_due_ms;
     bool is_late_logged;
