@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/json/json_internal.h"
 #include "base/mem.h"
@@ -199,6 +200,20 @@ void json_each(const struct json_object *map, bool (*visit)(void *context, const
     }
 }
 
+struct json_object *json_get_folded(const struct json_object *map, const char *name)
+{
+    if (json_kind(map) != JSON_MAP) {
+        return NULL;
+    }
+    json_object_object_foreach(unconst(map), member, value)
+    {
+        if (value != NULL && strcasecmp(member, name) == 0) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
 bool json_bool(const struct json_object *value)
 {
     return json_kind(value) == JSON_BOOL && json_object_get_boolean(value);
@@ -308,6 +323,15 @@ void json_add(struct json_object *list, struct json_object *value)
     if (json_object_array_add(list, value) != 0) {
         abort();
     }
+}
+
+char *json_word(const struct json_object *value)
+{
+    if (json_kind(value) == JSON_INT || json_kind(value) == JSON_REAL) {
+        return json_print(value);
+    }
+    const char *text = json_text(value);
+    return text != NULL && *text != '\0' ? mem_strdup(text) : NULL;
 }
 
 char *json_print(const struct json_object *value)

@@ -56,6 +56,8 @@ bool json_item(const struct json_object *list, size_t index, struct json_object 
 // The same where JSON null is as good as none: NULL.
 struct json_object *json_get(const struct json_object *map, const char *name);
 struct json_object *json_at(const struct json_object *list, size_t index);
+// The first member of that name, whatever the case of its letters, that is not null; NULL if there is none.
+struct json_object *json_get_folded(const struct json_object *map, const char *name);
 size_t json_count(const struct json_object *value); // members or items; 0 for other kinds
 // Walks a map in its order: calls visit for each member until it returns false.
 void json_each(const struct json_object *map, bool (*visit)(void *context, const char *name, struct json_object *value),
@@ -83,6 +85,8 @@ void json_put_text(struct json_object *map, const char *name, const char *text_o
 void json_remove(struct json_object *map, const char *name);
 void json_add(struct json_object *list, struct json_object *value); // takes value
 
+// Text as it is, a number as it was written; NULL for anything else and for an empty text. The caller frees it.
+char *json_word(const struct json_object *value);
 // Compact JSON text ("/" not escaped, number text kept); the caller frees it.
 char *json_print(const struct json_object *value);
 // Text as it is, numbers and booleans as JSON writes them; NULL for other kinds. The caller frees it.

@@ -5,7 +5,6 @@
 // freed like a whole one; the first thing that is wrong ends it, with the service and the argument in the diag.
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/json/json.h"
 #include "base/mem.h"
@@ -30,22 +29,10 @@ static bool identifier_valid(const char *text)
     return len > 0 && len <= MAX_NAME_LEN && text[len] == '\0';
 }
 
-// Text or number of a member, as the exported file and the platform's answer write the same; NULL for anything else
-// and for an empty text. The caller frees it.
-static char *member_scalar(const struct json_object *map, const char *name)
-{
-    const struct json_object *value = json_get(map, name);
-    if (json_kind(value) == JSON_INT || json_kind(value) == JSON_REAL) {
-        return json_print(value);
-    }
-    const char *text = json_text(value);
-    return text != NULL && *text != '\0' ? mem_strdup(text) : NULL;
-}
-
 static enum err read_bound(const char *where, const struct json_object *specs, const char *name, char **out,
                            struct decimal *value, struct diag *diag)
 {
-    *out = member_scalar(specs, name);
+    *out = json_word(json_get(specs, name));
     if (*out == NULL) {
         return ERR_OK;
     }
@@ -67,14 +54,14 @@ static enum err read_range(const char *where, const struct json_object *specs, s
     if (err == ERR_OK && out->min != NULL && out->max != NULL && decimal_compare(&min, &max) > 0) {
         return refuse(diag, where, "`min` is greater than `max`");
     }
-    out->unit = member_scalar(specs, "unit");
+    out->unit = json_word(json_get(specs, "unit"));
     return err;
 }
 
 static enum err read_size(const char *where, const struct json_object *specs, const char *name, struct model_data *out,
                           struct diag *diag)
 {
-    AUTO_FREE char *text = member_scalar(specs, name);
+    AUTO_FREE char *text = json_word(json_get(specs, name));
     int64_t size = 0;
     if (text != NULL && (str_parse_int(text, &size) != ERR_OK || size <= 0)) {
         return diag_set(diag, ERR_SYNTAX, "%s: `%s` is %s, which is no count", where, name, show_text(text).text);
@@ -337,35 +324,12 @@ static enum err read_model(const struct json_object *root, struct model *model, 
     return read_services(model, root, module, diag);
 }
 
-struct model_wanted {
-    const char *name;
-    struct json_object *found;
-};
-
-static bool is_wanted(void *context, const char *name, struct json_object *value)
-{
-    struct model_wanted *wanted = context;
-    if (strcasecmp(name, wanted->name) == 0) {
-        wanted->found = value;
-    }
-    return wanted->found == NULL;
-}
-
-// The platform's documents spell members of answers in more than one way.
-static struct json_object *find_folded(const struct json_object *map, const char *name)
-{
-    struct model_wanted wanted = {.name = name};
-    if (json_kind(map) == JSON_MAP) {
-        json_each(map, is_wanted, &wanted);
-    }
-    return wanted.found;
-}
-
-// The model's text inside an answer to GetThingModelTsl: under Data or at the top level. NULL if it is no such answer.
+// The model's text inside an answer to GetThingModelTsl: under Data or at the top level, spelled in more than one way
+// by the platform's documents. NULL if it is no such answer.
 static const char *answer_text(const struct json_object *root)
 {
-    const struct json_object *data = find_folded(root, "Data");
-    const struct json_object *text = find_folded(data != NULL ? data : root, "TslStr");
+    const struct json_object *data = json_get_folded(root, "Data");
+    const struct json_object *text = json_get_folded(data != NULL ? data : root, "TslStr");
     return json_text(text);
 }
 
@@ -394,8 +358,8 @@ enum err model_parse(const char *data, size_t len, struct model **out, struct di
         if (err != ERR_OK) {
             return err;
         }
-    } else if (find_folded(root, "ErrorMessage") != NULL) {
-        const char *message = json_text(find_folded(root, "ErrorMessage"));
+    } else if (json_get_folded(root, "ErrorMessage") != NULL) {
+        const char *message = json_text(json_get_folded(root, "ErrorMessage"));
         return diag_set(diag, ERR_SYNTAX, "this is an answer of the platform without a model: %s",
                         message != NULL ? show_plain(message).text : "no reason is told");
     }

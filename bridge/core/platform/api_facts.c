@@ -10,44 +10,9 @@
 
 static const struct json_limits limits = {.max_depth = API_MAX_DEPTH};
 
-struct fact_wanted {
-    const char *name;
-    struct json_object *found;
-};
-
-static bool is_wanted(void *context, const char *name, struct json_object *value)
-{
-    struct fact_wanted *wanted = context;
-    if (strcasecmp(name, wanted->name) == 0 && value != NULL) {
-        wanted->found = value;
-    }
-    return wanted->found == NULL;
-}
-
-// The first member of that name, whatever its case, that is not null; NULL if there is none.
-static struct json_object *member(const struct json_object *map, const char *name)
-{
-    struct fact_wanted wanted = {.name = name};
-    if (json_kind(map) == JSON_MAP) {
-        json_each(map, is_wanted, &wanted);
-    }
-    return wanted.found;
-}
-
-// Text or a number as it was written; NULL for anything else and for an empty text. The caller frees it.
-static char *scalar_text(const struct json_object *value)
-{
-    enum json_kind kind = json_kind(value);
-    if (kind == JSON_INT || kind == JSON_REAL) {
-        return json_print(value);
-    }
-    const char *text = json_text(value);
-    return text != NULL && text[0] != '\0' ? mem_strdup(text) : NULL;
-}
-
 static char *member_scalar(const struct json_object *map, const char *name)
 {
-    return scalar_text(member(map, name));
+    return json_word(json_get_folded(map, name));
 }
 
 // Ids go into replies, so they have a limit of their own.
@@ -127,19 +92,19 @@ static void read_result(struct json_object *value, struct api_facts *out)
 // Answers of some actions stand at the top level in place of under Data.
 static void read_data(const struct json_object *root, struct api_facts *out)
 {
-    const struct json_object *data = member(root, "Data");
+    const struct json_object *data = json_get_folded(root, "Data");
     out->message_id = member_id(data, "MessageId");
     if (out->message_id == NULL) {
         out->message_id = member_id(root, "MessageId");
     }
-    struct json_object *result = member(data, "Result");
-    read_result(result != NULL ? result : member(root, "Result"), out);
+    struct json_object *result = json_get_folded(data, "Result");
+    read_result(result != NULL ? result : json_get_folded(root, "Result"), out);
 }
 
 static void read_members(const struct json_object *root, struct api_facts *out)
 {
     out->readable = true;
-    out->success = read_success(member(root, "Success"));
+    out->success = read_success(json_get_folded(root, "Success"));
     out->code = read_code(root);
     out->message = read_message(root);
     out->string_to_sign = member_scalar(root, "StringToSign");
