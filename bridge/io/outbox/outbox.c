@@ -259,20 +259,21 @@ static void bind_message(sqlite3_stmt *statement, const struct append *append)
 {
     const struct message *message = append->message;
     bool with_payload = append->refusal == NULL && message->payload != NULL;
-    outbox_bind_text(statement, 5, message->topic);
-    outbox_bind_blob(statement, 6, with_payload ? message->payload : "", with_payload ? message->payload_len : 0);
-    outbox_bind_int(statement, 7, message->qos);
-    outbox_bind_int(statement, 8, message->dup);
-    outbox_bind_int(statement, 9, message->retained);
-    outbox_bind_int(statement, 10, message->packet_id);
+    outbox_bind_text(statement, COLUMN_TOPIC + 1, message->topic);
+    outbox_bind_int(statement, COLUMN_QOS + 1, message->qos);
+    outbox_bind_int(statement, COLUMN_DUP + 1, message->dup);
+    outbox_bind_int(statement, COLUMN_RETAINED + 1, message->retained);
+    outbox_bind_int(statement, COLUMN_PACKET_ID + 1, message->packet_id);
     if (message->has_expiry) {
-        outbox_bind_int(statement, 11, message->expiry_s);
+        outbox_bind_int(statement, COLUMN_EXPIRY_S + 1, message->expiry_s);
     } else {
-        outbox_bind_null(statement, 11);
+        outbox_bind_null(statement, COLUMN_EXPIRY_S + 1);
     }
-    outbox_bind_text(statement, 12, message->response_topic);
-    outbox_bind_blob(statement, 13, message->correlation_data, message->correlation_len);
-    outbox_bind_blob(statement, 14, append->properties, append->properties_len);
+    outbox_bind_text(statement, COLUMN_RESPONSE_TOPIC + 1, message->response_topic);
+    outbox_bind_blob(statement, COLUMN_PAYLOAD + 1, with_payload ? message->payload : "",
+                     with_payload ? message->payload_len : 0);
+    outbox_bind_blob(statement, COLUMN_CORRELATION_DATA + 1, message->correlation_data, message->correlation_len);
+    outbox_bind_blob(statement, COLUMN_PROPERTIES + 1, append->properties, append->properties_len);
 }
 
 static int forget_excess(struct outbox *outbox)
@@ -303,13 +304,14 @@ static int write_append(struct outbox *outbox, void *context)
 {
     const struct append *append = context;
     sqlite3_stmt *statement = outbox->statements[SQL_APPEND];
-    outbox_bind_int(statement, 1, outbox->next_id);
-    outbox_bind_text(statement, 2, append->arrived->boot_id);
-    outbox_bind_int(statement, 3, append->arrived->boot_ms);
-    outbox_bind_int(statement, 4, append->arrived->wall_ms);
+    outbox_bind_int(statement, COLUMN_ID + 1, outbox->next_id);
+    outbox_bind_int(statement, COLUMN_STATE + 1, COMMAND_QUEUED);
+    outbox_bind_text(statement, COLUMN_BOOT_ID + 1, append->arrived->boot_id);
+    outbox_bind_int(statement, COLUMN_BOOT_MS + 1, append->arrived->boot_ms);
+    outbox_bind_int(statement, COLUMN_WALL_MS + 1, append->arrived->wall_ms);
     bind_message(statement, append);
-    outbox_bind_text(statement, 15, append->refusal);
-    outbox_bind_text(statement, 16, append->command_text);
+    outbox_bind_text(statement, COLUMN_REFUSAL + 1, append->refusal);
+    outbox_bind_text(statement, COLUMN_COMMAND_TEXT + 1, append->command_text);
     int code = outbox_sql_run(statement);
     return code == SQLITE_DONE ? write_delivery(outbox, append) : code;
 }

@@ -30,6 +30,41 @@
 #define BUSY_TIMEOUT_MS   2000       // another program may hold the file for writing that long
 #define DELIVERY_HASH_LEN 32
 
+// The columns of a command behind its id; its key and hash are written and read on their own. HEAD is what a list
+// needs, and BODY what only the command itself needs.
+#define OUTBOX_HEAD(X)                                                                                                 \
+    X(STATE, state)                                                                                                    \
+    X(BOOT_ID, boot_id)                                                                                                \
+    X(BOOT_MS, boot_ms)                                                                                                \
+    X(WALL_MS, wall_ms)                                                                                                \
+    X(TOPIC, topic)                                                                                                    \
+    X(QOS, qos)                                                                                                        \
+    X(DUP, dup)                                                                                                        \
+    X(RETAINED, retained)                                                                                              \
+    X(PACKET_ID, packet_id)                                                                                            \
+    X(EXPIRY_S, expiry_s)                                                                                              \
+    X(RESPONSE_TOPIC, response_topic)                                                                                  \
+    X(REFUSAL, refusal)                                                                                                \
+    X(COMMAND_TEXT, plan)                                                                                              \
+    X(REPLY, reply)
+#define OUTBOX_BODY(X)                                                                                                 \
+    X(PAYLOAD, payload)                                                                                                \
+    X(CORRELATION_DATA, correlation_data)                                                                              \
+    X(PROPERTIES, properties)
+#define OUTBOX_NAME(id, name)  ", " #name
+#define OUTBOX_PLACE(id, name) ", ?"
+#define OUTBOX_INDEX(id, name) COLUMN_##id,
+
+// In a row that outbox_read_row reads; as a parameter of SQL_APPEND one more.
+enum row_column { COLUMN_ID, OUTBOX_HEAD(OUTBOX_INDEX) OUTBOX_BODY(OUTBOX_INDEX) COLUMN_NOTE };
+
+#define OUTBOX_HEAD_COLUMNS "id" OUTBOX_HEAD(OUTBOX_NAME)
+#define OUTBOX_COLUMNS      OUTBOX_HEAD_COLUMNS OUTBOX_BODY(OUTBOX_NAME)
+#define OUTBOX_PLACES       "?" OUTBOX_HEAD(OUTBOX_PLACE) OUTBOX_BODY(OUTBOX_PLACE)
+#define OUTBOX_NOTE_COLUMN                                                                                             \
+    ", (SELECT note FROM call WHERE command_id = command.id AND call.state < 3 AND note IS NOT NULL"                   \
+    " ORDER BY call LIMIT 1)"
+
 enum statement {
     SQL_BEGIN,
     SQL_COMMIT,
@@ -267,12 +302,7 @@ enum err outbox_memory_read(struct outbox *outbox, struct diag *diag) MUST_CHECK
 
 // User properties as one blob; NULL and 0 for none. The caller frees it.
 char *outbox_encode_properties(const struct message *message, size_t *len);
-// Columns of a statement that are read into a row: id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup,
-// retained, packet_id, expiry_s, response_topic, correlation_data, properties, refusal, command_text, reply,
-// OUTBOX_NOTE_COLUMN.
-#define OUTBOX_NOTE_COLUMN                                                                                             \
-    "(SELECT note FROM call WHERE command_id = command.id AND call.state < 3 AND note IS NOT NULL"                     \
-    " ORDER BY call LIMIT 1)"
+// Of a statement that gives OUTBOX_COLUMNS and OUTBOX_NOTE_COLUMN.
 void outbox_read_row(sqlite3_stmt *statement, struct outbox_row *row);
 // Runs a statement that gives call, state and note of the calls of one command; SQLITE_DONE or an error.
 int outbox_read_calls(sqlite3_stmt *statement, int64_t id, struct outbox_call **calls, size_t *count);

@@ -8,29 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-// Columns of a row (outbox_read_row).
-enum load_column {
-    LOAD_ID,
-    LOAD_STATE,
-    LOAD_BOOT_ID,
-    LOAD_BOOT_MS,
-    LOAD_WALL_MS,
-    LOAD_TOPIC,
-    LOAD_PAYLOAD,
-    LOAD_QOS,
-    LOAD_DUP,
-    LOAD_RETAINED,
-    LOAD_PACKET_ID,
-    LOAD_EXPIRY_S,
-    LOAD_RESPONSE_TOPIC,
-    LOAD_CORRELATION_DATA,
-    LOAD_PROPERTIES,
-    LOAD_REFUSAL,
-    LOAD_PLAN,
-    LOAD_REPLY,
-    LOAD_NOTE
-};
-
 static void put_piece(struct buf *out, const char *text)
 {
     size_t len = strlen(text);
@@ -85,34 +62,34 @@ static bool decode_properties(const void *data, size_t len, struct message *mess
 
 static void read_message(sqlite3_stmt *statement, struct message *message)
 {
-    message->topic = outbox_column_text(statement, LOAD_TOPIC);
-    message->payload = outbox_column_blob(statement, LOAD_PAYLOAD, &message->payload_len);
-    message->qos = sqlite3_column_int(statement, LOAD_QOS);
-    message->dup = sqlite3_column_int(statement, LOAD_DUP) != 0;
-    message->retained = sqlite3_column_int(statement, LOAD_RETAINED) != 0;
-    message->packet_id = (uint16_t)sqlite3_column_int(statement, LOAD_PACKET_ID);
-    message->has_expiry = sqlite3_column_type(statement, LOAD_EXPIRY_S) != SQLITE_NULL;
-    message->expiry_s = (uint32_t)sqlite3_column_int64(statement, LOAD_EXPIRY_S);
-    message->response_topic = outbox_column_text(statement, LOAD_RESPONSE_TOPIC);
-    message->correlation_data = outbox_column_blob(statement, LOAD_CORRELATION_DATA, &message->correlation_len);
-    const void *properties = sqlite3_column_blob(statement, LOAD_PROPERTIES);
-    size_t properties_len = (size_t)sqlite3_column_bytes(statement, LOAD_PROPERTIES);
+    message->topic = outbox_column_text(statement, COLUMN_TOPIC);
+    message->payload = outbox_column_blob(statement, COLUMN_PAYLOAD, &message->payload_len);
+    message->qos = sqlite3_column_int(statement, COLUMN_QOS);
+    message->dup = sqlite3_column_int(statement, COLUMN_DUP) != 0;
+    message->retained = sqlite3_column_int(statement, COLUMN_RETAINED) != 0;
+    message->packet_id = (uint16_t)sqlite3_column_int(statement, COLUMN_PACKET_ID);
+    message->has_expiry = sqlite3_column_type(statement, COLUMN_EXPIRY_S) != SQLITE_NULL;
+    message->expiry_s = (uint32_t)sqlite3_column_int64(statement, COLUMN_EXPIRY_S);
+    message->response_topic = outbox_column_text(statement, COLUMN_RESPONSE_TOPIC);
+    message->correlation_data = outbox_column_blob(statement, COLUMN_CORRELATION_DATA, &message->correlation_len);
+    const void *properties = sqlite3_column_blob(statement, COLUMN_PROPERTIES);
+    size_t properties_len = (size_t)sqlite3_column_bytes(statement, COLUMN_PROPERTIES);
     // A start that failed for ever on one row would help nobody: the command runs with what could be read.
     if (!decode_properties(properties, properties_len, message)) {
-        LOG(LOG_WARN, "outbox_properties_unreadable", LOG_N("id", sqlite3_column_int64(statement, LOAD_ID)));
+        LOG(LOG_WARN, "outbox_properties_unreadable", LOG_N("id", sqlite3_column_int64(statement, COLUMN_ID)));
     }
 }
 
 void outbox_read_row(sqlite3_stmt *statement, struct outbox_row *row)
 {
-    *row = (struct outbox_row){.id = sqlite3_column_int64(statement, LOAD_ID),
-                               .state = (enum command_state)sqlite3_column_int(statement, LOAD_STATE)};
-    outbox_column_moment(statement, LOAD_BOOT_ID, &row->arrived);
+    *row = (struct outbox_row){.id = sqlite3_column_int64(statement, COLUMN_ID),
+                               .state = (enum command_state)sqlite3_column_int(statement, COLUMN_STATE)};
+    outbox_column_moment(statement, COLUMN_BOOT_ID, &row->arrived);
     read_message(statement, &row->message);
-    row->refusal = outbox_column_text(statement, LOAD_REFUSAL);
-    row->command_text = outbox_column_text(statement, LOAD_PLAN);
-    row->reply = outbox_column_text(statement, LOAD_REPLY);
-    row->note = outbox_column_text(statement, LOAD_NOTE);
+    row->refusal = outbox_column_text(statement, COLUMN_REFUSAL);
+    row->command_text = outbox_column_text(statement, COLUMN_COMMAND_TEXT);
+    row->reply = outbox_column_text(statement, COLUMN_REPLY);
+    row->note = outbox_column_text(statement, COLUMN_NOTE);
 }
 
 void outbox_row_clear(struct outbox_row *row)

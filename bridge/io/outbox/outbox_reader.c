@@ -15,13 +15,9 @@ struct outbox_reader {
     sqlite3_stmt *note;
 };
 
-static const char list_sql[] = "SELECT id, state, boot_id, boot_ms, wall_ms, topic, x'', qos, dup, retained, packet_id,"
-                               " expiry_s, response_topic, NULL, NULL, refusal, plan, reply, " OUTBOX_NOTE_COLUMN
+static const char list_sql[] = "SELECT " OUTBOX_HEAD_COLUMNS ", x'', NULL, NULL" OUTBOX_NOTE_COLUMN
                                " FROM command WHERE id > ?1 AND (1 << state) & ?2 ORDER BY id LIMIT ?3";
-static const char show_sql[] =
-    "SELECT id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained,"
-    " packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan, reply, " OUTBOX_NOTE_COLUMN
-    " FROM command WHERE id = ?1";
+static const char show_sql[] = "SELECT " OUTBOX_COLUMNS OUTBOX_NOTE_COLUMN " FROM command WHERE id = ?1";
 static const char note_sql[] = "SELECT text FROM note WHERE name = ?1";
 static const char calls_sql[] = "SELECT call, state, note FROM call WHERE command_id = ?1 ORDER BY call";
 

@@ -16,9 +16,7 @@
 //   4. PATH.salvaged becomes PATH
 // The damaged files are only read and renamed.
 
-static const char command_columns[] = "id, state, boot_id, boot_ms, wall_ms, qos, dup, retained, packet_id, expiry_s,"
-                                      " key, hash, topic, response_topic, correlation_data, refusal, plan, reply,"
-                                      " properties, payload";
+static const char command_columns[] = OUTBOX_COLUMNS ", key, hash";
 
 static const struct table {
     const char *name;
@@ -26,8 +24,7 @@ static const struct table {
     const char *columns;
     const char *places;
 } tables[] = {
-    {"command", "id", command_columns,
-     "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20"},
+    {"command", "id", command_columns, OUTBOX_PLACES ", ?, ?"},
     {"call", "command_id, call", "command_id, call, state, note", "?1, ?2, ?3, ?4"},
     {"delivery", "slot", "slot, number, packet_id, hash", "?1, ?2, ?3, ?4"},
     {"note", "name", "name, text", "?1, ?2"},

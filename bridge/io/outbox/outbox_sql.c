@@ -13,9 +13,7 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_APPEND] = ("INSERT INTO command(id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained,"
-                    " packet_id, expiry_s, response_topic, correlation_data, properties, refusal, plan)"
-                    " VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"),
+    [SQL_APPEND] = ("INSERT INTO command(" OUTBOX_COLUMNS ") VALUES(" OUTBOX_PLACES ")"),
     [SQL_RECORD_DELIVERY] = ("INSERT OR REPLACE INTO delivery(slot, number, packet_id, hash, command_id)"
                              " VALUES(?1, ?1, ?2, ?3, ?4)"),
     [SQL_FORGET_DELIVERY] = "DELETE FROM delivery WHERE slot = ?1",
@@ -30,9 +28,8 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_DELETE_CALLS] = "DELETE FROM call WHERE command_id = ?1",
     [SQL_SET_NOTE] = "INSERT OR REPLACE INTO note(name, text) VALUES(?1, ?2)",
     [SQL_DELETE_NOTE] = "DELETE FROM note WHERE name = ?1",
-    [SQL_LOAD] = ("SELECT id, state, boot_id, boot_ms, wall_ms, topic, payload, qos, dup, retained, packet_id,"
-                  " expiry_s, response_topic, correlation_data, properties, refusal, plan, reply, " OUTBOX_NOTE_COLUMN
-                  " FROM command WHERE id > ?1 AND state <> 3 ORDER BY id LIMIT ?2"),
+    [SQL_LOAD] =
+        ("SELECT " OUTBOX_COLUMNS OUTBOX_NOTE_COLUMN " FROM command WHERE id > ?1 AND state <> 3 ORDER BY id LIMIT ?2"),
     [SQL_LOAD_CALLS] = "SELECT call, state, note FROM call WHERE command_id = ?1 ORDER BY call",
     [SQL_SAME_KEY] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE key = ?1 ORDER BY id",
     [SQL_ORIGINAL_BY_ID] = "SELECT id, state, boot_id, boot_ms, wall_ms, hash, reply FROM command WHERE id = ?1",
