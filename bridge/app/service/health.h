@@ -21,7 +21,7 @@ void health_init(struct health *health, const struct config *config);
 void health_run(struct health *health, struct broker *broker, const struct pipeline *pipeline,
                 const struct moment *now);
 int64_t health_wait_ms(const struct health *health, int64_t now_ms);
-// Logs that commands are taken or not, if that has changed, and publishes it as an event. Without a link only the log
+// Logs that commands are taken or not, if that has changed, and publishes it as an event. Without a broker only the log
 // hears of it.
 void health_notify_intake(struct health *health, struct broker *broker_or_null, struct intake *intake, int64_t now_ms);
 // The counters as one log line, at the end of the process.

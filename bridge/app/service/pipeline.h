@@ -46,7 +46,7 @@ void pipeline_answered(struct pipeline *pipeline, struct http_answer *answer, co
 void pipeline_run(struct pipeline *pipeline, const struct moment *now);
 // After the commit.
 void pipeline_release(struct pipeline *pipeline, const struct moment *now);
-// The link's `done`; context is the pipeline.
+// The broker's `done`; context is the pipeline.
 void pipeline_reply_done(void *context, struct outgoing *outgoing);
 
 // What an operator asks for; `report` gets a sentence for them in any case. ERR_MISSING: there is no such command any

@@ -223,7 +223,7 @@ static void prepare_append(struct append *append)
         .state = COMMAND_QUEUED,
         .refused = append->refusal != NULL,
         .head_bytes = text_len(message->topic) + text_len(message->response_topic) + (int64_t)message->correlation_len,
-        .plan_bytes = text_len(append->command_text),
+        .command_bytes = text_len(append->command_text),
     };
     if (append->refusal == NULL) {
         append->properties = outbox_encode_properties(message, &append->properties_len);

@@ -103,7 +103,7 @@ struct live_facts {
     bool deleted;
     int64_t head_bytes;    // topic, response topic, correlation data: kept until DONE
     int64_t payload_bytes; // payload and user properties: dropped with the reply
-    int64_t plan_bytes;
+    int64_t command_bytes;
     int64_t reply_bytes;
 };
 

@@ -73,7 +73,7 @@ struct outbox_counts outbox_live_counts(const struct live_facts *facts)
     return (struct outbox_counts){
         .commands = 1,
         .refused = facts->refused ? 1 : 0,
-        .bytes = facts->head_bytes + facts->payload_bytes + facts->plan_bytes + facts->reply_bytes,
+        .bytes = facts->head_bytes + facts->payload_bytes + facts->command_bytes + facts->reply_bytes,
     };
 }
 

@@ -26,7 +26,7 @@ static void read_live(struct outbox *outbox, sqlite3_stmt *statement)
                                .has_calls = sqlite3_column_int(statement, 3) != 0,
                                .head_bytes = sqlite3_column_int64(statement, 4),
                                .payload_bytes = sqlite3_column_int64(statement, 5),
-                               .plan_bytes = sqlite3_column_int64(statement, 6),
+                               .command_bytes = sqlite3_column_int64(statement, 6),
                                .reply_bytes = sqlite3_column_int64(statement, 7)};
     outbox_live_add(&outbox->live, sqlite3_column_int64(statement, 0), &facts);
     count(&outbox->counts, &facts);
