@@ -50,6 +50,37 @@ bool rule_takes(const struct rule *rule, const char *topic, struct str *captures
     return topic_pattern_match(rule->pattern, topic, captures) && rule_where_failed(rule, captures) == NULL;
 }
 
+const struct where *rule_find_where(const struct rule *rule, int capture)
+{
+    for (size_t i = 0; i < rule->where_count; i++) {
+        if (rule->where[i].capture == capture) {
+            return &rule->where[i];
+        }
+    }
+    return NULL;
+}
+
+void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TOPIC_MAX_CAPTURES])
+{
+    for (size_t i = 0; i < TOPIC_MAX_CAPTURES; i++) {
+        const struct where *where = rule_find_where(rule, (int)i);
+        bool fixed = where != NULL;
+        for (size_t k = 0; fixed && k < where->globs.count; k++) {
+            fixed = strpbrk(where->globs.items[k], "*?") == NULL;
+        }
+        out[i] = fixed ? &where->globs : NULL;
+    }
+}
+
+const struct topic_level *level_of_capture(const struct topic_pattern *pattern, int capture)
+{
+    size_t i = 0;
+    while (pattern->levels[i].capture != capture) {
+        i++;
+    }
+    return &pattern->levels[i];
+}
+
 static const char *nearest_service(const struct rule *rule, const char *identifier)
 {
     struct nearest nearest = {.text = identifier};

@@ -134,6 +134,8 @@ enum err rule_find_service(const struct rule *rule, const char *identifier, cons
 const struct topic_level *level_of_capture(const struct topic_pattern *pattern, int capture);
 // What `where` says of a capture, or NULL.
 const struct where *rule_find_where(const struct rule *rule, int capture);
+// The texts to which `where` holds each capture, one per capture of the topic; NULL: others too.
+void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TOPIC_MAX_CAPTURES]);
 
 // A rule or the `defaults` that apply to it; both are maps.
 struct rule_source {

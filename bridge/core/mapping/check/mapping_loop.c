@@ -1,5 +1,6 @@
 // Loops: a reply that would be taken for a command must not be published. What can be seen in the rules is an error at
-// load; the rest is checked for each message (mapping_reply.c).
+// load; the rest is checked for each message (mapping_reply.c). The rules whose filters overlap one of a reply topic's
+// filters are found in the mapping's tree; a loop is there if the set of topics of one of them meets the reply's.
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,49 +9,36 @@
 #include "base/mem.h"
 #include "base/show.h"
 #include "core/mapping/check/mapping_check.h"
-#include "core/mapping/check/mapping_shape.h"
-#include "core/mapping/check/mapping_texts.h"
+#include "core/mapping/check/topic_set.h"
 #include "core/mapping/mapping_internal.h"
 #include "core/template/template_internal.h"
 
-// Pairs of characters, for all rules together, until only shapes are compared.
-#define MAX_COMPARISONS 50000000
+// Steps of comparisons, for all rules together, until rules whose filters overlap count as loops.
+#define MAX_STEPS 50000000
 
 struct loop_check {
     const struct mapping *mapping;
-    struct shape *shapes;      // of the rules
+    struct topic_set *sets;    // of the rules
     struct json_object *clear; // filters that no rule's overlaps: many rules reply to topics that look alike
-    size_t *left;              // of MAX_COMPARISONS
+    size_t *left;              // of MAX_STEPS
     struct problems *problems;
 };
 
 struct loop_search {
     const struct loop_check *check;
-    const struct shape *reply;
-    const struct text_list *texts; // of the reply
-    size_t found;                  // the first rule that could take it
-    bool met;                      // some rule was looked at
+    const struct topic_set *reply;
+    size_t found; // the first rule that could take it
+    bool met;     // some rule was looked at
 };
-
-static bool can_take(const struct loop_search *search, size_t index)
-{
-    const struct loop_check *check = search->check;
-    struct text_list texts;
-    if (!shape_overlaps(search->reply, &check->shapes[index])) {
-        return false;
-    }
-    texts_of_rule(check->mapping->rules[index], &texts);
-    bool meets = texts_meet(search->texts, &texts, check->left);
-    text_list_free(&texts);
-    return meets;
-}
 
 static bool find_taker(void *context, const size_t *values, size_t count)
 {
     struct loop_search *search = context;
     search->met = true;
     for (size_t i = 0; i < count && values[i] < search->found; i++) {
-        if (can_take(search, values[i])) {
+        AUTO_FREE char *topic = NULL;
+        const struct topic_set *set = &search->check->sets[values[i]];
+        if (topic_set_meets(search->reply, set, search->check->left, &topic) != TOPIC_NO) {
             search->found = values[i];
         }
     }
@@ -70,37 +58,33 @@ static void search_filter(const struct loop_check *check, const char *filter, st
     }
 }
 
-static const struct rule *find_loop(const struct loop_check *check, const struct shape *reply,
-                                    const struct text_list *texts)
+static size_t find_loop(const struct loop_check *check, const struct topic_set *reply)
 {
-    struct loop_search search = {.check = check, .reply = reply, .texts = texts, .found = SIZE_MAX};
     struct text_list filters;
-    (void)shape_filters(reply, &filters);
+    struct loop_search search = {.check = check, .reply = reply, .found = SIZE_MAX};
+    (void)topic_set_filters(reply, TOPIC_SET_MAX_FILTERS, &filters);
     for (size_t i = 0; i < filters.count; i++) {
         search_filter(check, filters.items[i], &search);
     }
     text_list_free(&filters);
-    return search.found != SIZE_MAX ? check->mapping->rules[search.found] : NULL;
+    return search.found;
 }
 
 // NULL if there is none, or if it depends on the message's content.
 static const struct rule *find_taker_of(const struct loop_check *check, const struct rule *rule,
                                         const struct template *tmpl)
 {
-    const struct rule *taker = NULL;
-    struct text_list texts;
-    size_t count = shape_can_lack_rest(rule) ? 2 : 1;
-    texts_of_reply(rule, tmpl, &texts);
-    for (size_t i = 0; i < count && taker == NULL; i++) {
-        struct shape shape;
-        if (!shape_of_reply(rule, tmpl, i == 0, &shape)) {
-            break;
+    static const bool has_rest[] = {true, false};
+    size_t found = SIZE_MAX;
+    struct topic_set reply;
+    for (size_t i = 0; i < COUNT_OF(has_rest) && found == SIZE_MAX; i++) {
+        if (!topic_set_of_reply(rule, tmpl, has_rest[i], &reply)) {
+            return NULL;
         }
-        taker = find_loop(check, &shape, &texts);
-        shape_free(&shape);
+        found = find_loop(check, &reply);
+        topic_set_free(&reply);
     }
-    text_list_free(&texts);
-    return taker;
+    return found != SIZE_MAX ? check->mapping->rules[found] : NULL;
 }
 
 static bool begins_with_topic(const struct template *tmpl)
@@ -175,17 +159,17 @@ static void check_rule(const struct loop_check *check, const struct rule *rule, 
 void mapping_check_loops(const struct mapping *mapping, const struct rule_source *sources, struct problems *problems)
 {
     // Made once, as each reply is compared with many of them.
-    AUTO_FREE struct shape *shapes = mem_alloc(mapping->count * sizeof *shapes);
-    size_t left = MAX_COMPARISONS;
-    struct loop_check check = {mapping, shapes, json_new_map(), &left, problems};
+    AUTO_FREE struct topic_set *sets = mem_alloc(mapping->count * sizeof *sets);
+    size_t left = MAX_STEPS;
+    struct loop_check check = {mapping, sets, json_new_map(), &left, problems};
     for (size_t i = 0; i < mapping->count; i++) {
-        shape_of_rule(mapping->rules[i], &shapes[i]);
+        topic_set_of_rule(mapping->rules[i], NULL, &sets[i]);
     }
     for (size_t i = 0; i < mapping->count; i++) {
         check_rule(&check, mapping->rules[i], &sources[i]);
     }
     for (size_t i = 0; i < mapping->count; i++) {
-        shape_free(&shapes[i]);
+        topic_set_free(&sets[i]);
     }
     json_free(check.clear);
 }

@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/show.h"
-#include "core/mapping/check/mapping_shape.h"
 #include "core/mapping/load/loader.h"
 #include "core/platform/name.h"
 

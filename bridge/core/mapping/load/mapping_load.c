@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/show.h"
 #include "core/mapping/check/mapping_check.h"
-#include "core/mapping/check/mapping_shape.h"
+#include "core/mapping/check/topic_set.h"
 #include "core/mapping/load/loader.h"
 #include "core/mapping/load/mapping_test_internal.h"
 #include "core/mapping/rule.h"
@@ -188,15 +188,15 @@ static void fill_tree(struct mapping *mapping)
     mapping->tree = filter_tree_create();
     mapping->filter_decides = mem_alloc((mapping->count + 1) * sizeof *mapping->filter_decides);
     for (size_t i = 0; i < mapping->count; i++) {
-        struct shape shape;
+        struct topic_set set;
         struct text_list filters;
-        shape_of_rule(mapping->rules[i], &shape);
-        mapping->filter_decides[i] = shape_filters(&shape, &filters);
+        topic_set_of_rule(mapping->rules[i], NULL, &set);
+        mapping->filter_decides[i] = topic_set_filters(&set, TOPIC_SET_MAX_FILTERS, &filters);
         for (size_t k = 0; k < filters.count; k++) {
             filter_tree_add(mapping->tree, filters.items[k], i);
         }
         text_list_free(&filters);
-        shape_free(&shape);
+        topic_set_free(&set);
     }
 }
 

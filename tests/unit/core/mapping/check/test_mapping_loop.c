@@ -69,7 +69,7 @@ static void what_where_rules_out_is_no_loop(void **state)
                               ", reply: {result: \"a${topic}c\", ack: none}}\n"
                               "- {name: b, topic: \"{x}\", where: {x: \"*c\"}, " SET "}\n"));
     mapping_destroy(load(HEAD "- {name: a, topic: \"{x}/{verb}\", where: {verb: [set, get]}, " SET "}\n"
-                              "- {name: b, topic: \"+/+/{v}\", where: {v: \"s*\"}, " SET "}\n"
+                              "- {name: b, topic: \"+/+/{v}\", where: {v: \"s?\"}, " SET "}\n"
                               "- {name: c, topic: \"home/{p#}\", where: {p: [\"*/set\", \"*/get\"]}, " SET "}\n"));
     mapping_destroy(load(HEAD "- {name: a, topic: \"{x}/set\", where: {x: [hall]}, " SET
                               ", reply: {result: \"out/${x}\", ack: \"out/${x}-ack\"}}\n"
