@@ -35,13 +35,8 @@ static char *percent_decode(const char *text, size_t len)
     return buf_steal(&out);
 }
 
-static bool is_secret(const char *name)
-{
-    return strcmp(name, "Signature") == 0 || strcmp(name, "SecurityToken") == 0;
-}
-
 // Everything that goes over the wire, as it is signed.
-static struct json_object *parameters_of(const char *query)
+static struct json_object *parameters_of(const struct call *call, const char *query)
 {
     struct json_object *map = json_new_map();
     for (const char *at = query; *at != '\0';) {
@@ -49,7 +44,7 @@ static struct json_object *parameters_of(const char *query)
         size_t name_len = strcspn(at, "=");
         AUTO_FREE char *name = percent_decode(at, name_len);
         AUTO_FREE char *value = percent_decode(at + name_len + 1, len - name_len - 1);
-        json_put_text(map, name, is_secret(name) ? MASKED : value);
+        json_put_text(map, name, invoke_is_shown(call, name) ? value : MASKED);
         at += len + (at[len] == '&' ? 1 : 0);
     }
     return map;
@@ -146,7 +141,7 @@ static void add_request(struct json_object *list, const struct config_platform *
     json_put_text(map, "platform", platform->name);
     json_put_text(map, "method", signed_call.post ? "POST" : "GET");
     json_put_text(map, "url", platform->endpoint);
-    json_put(map, "parameters", parameters_of(signed_call.query));
+    json_put(map, "parameters", parameters_of(call, signed_call.query));
     if (curl) {
         AUTO_FREE char *text = curl_command(platform, &signed_call);
         json_put_text(map, "curl", text);

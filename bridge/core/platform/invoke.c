@@ -79,6 +79,15 @@ bool invoke_is_common_parameter(const char *name)
     return str_is_one_of_folded(name, invoke_made_parameters) || str_is_one_of_folded(name, of_account);
 }
 
+bool invoke_is_shown(const struct call *call, const char *name)
+{
+    static const char *const known[] = {
+        "Action",  "AccessKeyId", "SignatureMethod", "SignatureNonce", "Timestamp", "SignatureVersion",
+        "Version", "Format",      "RegionId",        "IotInstanceId",  NULL};
+    bool of_call = parameters_find(&call->parameters, name) != NULL;
+    return str_is_one_of(name, known) || (of_call && !invoke_is_common_parameter(name));
+}
+
 // ---- calls
 
 void call_add_device(struct call *call, const char *name)

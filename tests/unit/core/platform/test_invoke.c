@@ -101,6 +101,21 @@ static void a_rule_sets_less_than_the_configuration(void **state)
     assert_false(invoke_is_common_parameter("Args"));
 }
 
+static void what_is_not_known_to_be_harmless_is_not_shown(void **state)
+{
+    (void)state;
+    struct call call = {0};
+    parameters_add(&call.parameters, "Args", "{}");
+    parameters_add(&call.parameters, "SecurityToken", "t");
+    assert_true(invoke_is_shown(&call, "Args"));
+    assert_true(invoke_is_shown(&call, "Version"));
+    assert_false(invoke_is_shown(&call, "Signature"));
+    assert_false(invoke_is_shown(&call, "SecurityToken"));
+    assert_false(invoke_is_shown(&call, "securityToken"));
+    assert_false(invoke_is_shown(&call, "Token"));
+    call_clear(&call);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +124,7 @@ int main(void)
         cmocka_unit_test(single_calls_fold_into_one),
         cmocka_unit_test(a_numbered_parameter_holds_the_kind_of_its_list),
         cmocka_unit_test(a_rule_sets_less_than_the_configuration),
+        cmocka_unit_test(what_is_not_known_to_be_harmless_is_not_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
