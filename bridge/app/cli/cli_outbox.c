@@ -19,7 +19,7 @@ static const char help_text[] =
     "  thingbridge outbox show req-42\n"
     "  thingbridge outbox drop 17\n"
     "\n"
-    "Looks into the queue of commands and mends it, whether the service runs or not.\n"
+    "Looks into the queue of commands and repairs it, whether the service runs or not.\n"
     "  list       the commands that are not done, oldest first; payloads are not shown\n"
     "  show ID    all that is stored of one command, with its payload, its calls and its reply\n"
     "  retry ID   tries a waiting command now\n"

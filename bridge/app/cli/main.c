@@ -13,15 +13,9 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
-    {"run", cli_run, "the service"},
-    {"check", cli_check, "reads configuration and mappings, and prints all that is wrong with them"},
-    {"test", cli_test, "runs the tests that stand in mapping files"},
-    {"explain", cli_explain, "tells what becomes of a message: its rule, its templates, its requests, its reply"},
-    {"invoke", cli_invoke, "invokes a service with one signed call, without a broker"},
-    {"generate", cli_generate, "writes a mapping from a product's thing model"},
-    {"schema", cli_schema, "writes the JSON Schema of mapping files or of the configuration, for editors"},
-    {"sign", cli_sign, "shows the stages of a signature"},
-    {"outbox", cli_outbox, "looks into the queue of commands and mends it: list, show, retry, drop"},
+#define ROW(name, summary) {#name, cli_##name, summary},
+    CLI_COMMANDS(ROW)
+#undef ROW
 };
 
 static void usage(FILE *out)
