@@ -1,4 +1,4 @@
-// The small parsers of str.h: numbers with a unit, as they stand in configuration and payloads.
+// The small parsers of str.h: numbers with a unit, as they are in configuration and payloads.
 #include "base/str.h"
 
 #include <errno.h>

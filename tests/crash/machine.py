@@ -53,7 +53,7 @@ class Machine:
         return self._folder / f"{name}.durable"
 
     def settle(self) -> None:
-        """What stands in the files now counts as flushed. To be called before each launch."""
+        """What is in the files now counts as flushed. To be called before each launch."""
         for name in _FILES:
             source = self._folder / name
             if source.exists():

@@ -47,7 +47,7 @@ class Command:
         `expire` counts from the arrival at the bridge. If nothing tells the true age, the bridge knows it only up to
         the time it was away, and takes no command that may be older than `expire` (DESIGN.md section 8, the fence): so
         such a command can be one `expire` old when it arrives. `slack_s` is what nobody in the bridge can know or
-        mend: bytes that wait in a socket or a proxy, or a process that is stopped between looking at the clock and
+        repair: bytes that wait in a socket or a proxy, or a process that is stopped between looking at the clock and
         sending. The broker takes its waiting time off a Message Expiry Interval, in whole seconds.
         """
         life_s = self.expire_s * (1 if self.tells_age else 2)

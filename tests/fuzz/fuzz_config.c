@@ -58,7 +58,7 @@ static bool is_secret(const struct yaml_node *map, const char *key)
     return node != NULL && node->kind == YAML_SCALAR && strcmp(node->text, SECRET) == 0;
 }
 
-// A secret that stands in line is told as an error, and never shown.
+// A secret in the file itself is reported as an error, and never shown.
 static void must_hide_secret(const struct yaml_document *document, const struct problems *problems, const char *data,
                              size_t size)
 {

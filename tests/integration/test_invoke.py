@@ -211,7 +211,7 @@ def test_a_file_of_arguments_that_is_not_there_is_exit_code_74(config: Path, tmp
         ([], "--identifier is missing"),
         (["--identifier", "Set"], "--device is missing"),
         (["--identifier", "Set", "--device", "a"], "--product-key is missing"),
-        (["--identifier", "Set", "--device", "a", "--iot-id", "b"], "--iot-id stands in place"),
+        (["--identifier", "Set", "--device", "a", "--iot-id", "b"], "--iot-id replaces"),
         ([*lamp(), "--timeout", "5"], "--timeout is a duration"),
         ([*lamp(), "extra"], "`extra` is not expected"),
         ([*lamp(), "--what"], "--what"),

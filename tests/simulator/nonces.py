@@ -29,7 +29,7 @@ class NonceMemory:
         return True
 
     def _forget_expired(self, now: float) -> None:
-        """Entries stand in the order of use, so the expired ones are in front."""
+        """Entries are in the order of use, so the expired ones are in front."""
         while self._expiry:
             oldest = next(iter(self._expiry))
             if self._expiry[oldest] > now and len(self._expiry) < self._max_count:

@@ -228,7 +228,7 @@ static bool check_target(const struct direct *direct)
     }
     if (direct->iot_id != NULL) {
         return (direct->device_count == 0 && direct->product_key == NULL) ||
-               fail("--iot-id stands in place of --product-key and --device");
+               fail("--iot-id replaces --product-key and --device");
     }
     if (direct->device_count == 0) {
         return fail("--device is missing: name a device, or give --iot-id");

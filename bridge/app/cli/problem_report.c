@@ -29,7 +29,7 @@ static const struct yaml_document *find_document(const char *source, const struc
     return NULL;
 }
 
-// The line that was looked for last: many problems can stand in one line, which can be as long as its file.
+// The line that was looked for last: many problems can be in one line, which can be as long as its file.
 struct seen_line {
     const struct yaml_document *document;
     int line;

@@ -57,7 +57,7 @@ static struct json_object *size_schema(const struct option_row *row)
     return schema;
 }
 
-// A word such as "5" may stand in the file without quotes, where it is a number.
+// A word such as "5" may be in the file without quotes, where it is a number.
 static struct json_object *choice_schema(const struct option_row *row)
 {
     struct json_object *words = json_new_list();

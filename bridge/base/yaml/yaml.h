@@ -83,7 +83,7 @@ struct json_object *yaml_to_json(const struct yaml_node *node);
 // A scalar's text as it is, a list or map as JSON text; caller frees.
 char *yaml_print(const struct yaml_node *node);
 
-// Sets a value by path ("platform", "tls", "ca_file") as if it stood in the file, creating maps on the way and
+// Sets a value by path ("platform", "tls", "ca_file") as if it were in the file, creating maps on the way and
 // replacing what is there; `yaml_text` is parsed as YAML, an empty one is the empty text. For configuration by
 // environment. A NULL *document is created as an empty map.
 enum err yaml_override(struct yaml_document **document, const char *const *path, size_t path_count, const char *source,

@@ -326,7 +326,7 @@ static void check_duplicates(struct builder *builder, const struct yaml_node *ma
     const struct yaml_node *first = sorted[0];
     for (size_t i = 1; i < map->count; i++) {
         if (strcmp(first->text, sorted[i]->text) == 0) {
-            yaml_error(builder->problems, sorted[i], "duplicate key `%s`: it stands in line %d already",
+            yaml_error(builder->problems, sorted[i], "duplicate key `%s`: it is in line %d already",
                        show_short(first->text).text, first->line);
         } else {
             first = sorted[i];

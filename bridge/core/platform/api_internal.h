@@ -34,7 +34,7 @@ struct api_facts {
     enum api_success success;
     char *code;           // an error code; words that mean success ("OK", "200") are none
     char *message;        // Message or ErrorMessage
-    char *string_to_sign; // the server's, if it stands in a member of its own
+    char *string_to_sign; // the server's, if it is in a member of its own
     char *message_id;
     char *request_id;
     bool html;                  // it is a web page, or was sent as one and says nothing that the platform says

@@ -65,7 +65,7 @@ bool invoke_kind_of_parameter(const char *parameter, enum name_kind *kind);
 
 // What the bridge makes for each request: neither a rule nor the configuration sets it. Ends with NULL.
 extern const char *const invoke_made_parameters[];
-// That, or what stands in every request of an account: the configuration sets it, a rule does not. Case does not count.
+// That, or what is in every request of an account: the configuration sets it, a rule does not. Case does not count.
 bool invoke_is_common_parameter(const char *name);
 // May people see the parameter's value in a request for the call? What the call brings, and a few known to be no secret.
 bool invoke_is_shown(const struct call *call, const char *name);

@@ -232,7 +232,7 @@ static const char *after_text(const char *at)
     return *at == '"' ? at + 1 : at;
 }
 
-// The end of a JSON value, or of what stands in place of one: whether it is JSON, json_parse says.
+// The end of a JSON value, or of what replaces one: whether it is JSON, json_parse says.
 static const char *after_value(const char *at)
 {
     size_t depth = 0;
@@ -260,7 +260,7 @@ static enum err read_value(const char **at, struct json_object **out, struct dia
     if (err != ERR_OK) {
         bool is_template = memmem(start, len, "${", 2) != NULL;
         return diag_set(diag, ERR_SYNTAX, "the argument %s is not a JSON value (%s)", show_text_len(start, len).text,
-                        is_template ? "it is a constant: no ${...} can be in it" : "text stands in double quotes");
+                        is_template ? "it is a constant: no ${...} can be in it" : "text must be in double quotes");
     }
     return ERR_OK;
 }

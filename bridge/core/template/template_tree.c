@@ -47,7 +47,7 @@ static enum err check_name(const struct yaml_node *key, struct problems *problem
     if (strstr(key->text, "${") == NULL) {
         return ERR_OK;
     }
-    yaml_error(problems, key, "${...} stands in values only, not in a member's name");
+    yaml_error(problems, key, "${...} can be in values only, not in a member's name");
     return ERR_SYNTAX;
 }
 

@@ -67,7 +67,7 @@ static bool lock_in_time(int lock_fd, bool is_tool)
     return true;
 }
 
-// Root may mend the outbox of a service that runs as another user, which must be able to open the lock afterwards.
+// Root may repair the outbox of a service that runs as another user, which must be able to open the lock afterwards.
 // SQLite does the same with its own files.
 static void give_to_owner(const char *path, int fd)
 {

@@ -187,6 +187,6 @@ class Home:
 
 
 def check_log(log: str, secret: str) -> None:
-    assert secret not in log, "the secret stands in the log"
+    assert secret not in log, "the secret is in the log"
     for sign_of_a_fault in ("Sanitizer", "runtime error:", "Assertion"):
         assert sign_of_a_fault not in log, f"{sign_of_a_fault} in the log"

@@ -1,4 +1,4 @@
-"""Small sets of rules that stand in each other's way, for `check`."""
+"""Small sets of rules that conflict, for `check`."""
 
 from __future__ import annotations
 

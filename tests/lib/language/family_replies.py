@@ -69,7 +69,7 @@ def message(random: Random, name: str) -> Document:
         text = random.choice(["", "{", "out/x", '"x"', "5", text + "}", '{"t":"a","n":1e999}', "[" * 40])
     made: Document = {"topic": topic, "payload": text}
     if random.random() < 0.4:
-        # One that is no topic cannot come over MQTT, nor stand in a test.
+        # One that is no topic cannot come over MQTT, nor be in a test.
         made["response_topic"] = next(filter(is_name, iter(lambda: requested(random, topic), None)))
     if random.random() < 0.3:
         made["properties"] = {"p": random.choice(TEXTS)}

@@ -71,7 +71,7 @@ def sample(random: Random, rules: Sequence[Document], rule: Document, levels: Se
 
 
 def filler(random: Random, sign: str, texts: Sequence[str]) -> str:
-    """What can stand in the place of a glob's sign, in a rest above all."""
+    """What can take the place of a glob's sign, in a rest above all."""
     return random.choice(["a", "b", FRESH, "/"]) if sign == "?" else random.choice([*texts, "/", "", "z/z"])
 
 

@@ -101,7 +101,7 @@ void loader_load_models(const struct rule_loader *loader)
         return;
     }
     if (rule->options.invoke == NULL) {
-        // One that stands in the defaults is for the file's other rules.
+        // One that is in the defaults is for the file's other rules.
         if (yaml_get(loader->node, "model") != NULL && rule->options.call != NULL) {
             yaml_warn(loader->problems, node, "`model` checks what `invoke` names; of a `call` nothing is checked");
         }

@@ -37,7 +37,7 @@ static bool text_is_no_topic(const char *text)
     return strpbrk(text, "+#") != NULL || str_has_control(text, len) || str_has_noncharacter(text, len);
 }
 
-// What stands in the template itself; the values can only add to it.
+// What is in the template itself; the values can only add to it.
 static void check_size(const struct rule_loader *loader, const struct yaml_node *node, const struct template *tmpl)
 {
     size_t len = 0;

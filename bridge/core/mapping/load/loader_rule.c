@@ -91,7 +91,7 @@ static const struct yaml_node *product_of_invoke(const struct rule_loader *loade
     return invoke != NULL ? yaml_get(invoke, "product_key") : NULL;
 }
 
-// What stands in `invoke` wins over the defaults. Its kind is checked where `invoke` is read.
+// What is in `invoke` wins over the defaults. Its kind is checked where `invoke` is read.
 static void take_product_of_invoke(const struct rule_loader *loader)
 {
     struct rule *rule = loader->rule;

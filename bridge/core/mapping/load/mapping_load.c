@@ -213,7 +213,7 @@ enum err mapping_check_allow(const char *filter, struct diag *diag)
     }
     if (rest == NULL && filter[0] == '<') {
         return diag_set(diag, ERR_SYNTAX,
-                        "%s: what stands in < > is " ALLOW_COMMAND_TOPIC " or " ALLOW_BASE ", as " ALLOW_BASE
+                        "%s: what is in < > is " ALLOW_COMMAND_TOPIC " or " ALLOW_BASE ", as " ALLOW_BASE
                         "/reply/#",
                         show_text(filter).text);
     }

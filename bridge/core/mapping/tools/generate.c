@@ -17,7 +17,7 @@
 #define SERVICE_MARK "{service}"
 #define DEVICE_MARK  "{device}"
 #define TEST_DEVICE  "device-1"
-#define NAME_WIDTH   12 // of arguments in comments, so that what they take stands in a column
+#define NAME_WIDTH   12 // of arguments in comments, so that what they take is in a column
 
 struct generator {
     const struct generate_options *options;

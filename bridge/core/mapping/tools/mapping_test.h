@@ -1,4 +1,4 @@
-// Runs the tests that stand inside mapping files: without a broker, a platform, a clock or chance. Pure.
+// Runs the tests inside mapping files: without a broker, a platform, a clock or chance. Pure.
 #pragma once
 
 #include <stdbool.h>

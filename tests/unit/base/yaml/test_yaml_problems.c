@@ -141,7 +141,7 @@ static void keys_are_unique_text(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {"a: 1\nb: 2\na: 3\n", "3:1: duplicate key `a`: it stands in line 1 already"},
+        {"a: 1\nb: 2\na: 3\n", "3:1: duplicate key `a`: it is in line 1 already"},
         {"{x: {k: 1, \"k\": 2}}", "1:12: duplicate key `k`"},
         {"? [a]\n: b\n", "1:3: a key must be text, not a list"},
         {"{{a}: b}", "a key must be text, not a map"},
@@ -159,9 +159,9 @@ static void all_duplicates_are_told_in_one_go(void **state)
     assert_int_equal(yaml_load_text("f", text, strlen(text), &document, &problems), ERR_SYNTAX);
     assert_int_equal(problems.count, 3);
     for (size_t i = 0; i < 2; i++) {
-        assert_non_null(strstr(problems.items[i].text, "`a`: it stands in line 2"));
+        assert_non_null(strstr(problems.items[i].text, "`a`: it is in line 2"));
     }
-    assert_non_null(strstr(problems.items[2].text, "`b`: it stands in line 1"));
+    assert_non_null(strstr(problems.items[2].text, "`b`: it is in line 1"));
     problems_clear(&problems);
 }
 

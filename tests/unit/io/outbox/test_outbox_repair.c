@@ -315,7 +315,7 @@ static void copy_file(const struct fixture *fixture, const char *from_path, cons
     write_file(fixture, ending, content.data, content.len);
 }
 
-// As after a kill: what was committed last stands in the log only.
+// As after a kill: what was committed last is in the log only.
 static void the_log_of_a_damaged_file_is_read_and_set_aside_with_it(void **state)
 {
     struct fixture *fixture = *state;

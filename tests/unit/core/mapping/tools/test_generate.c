@@ -45,7 +45,7 @@ static void the_simulators_models_give_mappings_without_a_problem(void **state)
     }
 }
 
-// Maps the payload of each test as it stands in the text, and compares with what it expects.
+// Maps the payload of each test as it is in the text, and compares with what it expects.
 static void assert_tests_hold(const char *text)
 {
     struct mapping *mapping = load_generated(text);
