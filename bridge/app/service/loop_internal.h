@@ -1,4 +1,4 @@
-// What loop.c and loop_open.c share. Not for others.
+// What the files of the loop share, with the tests that make its turns themselves. Not for others.
 #pragma once
 
 #include "app/broker/broker.h"
@@ -49,5 +49,7 @@ struct loop {
 // EX_OK and LOOP_ENDED. In any case loop_close follows.
 int loop_open(struct loop *loop, const struct config *config, const struct mapping *mapping);
 void loop_close(struct loop *loop);
+// Waits for at most *wait_ms; sets how long the next turn may wait.
+void loop_turn(struct loop *loop, int64_t *wait_ms);
 // Of sysexits.h.
 int loop_exit_code(enum err err);
