@@ -13,6 +13,8 @@
 
 #define FAKE_OUTBOX_GONE (-1)
 
+// The file, which a process closes and opens again, with all that was committed, is gone.
+void fake_outbox_erase(void);
 // The committed state (enum command_state) of a row, or FAKE_OUTBOX_GONE.
 int fake_outbox_state(const struct outbox *outbox, int64_t id);
 // The committed reply of a row, borrowed, or NULL.
@@ -25,8 +27,6 @@ void fake_outbox_fail_commits(struct outbox *outbox, int times);
 void fake_outbox_fail_appends(struct outbox *outbox, int times);
 // The next `times` appends find no room.
 void fake_outbox_fill(struct outbox *outbox, int times);
-// The process ended here: what was staged is lost, what was committed stays.
-void fake_outbox_restart(struct outbox *outbox);
 // An operator asks; and what it was told, borrowed, or NULL as long as no answer is committed.
 void fake_outbox_ask(struct outbox *outbox, enum outbox_verb verb, int64_t command);
 const char *fake_outbox_told(const struct outbox *outbox);

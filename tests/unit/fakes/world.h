@@ -1,5 +1,5 @@
-// The service's parts over the fakes, put together as app/service/loop.c does it, with a test in place of the broker,
-// the platform and the disk, and a clock that stands still until the test moves it.
+// The whole service over the fakes: its own loop, whose turns the test makes, with the test in place of the broker, the
+// platform and the disk, and a clock that stands still until the test moves it.
 #pragma once
 
 #include <setjmp.h>
@@ -9,14 +9,7 @@
 
 #include <cmocka.h>
 
-#include "app/broker/broker.h"
-#include "app/broker/intake.h"
-#include "app/broker/receiver/receiver.h"
-#include "app/broker/receiver/waiting.h"
-#include "app/service/operator.h"
-#include "app/service/pipeline.h"
-#include "app/service/platform.h"
-#include "base/mailbox.h"
+#include "app/service/loop_internal.h"
 #include "unit/fakes/fake_clock.h"
 #include "unit/fakes/fake_http.h"
 #include "unit/fakes/fake_mqtt.h"
@@ -28,20 +21,9 @@
 struct world {
     struct config config;
     struct mapping *mapping;
-    struct platform_set platforms;
-    struct outbox *outbox; // lives through world_restart
-    struct http *http;
-    struct mailbox *mailbox;
-    struct waiting *waiting;
-    struct receiver *receiver;
-    struct pipeline *pipeline;
-    struct broker *broker;
-    struct intake intake;
-    struct operator_requests operator;
+    struct loop loop;
     struct mqtt *commands;
     struct mqtt *replies;
-    char *fence_topic;
-    bool commit_failed;
     bool broker_is_silent; // while time passes
     uint16_t packet_id;
     size_t fences_returned;
@@ -71,7 +53,7 @@ void world_serve(struct world *world);
 // The replies connection is lost; and made again, when its pause is over.
 void world_lose_replies(struct world *world);
 void world_connect_replies(struct world *world);
-// The loop is asked to stop.
+// SIGTERM; the next turn takes it.
 void world_stop(struct world *world);
 
 // A command comes with QoS 1 and is taken up; its row, or the row of the last one if it got none.

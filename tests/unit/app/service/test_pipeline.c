@@ -17,7 +17,7 @@ static void an_answer_becomes_a_reply_and_its_acknowledgment_ends_the_command(vo
     assert_replies(world, RESULT, 1, "\"accepted\"");
     world_acknowledge(world);
     assert_state(world, row, COMMAND_DONE);
-    assert_int_equal(pipeline_count(world->pipeline), 0);
+    assert_int_equal(pipeline_count(world->loop.pipeline), 0);
 }
 
 static void a_command_without_an_id_of_its_sender_is_gone_after_its_reply(void **state)
@@ -34,7 +34,7 @@ static void a_command_without_an_id_of_its_sender_is_gone_after_its_reply(void *
 static void a_request_leaves_only_after_the_commit_that_failed_is_repeated(void **state)
 {
     struct world *world = *state;
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     int64_t row = world_send(world, LAMP, "{\"$id\":\"1\"}");
     assert_state(world, row, COMMAND_QUEUED);
     assert_requests(world, 0);
@@ -46,14 +46,14 @@ static void a_request_leaves_only_after_the_commit_that_failed_is_repeated(void 
 static void a_request_leaves_once_however_often_its_commit_fails(void **state)
 {
     struct world *world = *state;
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     world_send(world, LAMP, "{}");
     for (int i = 0; i < 3; i++) {
-        fake_outbox_fail_commits(world->outbox, 1);
+        fake_outbox_fail_commits(world->loop.outbox, 1);
         world_pass(world, 1500);
         assert_requests(world, 0);
     }
-    fake_outbox_fail_commits(world->outbox, 0);
+    fake_outbox_fail_commits(world->loop.outbox, 0);
     world_pass(world, 60000);
     assert_requests(world, 1);
 }
@@ -62,7 +62,7 @@ static void an_answer_whose_commit_fails_is_not_published_before_it_is_on_disk(v
 {
     struct world *world = *state;
     int64_t row = world_send(world, LAMP, "{\"$id\":\"1\"}");
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     world_answer(world, 0);
     assert_state(world, row, COMMAND_SENT);
     assert_replies(world, RESULT, 0, NULL);
@@ -76,7 +76,7 @@ static void an_answer_that_comes_while_commits_fail_joins_the_repeated_commit(vo
 {
     struct world *world = *state;
     int64_t first = world_send(world, LAMP, "{\"$id\":\"1\"}");
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     int64_t second = world_send(world, "lamp/b/set", "{\"$id\":\"2\"}");
     assert_requests(world, 1);
     world_answer(world, 0);
@@ -93,7 +93,7 @@ static void a_retry_leaves_only_after_the_commit_that_says_so(void **state)
 {
     struct world *world = *state;
     int64_t row = world_send(world, LAMP, "{}");
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     world_no_answer(world, 0, HTTP_NOT_SENT);
     assert_state(world, row, COMMAND_SENT);
     assert_requests(world, 1);
@@ -111,7 +111,7 @@ static void a_reply_is_published_once_although_the_commit_of_its_end_fails(void 
     assert_state(world, row, COMMAND_DONE);
     row = world_send(world, LAMP, "{\"$id\":\"2\"}");
     world_answer(world, 1);
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     world_acknowledge(world);
     assert_state(world, row, COMMAND_REPLIED);
     world_pass(world, 5000);
@@ -122,7 +122,7 @@ static void a_reply_is_published_once_although_the_commit_of_its_end_fails(void 
 static void commands_that_come_together_all_wait_for_their_one_commit(void **state)
 {
     struct world *world = *state;
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     assert_true(world_deliver(world, "lamp/a/set", "{}"));
     assert_true(world_deliver(world, "lamp/b/set", "{}"));
     assert_true(world_deliver(world, "lamp/c/set", "{}"));
@@ -172,7 +172,7 @@ static void a_command_that_was_not_sent_is_queued_again_on_disk(void **state)
 static void a_submit_that_fails_at_once_is_tried_again(void **state)
 {
     struct world *world = *state;
-    fake_http_fail_next(world->http);
+    fake_http_fail_next(world->loop.http);
     int64_t row = world_send(world, LAMP, "{}");
     assert_requests(world, 0);
     world_turn(world);
@@ -186,7 +186,7 @@ static void a_submit_that_fails_at_once_is_tried_again(void **state)
 static void a_submit_that_fails_at_once_holds_up_no_other(void **state)
 {
     struct world *world = *state;
-    fake_http_fail_next(world->http);
+    fake_http_fail_next(world->loop.http);
     assert_true(world_deliver(world, "lamp/a/set", "{}"));
     assert_true(world_deliver(world, "lamp/b/set", "{}"));
     world_turn(world);
@@ -204,7 +204,7 @@ static void a_folded_call_without_an_answer_ends_each_of_its_commands(void **sta
     world_turn(world);
     world_pass(world, 500);
     assert_requests(world, 1);
-    assert_non_null(strstr(fake_http_query(world->http, 0), "InvokeThingsService"));
+    assert_non_null(strstr(fake_http_query(world->loop.http, 0), "InvokeThingsService"));
     world_no_answer(world, 0, HTTP_NO_ANSWER);
     assert_replies(world, "many/a/set/result", 1, "\"unknown\"");
     assert_replies(world, "many/b/set/result", 1, "\"unknown\"");
@@ -242,7 +242,7 @@ static void a_request_may_not_leave_after_the_deadline_of_its_command(void **sta
     struct world *world = *state;
     int64_t came_ms = fake_clock_ms();
     world_send(world, LAMP, "{}");
-    assert_int_equal(fake_http_not_after_ms(world->http, 0), came_ms + 10000);
+    assert_int_equal(fake_http_not_after_ms(world->loop.http, 0), came_ms + 10000);
 }
 
 static void a_command_whose_request_was_too_late_expires(void **state)
@@ -276,7 +276,7 @@ static void a_command_that_may_have_run_ends_unknown_at_its_deadline(void **stat
     world_no_answer(world, 0, HTTP_NO_ANSWER);
     for (size_t number = 1; fake_mqtt_count_on(world->replies, "again/a/set/result") == 0; number++) {
         world_pass(world, 9000);
-        if (number < fake_http_count(world->http)) {
+        if (number < fake_http_count(world->loop.http)) {
             world_no_answer(world, number, HTTP_NO_ANSWER);
         }
     }
@@ -288,11 +288,11 @@ static void a_deadline_that_passes_while_commits_fail_ends_the_command_once_they
     struct world *world = *state;
     world_send(world, LAMP, "{}");
     int64_t row = world_send(world, LAMP, "{\"$id\":\"2\",\"level\":2}");
-    fake_outbox_fail_commits(world->outbox, 1000);
+    fake_outbox_fail_commits(world->loop.outbox, 1000);
     world_pass(world, 12000);
     assert_state(world, row, COMMAND_QUEUED);
     assert_replies(world, RESULT, 0, NULL);
-    fake_outbox_fail_commits(world->outbox, 0);
+    fake_outbox_fail_commits(world->loop.outbox, 0);
     world_pass(world, 60000);
     assert_state(world, row, COMMAND_REPLIED);
     assert_replies(world, RESULT, 1, "\"expired\"");
@@ -308,7 +308,7 @@ static void a_reply_is_published_again_when_the_connection_ends_before_its_ackno
     assert_replies(world, RESULT, 1, NULL);
     world_lose_replies(world);
     assert_state(world, row, COMMAND_REPLIED);
-    assert_int_equal(pipeline_replies_due(world->pipeline), 1);
+    assert_int_equal(pipeline_replies_due(world->loop.pipeline), 1);
     world_connect_replies(world);
     assert_replies(world, RESULT, 2, "\"accepted\"");
     world_acknowledge(world);
@@ -336,7 +336,7 @@ static void a_reply_that_the_broker_refuses_ends_its_command(void **state)
     fake_mqtt_refuse_publication(world->replies, fake_mqtt_published(world->replies) - 1, 0x87);
     world_turn(world);
     assert_state(world, row, COMMAND_DONE);
-    assert_int_equal(pipeline_replies_due(world->pipeline), 0);
+    assert_int_equal(pipeline_replies_due(world->loop.pipeline), 0);
 }
 
 static void a_command_of_qos_0_gets_its_reply_and_no_row(void **state)
@@ -345,11 +345,11 @@ static void a_command_of_qos_0_gets_its_reply_and_no_row(void **state)
     assert_true(world_deliver_as(world, LAMP, "{}", 0, false, 0));
     world_turn(world);
     assert_requests(world, 1);
-    assert_int_equal(fake_outbox_row_count(world->outbox), 0);
+    assert_int_equal(fake_outbox_row_count(world->loop.outbox), 0);
     world_answer(world, 0);
     assert_replies(world, RESULT, 1, "\"accepted\"");
     world_acknowledge(world);
-    assert_int_equal(pipeline_count(world->pipeline), 0);
+    assert_int_equal(pipeline_count(world->loop.pipeline), 0);
 }
 
 int main(void)

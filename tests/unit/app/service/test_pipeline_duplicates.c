@@ -60,7 +60,7 @@ static void a_duplicate_that_comes_with_its_original_is_known(void **state)
 static void a_duplicate_that_comes_before_the_commit_of_its_original_is_known(void **state)
 {
     struct world *world = *state;
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     assert_true(world_deliver(world, LAMP, FIRST));
     assert_true(world_deliver(world, LAMP, FIRST));
     world_turn(world);
@@ -140,12 +140,12 @@ static void a_redelivery_after_an_outage_does_not_run_again(void **state)
 {
     struct world *world = *state;
     world_send(world, LAMP, "{}");
-    size_t rows = fake_outbox_row_count(world->outbox);
+    size_t rows = fake_outbox_row_count(world->loop.outbox);
     lose_and_resume(world);
     assert_true(world_deliver_as(world, LAMP, "{}", world->packet_id, true, 1));
     world_turn(world);
     assert_requests(world, 1);
-    assert_int_equal(fake_outbox_row_count(world->outbox), rows);
+    assert_int_equal(fake_outbox_row_count(world->loop.outbox), rows);
     world_answer(world, 0);
     assert_replies(world, RESULT, 1, "\"accepted\"");
 }
@@ -153,7 +153,7 @@ static void a_redelivery_after_an_outage_does_not_run_again(void **state)
 static void a_redelivery_while_the_commit_of_its_command_fails_does_not_run_again(void **state)
 {
     struct world *world = *state;
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     world_send(world, LAMP, "{}");
     world_serve(world); // the bridge closes the connection, as it cannot write
     world_pass(world, 5000);

@@ -9,9 +9,9 @@
 // The operator asks, and is told this with the commit of what was done.
 static void ask(struct world *world, enum outbox_verb verb, int64_t row, const char *told)
 {
-    fake_outbox_ask(world->outbox, verb, row);
+    fake_outbox_ask(world->loop.outbox, verb, row);
     world_pass(world, 250); // it looks so often
-    const char *text = fake_outbox_told(world->outbox);
+    const char *text = fake_outbox_told(world->loop.outbox);
     if (text == NULL || strstr(text, told) == NULL) {
         fail_msg("told \"%s\", and not \"%s\"", text == NULL ? "nothing" : text, told);
     }
@@ -60,8 +60,8 @@ static void a_command_under_way_is_dropped_as_unknown_and_its_answer_ignored(voi
     assert_state(world, row, COMMAND_DONE);
     world_answer(world, 0);
     assert_replies(world, RESULT, 1, "\"unknown\"");
-    assert_int_equal(pipeline_count(world->pipeline), 0);
-    assert_int_equal(pipeline_in_flight(world->pipeline), 0);
+    assert_int_equal(pipeline_count(world->loop.pipeline), 0);
+    assert_int_equal(pipeline_in_flight(world->loop.pipeline), 0);
 }
 
 static void the_next_command_of_a_device_waits_for_the_answer_to_one_that_was_dropped(void **state)
@@ -94,7 +94,7 @@ static void a_reply_that_waits_for_a_connection_can_be_dropped(void **state)
     world_lose_replies(world);
     world_answer(world, 0);
     ask(world, OUTBOX_DROP, row, "thrown away");
-    assert_int_equal(pipeline_replies_due(world->pipeline), 0);
+    assert_int_equal(pipeline_replies_due(world->loop.pipeline), 0);
     assert_state(world, row, COMMAND_DONE);
     world_connect_replies(world);
     assert_replies(world, RESULT, 0, NULL);
@@ -146,14 +146,14 @@ static void an_operator_is_told_nothing_before_the_commit_of_what_was_done(void 
     struct world *world = *state;
     int64_t row = world_send(world, LAMP, "{}");
     world_no_answer(world, 0, HTTP_NOT_SENT);
-    fake_outbox_ask(world->outbox, OUTBOX_DROP, row);
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_ask(world->loop.outbox, OUTBOX_DROP, row);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     world_pass(world, 250);
-    assert_null(fake_outbox_told(world->outbox));
+    assert_null(fake_outbox_told(world->loop.outbox));
     assert_state(world, row, COMMAND_QUEUED);
     assert_replies(world, RESULT, 0, NULL);
     world_pass(world, 5000);
-    assert_non_null(fake_outbox_told(world->outbox));
+    assert_non_null(fake_outbox_told(world->loop.outbox));
     assert_replies(world, RESULT, 1, "\"rejected\"");
     assert_requests(world, 1);
 }
@@ -161,11 +161,11 @@ static void an_operator_is_told_nothing_before_the_commit_of_what_was_done(void 
 static void an_operator_has_to_wait_while_commits_fail(void **state)
 {
     struct world *world = *state;
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     int64_t row = world_send(world, LAMP, "{}");
-    fake_outbox_ask(world->outbox, OUTBOX_DROP, row);
+    fake_outbox_ask(world->loop.outbox, OUTBOX_DROP, row);
     world_turn(world);
-    assert_null(fake_outbox_told(world->outbox));
+    assert_null(fake_outbox_told(world->loop.outbox));
     world_pass(world, 5000);
     assert_requests(world, 1); // it left first, and is dropped as one under way
     assert_replies(world, RESULT, 1, "\"unknown\"");

@@ -26,15 +26,15 @@ static bool deliver(struct world *world, const struct message *message)
 static void a_command_that_cannot_be_stored_is_not_acknowledged_and_taken_when_it_comes_again(void **state)
 {
     struct world *world = *state;
-    fake_outbox_fail_appends(world->outbox, 1);
+    fake_outbox_fail_appends(world->loop.outbox, 1);
     assert_false(world_deliver(world, LAMP, "{}"));
     world_turn(world);
-    assert_int_equal(fake_outbox_row_count(world->outbox), 0);
+    assert_int_equal(fake_outbox_row_count(world->loop.outbox), 0);
     world_pass(world, 3000);
     world_connect(world, true);
     assert_true(world_deliver_as(world, LAMP, "{}", world->packet_id, true, 1));
     world_turn(world);
-    assert_int_equal(fake_outbox_row_count(world->outbox), 1);
+    assert_int_equal(fake_outbox_row_count(world->loop.outbox), 1);
     assert_requests(world, 1);
 }
 
@@ -42,12 +42,12 @@ static void no_commands_are_taken_before_the_outbox_is_proved_to_be_writable(voi
 {
     struct world *world = *state;
     size_t connects = fake_mqtt_connects(world->commands);
-    fake_outbox_fail_appends(world->outbox, 1);
-    fake_outbox_fail_commits(world->outbox, 1000);
+    fake_outbox_fail_appends(world->loop.outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1000);
     assert_false(world_deliver(world, LAMP, "{}"));
     world_pass(world, 30000);
     assert_int_equal(fake_mqtt_connects(world->commands), connects);
-    fake_outbox_fail_commits(world->outbox, 0);
+    fake_outbox_fail_commits(world->loop.outbox, 0);
     world_pass(world, 60000);
     assert_int_equal(fake_mqtt_connects(world->commands), connects + 1);
 }
@@ -56,11 +56,11 @@ static void a_command_that_is_stored_while_the_core_cannot_commit_is_acknowledge
 {
     struct world *world = *state;
     assert_true(world_deliver(world, "lamp/b/set", "{}"));
-    fake_outbox_fail_commits(world->outbox, 1);
+    fake_outbox_fail_commits(world->loop.outbox, 1);
     world_turn(world);
     assert_int_equal(fake_mqtt_state(world->commands), FAKE_MQTT_ENDING);
     assert_requests(world, 0);
-    assert_int_equal(fake_outbox_row_count(world->outbox), 1);
+    assert_int_equal(fake_outbox_row_count(world->loop.outbox), 1);
     world_pass(world, 5000);
     assert_requests(world, 1);
 }
@@ -68,7 +68,7 @@ static void a_command_that_is_stored_while_the_core_cannot_commit_is_acknowledge
 static void a_command_for_which_there_is_no_room_is_refused_and_acknowledged(void **state)
 {
     struct world *world = *state;
-    fake_outbox_fill(world->outbox, 1);
+    fake_outbox_fill(world->loop.outbox, 1);
     world_send(world, LAMP, "{}");
     assert_replies(world, RESULT, 1, "outbox_full");
     world_pass(world, 1000);
@@ -79,11 +79,11 @@ static void a_command_for_which_there_is_no_room_is_refused_and_acknowledged(voi
 static void a_command_whose_refusal_has_no_room_either_is_left_to_the_broker(void **state)
 {
     struct world *world = *state;
-    fake_outbox_fill(world->outbox, 2);
+    fake_outbox_fill(world->loop.outbox, 2);
     assert_false(world_deliver(world, LAMP, "{}"));
     world_turn(world);
-    assert_int_equal(fake_outbox_row_count(world->outbox), 0);
-    assert_false(intake_is_open(&world->intake));
+    assert_int_equal(fake_outbox_row_count(world->loop.outbox), 0);
+    assert_false(intake_is_open(&world->loop.intake));
 }
 
 static void an_answer_to_a_redelivery_that_cannot_be_stored_is_left_to_the_broker(void **state)
@@ -96,7 +96,7 @@ static void an_answer_to_a_redelivery_that_cannot_be_stored_is_left_to_the_broke
     fake_mqtt_lose(world->commands, MQTT_LOST, 0);
     world_turn(world);
     world_connect(world, true);
-    fake_outbox_fail_appends(world->outbox, 1);
+    fake_outbox_fail_appends(world->loop.outbox, 1);
     assert_false(world_deliver_as(world, LAMP, "{}", 1000, false, 1));
     world_turn(world);
     assert_requests(world, 1);
@@ -109,8 +109,8 @@ static void a_message_that_no_rule_takes_is_acknowledged_and_forgotten(void **st
     struct world *world = *state;
     assert_true(world_deliver(world, "other/a", "{}"));
     world_turn(world);
-    assert_int_equal(fake_outbox_row_count(world->outbox), 0);
-    assert_int_equal(pipeline_count(world->pipeline), 0);
+    assert_int_equal(fake_outbox_row_count(world->loop.outbox), 0);
+    assert_int_equal(pipeline_count(world->loop.pipeline), 0);
 }
 
 static void a_retained_message_is_no_command(void **state)
@@ -119,7 +119,7 @@ static void a_retained_message_is_no_command(void **state)
     struct message message = message_of(LAMP, "{}");
     message.retained = true;
     assert_true(deliver(world, &message));
-    assert_int_equal(fake_outbox_row_count(world->outbox), 0);
+    assert_int_equal(fake_outbox_row_count(world->loop.outbox), 0);
 }
 
 static void a_payload_above_the_limit_is_refused_with_its_reason(void **state)
@@ -158,7 +158,7 @@ static void a_packet_that_is_sent_again_on_its_connection_is_one_command(void **
     world_send(world, LAMP, "{}");
     assert_true(world_deliver_as(world, LAMP, "{}", world->packet_id, true, 1));
     world_turn(world);
-    assert_int_equal(fake_outbox_row_count(world->outbox), 1);
+    assert_int_equal(fake_outbox_row_count(world->loop.outbox), 1);
 }
 
 static void commands_in_memory_above_the_share_of_their_rule_are_refused(void **state)
@@ -173,7 +173,7 @@ static void commands_in_memory_above_the_share_of_their_rule_are_refused(void **
     }
     world_turn(world);
     assert_replies(world, RESULT, 1, "outbox_full");
-    assert_int_equal(pipeline_count(world->pipeline), 3);
+    assert_int_equal(pipeline_count(world->loop.pipeline), 3);
 }
 
 // ---- how old it may be

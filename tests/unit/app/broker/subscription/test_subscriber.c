@@ -70,7 +70,7 @@ static void each_filter_is_subscribed_once_with_an_id_of_its_own_and_the_fence_l
                                  fake_mqtt_subscription(world->commands, j)->id);
         }
     }
-    assert_string_equal(fake_mqtt_subscription(world->commands, RULES)->filter, world->fence_topic);
+    assert_string_equal(fake_mqtt_subscription(world->commands, RULES)->filter, world->loop.fence_topic);
 }
 
 static void the_fence_is_not_published_before_all_is_answered(void **state)
@@ -80,10 +80,10 @@ static void the_fence_is_not_published_before_all_is_answered(void **state)
     grant_but(world, "again/+/set");
     world->broker_is_silent = true;
     world_pass(world, 1000);
-    assert_int_equal(fake_mqtt_count_on(world->replies, world->fence_topic), 0);
+    assert_int_equal(fake_mqtt_count_on(world->replies, world->loop.fence_topic), 0);
     fake_mqtt_grant(world->commands, number_of(world, "again/+/set"), 1);
     world_turn(world);
-    assert_int_equal(fake_mqtt_count_on(world->replies, world->fence_topic), 1);
+    assert_int_equal(fake_mqtt_count_on(world->replies, world->loop.fence_topic), 1);
 }
 
 static void the_bridge_is_online_when_the_fence_is_back_and_not_before(void **state)
@@ -93,9 +93,9 @@ static void the_bridge_is_online_when_the_fence_is_back_and_not_before(void **st
     grant_but(world, "");
     fake_mqtt_acknowledge_all(world->replies);
     world_turn(world);
-    assert_false(broker_is_online(world->broker));
+    assert_false(broker_is_online(world->loop.broker));
     world_serve(world);
-    assert_true(broker_is_online(world->broker));
+    assert_true(broker_is_online(world->loop.broker));
     assert_string_equal(fake_mqtt_last_on(world->commands, "thingbridge/bridge/state")->payload, "online");
 }
 
@@ -104,9 +104,9 @@ static void another_fence_than_the_last_one_proves_nothing(void **state)
     struct world *world = *state;
     accept_session(world, false);
     grant_but(world, "");
-    assert_true(world_deliver(world, world->fence_topic, "0123456789"));
+    assert_true(world_deliver(world, world->loop.fence_topic, "0123456789"));
     world_turn(world);
-    assert_false(broker_is_online(world->broker));
+    assert_false(broker_is_online(world->loop.broker));
 }
 
 static void a_session_that_is_kept_is_subscribed_again_all_the_same(void **state)
@@ -124,9 +124,9 @@ static void filters_of_an_earlier_configuration_are_given_up_only_behind_the_fen
     struct diag diag;
     subscription_set_build(&filter, 1, false, &old);
     AUTO_FREE char *text = subscription_set_encode(&old);
-    outbox_stage_note(world->outbox, "subscriptions_in_force", text);
-    outbox_stage_note(world->outbox, "subscriptions_made", text);
-    assert_int_equal(outbox_commit(world->outbox, &diag), ERR_OK);
+    outbox_stage_note(world->loop.outbox, "subscriptions_in_force", text);
+    outbox_stage_note(world->loop.outbox, "subscriptions_made", text);
+    assert_int_equal(outbox_commit(world->loop.outbox, &diag), ERR_OK);
     subscription_set_free(&old);
     world_restart(world);
     accept_session(world, true);
@@ -144,8 +144,8 @@ static void a_broker_that_lost_the_session_has_nothing_to_give_up(void **state)
     struct diag diag;
     subscription_set_build(&filter, 1, false, &old);
     AUTO_FREE char *text = subscription_set_encode(&old);
-    outbox_stage_note(world->outbox, "subscriptions_made", text);
-    assert_int_equal(outbox_commit(world->outbox, &diag), ERR_OK);
+    outbox_stage_note(world->loop.outbox, "subscriptions_made", text);
+    assert_int_equal(outbox_commit(world->loop.outbox, &diag), ERR_OK);
     subscription_set_free(&old);
     world_restart(world);
     world_connect(world, false);
@@ -160,7 +160,7 @@ static void a_filter_that_is_refused_keeps_the_bridge_offline_and_the_others_wor
     accept_session(world, false);
     fake_mqtt_refuse_subscription(world->commands, number_of(world, "again/+/set"), 0x87);
     world_serve(world);
-    assert_false(broker_is_online(world->broker));
+    assert_false(broker_is_online(world->loop.broker));
     world_send(world, "lamp/a/set", "{}");
     assert_requests(world, 1);
 }
@@ -195,7 +195,7 @@ static void a_filter_over_which_connections_end_is_left_out_and_the_others_are_g
     world_serve(world);
     world_send(world, "lamp/a/set", "{}");
     assert_requests(world, 1);
-    assert_false(broker_is_online(world->broker));
+    assert_false(broker_is_online(world->loop.broker));
 }
 
 static void a_broker_without_shared_subscriptions_is_not_asked_for_them(void **state)
@@ -209,7 +209,7 @@ static void a_broker_without_shared_subscriptions_is_not_asked_for_them(void **s
     world_accept(world, &connack);
     world_serve(world);
     assert_int_equal(fake_mqtt_count_filter(world->commands, "$share/group/lamp/+/set", false), 0);
-    assert_false(broker_is_online(world->broker));
+    assert_false(broker_is_online(world->loop.broker));
     world->config.mqtt.share = share;
 }
 
@@ -232,7 +232,7 @@ static void a_fence_that_never_comes_back_gives_way_to_a_pause(void **state)
     accept_session(world, true);
     without_fence(world, 5000);
     assert_true(unsubscribes(world, "/round") >= 3);
-    assert_false(broker_is_online(world->broker));
+    assert_false(broker_is_online(world->loop.broker));
     assert_int_equal(fake_mqtt_state(world->commands), FAKE_MQTT_UP);
     // What was in doubt is so no more: a command runs though the session was kept, and nobody knows for how long.
     world_send(world, "lamp/a/set", "{}");
@@ -258,7 +258,7 @@ static void a_fence_that_is_refused_gives_way_to_a_pause(void **state)
 {
     struct world *world = *state;
     accept_session(world, true);
-    fake_mqtt_refuse_subscription(world->commands, number_of(world, world->fence_topic), 0x87);
+    fake_mqtt_refuse_subscription(world->commands, number_of(world, world->loop.fence_topic), 0x87);
     grant_but(world, "");
     without_fence(world, 5000);
     world_send(world, "lamp/a/set", "{}");
@@ -279,10 +279,10 @@ static void a_fence_that_works_again_brings_the_bridge_online(void **state)
     struct world *world = *state;
     accept_session(world, true);
     without_fence(world, 5000);
-    assert_false(broker_is_online(world->broker));
+    assert_false(broker_is_online(world->loop.broker));
     world->broker_is_silent = false;
     world_pass(world, 20000);
-    assert_true(broker_is_online(world->broker));
+    assert_true(broker_is_online(world->loop.broker));
 }
 
 static void an_unsubscribe_that_is_unanswered_for_long_has_the_connection_made_anew(void **state)
