@@ -1,8 +1,8 @@
 // Where a key is known in a tree of tables.
 //
 // A walk over all tables collects the places of the table at hand (some, such as `tls`, have several) and those of the
-// key that is sought. From each of the former the nearest of the latter is told: by the levels up, where it is a key of
-// what holds the table, else by its names.
+// key that is sought. From each of the former the nearest of the latter is named: by the levels up, where it is a key
+// of what holds the table, else by its names.
 #include "base/options/options_internal.h"
 
 #include <string.h>

@@ -144,7 +144,7 @@ static struct json_object *shape_schema(const char *json)
     return schema;
 }
 
-// A pattern cannot say the range of a text with a unit, so a person is told.
+// A pattern cannot say the range of a text with a unit, so the description does.
 static void put_description(struct json_object *schema, const struct option_row *row)
 {
     AUTO_BUF struct buf text = {0};

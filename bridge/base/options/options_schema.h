@@ -1,5 +1,5 @@
 // The JSON Schema (draft-07) of files that are read by tables of options, for editors. What a row says becomes the schema
-// of its key; what the module that owns a table reads further (OPTION_NODE) or demands besides is told by shapes.
+// of its key; what the module that owns a table reads further (OPTION_NODE) or demands besides is in shapes.
 #pragma once
 
 #include "base/options/options.h"

@@ -155,7 +155,7 @@ static void close_anchor(struct builder *builder, struct anchor *anchor, struct 
     }
 }
 
-// Only text may be tagged: what else a tag could ask for, the core schema tells by itself.
+// Only text may be tagged: what else a tag could ask for, the core schema knows by itself.
 static void check_tag(struct builder *builder, const yaml_event_t *event, const char *tag)
 {
     // No other tag is named: a secret can begin with `!`.

@@ -26,7 +26,7 @@ struct mapper {
     struct command *command;
 };
 
-// The first reason is the one that is told.
+// The first reason is the one that is reported.
 static void refuse(struct mapper *mapper, const struct failure *failure)
 {
     if (mapper->command->refusal.code == NULL) {
@@ -197,7 +197,7 @@ static bool read_time(const struct json_object *value, int64_t *wall_ms)
     return clock_parse_iso(text, wall_ms) && *wall_ms >= 0 && *wall_ms < MAX_WALL_MS;
 }
 
-// Gives the time at which the message was sent, if it tells one.
+// Gives the time at which the message was sent, if it says so.
 static bool find_sent_at(struct mapper *mapper, int64_t *wall_ms)
 {
     AUTO_JSON struct json_object *value = json_ref(mapper->payload.sent_at);

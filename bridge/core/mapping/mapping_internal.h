@@ -18,9 +18,9 @@ bool mapping_reply_allowed(const struct mapping *mapping, const char *command_to
 // A message's payload as the rule sees it, and what is in it for the bridge.
 struct mapping_payload {
     bool present; // false: empty or not readable
-    bool exact;   // false: numbers are rounded, so only what is told with a rejection may be read
+    bool exact;   // false: numbers are rounded, so only what a rejection reports may be read
     struct json_object *value;
-    struct json_object *id; // owned, as the others; has_ tells JSON null from none, but a $id of null is none
+    struct json_object *id; // owned, as the others; has_ keeps JSON null from none, but a $id of null is none
     struct json_object *reply_to;
     struct json_object *expire;
     struct json_object *sent_at;

@@ -94,7 +94,7 @@ unsigned template_filter_kinds(const struct filter *filter, unsigned kinds);
 enum err template_filter_apply(const struct filter *filter, const char *name, struct value *value,
                                struct failure *failure) MUST_CHECK;
 
-// As template_value, but a missing value tells why.
+// As template_value, but a missing value says why.
 enum err template_evaluate(const struct template *tmpl, const struct template_input *input, struct value *out,
                            struct failure *failure) MUST_CHECK;
 

@@ -27,7 +27,7 @@ struct answer_options {
 struct expect_options {
     char *rule;
     char *action;
-    int64_t calls; // 0: not told
+    int64_t calls; // 0: not given
     char *rejected;
     bool expired;
     bool no_rule;

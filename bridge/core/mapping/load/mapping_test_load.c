@@ -86,7 +86,7 @@ static void read_answer(struct mapping_test *test, const struct yaml_node *node,
     struct answer_options *answer = &test->answers[test->answer_count++];
     options_defaults(mapping_answer_options, answer);
     enum err err = options_read(mapping_answer_options, node, answer, problems);
-    (void)err; // told in the problems
+    (void)err; // the problems have it
 }
 
 // One, or a list with one for each request.

@@ -8,7 +8,7 @@
 #include "core/command/command.h"
 #include "core/mapping/mapping.h"
 
-#define EXPLAIN_MAX_RULES 50 // of those whose topic fits, that are told
+#define EXPLAIN_MAX_RULES 50 // of those whose topic fits, that are reported
 #define EXPLAIN_NEAREST   3
 
 // A JSON object that the caller frees:

@@ -29,7 +29,7 @@ struct test_result {
     int line;           // of the test
     char *rule;         // that took the message; NULL: none
     struct test_difference *differences;
-    size_t count; // none: it passed. At most TEST_MAX_DIFFERENCES are told
+    size_t count; // none: it passed. At most TEST_MAX_DIFFERENCES are reported
 };
 void mapping_test_result_clear(struct test_result *result);
 

@@ -91,8 +91,8 @@ static bool same_scalar(const struct json_object *expected, const struct json_ob
     return is_real ? json_real(expected) == json_real(got) : strcmp(expected_text, got_text) == 0;
 }
 
-// JSON values, member by member: order does not count, and 10 is not 10.0 (the platform tells them apart). A difference
-// is told at the innermost place; `what` leads its path.
+// JSON values, member by member: order does not count, and 10 is not 10.0 (the platform keeps them apart). A difference
+// is reported at the innermost place; `what` leads its path.
 static void compare_json(struct test_result *result, const char *what, const struct json_object *expected,
                          const struct json_object *got)
 {
@@ -240,7 +240,7 @@ static void compare_member_text(struct test_result *result, const char *what, co
     compare_text(result, path, expected_or_null, json_member_text(map, name));
 }
 
-// Another status is told with its reason.
+// Another status is reported with its reason.
 static void compare_status(struct test_result *result, const char *expected_or_null, const struct json_object *reply,
                            const struct json_object *error)
 {

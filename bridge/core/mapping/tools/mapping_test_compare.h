@@ -1,4 +1,4 @@
-// Compares what a test expects with what came, and tells each difference. Private to core.
+// Compares what a test expects with what came, and reports each difference. Private to core.
 #pragma once
 
 #include "base/json/json.h"
