@@ -368,7 +368,7 @@ static void run_messages(const struct mapping *mapping, struct parts parts)
 static void run_tests(const struct mapping *mapping, const struct yaml_document *document)
 {
     for (size_t i = 0; i < mapping_test_count(document); i++) {
-        struct test_result result;
+        struct mapping_test_result result;
         mapping_test_run(mapping, document, i, NULL, 0, &result);
         MUST(result.line >= 1 && result.count <= TEST_MAX_DIFFERENCES);
         for (size_t k = 0; k < result.count; k++) {

@@ -24,7 +24,7 @@ static enum err read_model(const char *path, size_t max_bytes, char **data, size
 static void must_pass_tests(const struct mapping *mapping, const struct yaml_document *document)
 {
     for (size_t i = 0; i < mapping_test_count(document); i++) {
-        struct test_result result;
+        struct mapping_test_result result;
         mapping_test_run(mapping, document, i, NULL, 0, &result);
         for (size_t k = 0; k < result.count; k++) {
             fprintf(stderr, "%s: %s: %s, not %s\n", result.name, result.differences[k].what, result.differences[k].got,

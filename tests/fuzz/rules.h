@@ -25,7 +25,7 @@ static inline const struct rule *must_match(const struct mapping *mapping, const
 static inline bool is_known_at_load(const struct template *tmpl)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
-        const struct expression *expression = tmpl->parts[i].expression;
+        const struct template_expression *expression = tmpl->parts[i].expression;
         bool of_topic =
             expression == NULL || expression->kind == EXPRESSION_TOPIC || expression->kind == EXPRESSION_CAPTURE;
         if (!of_topic || (expression != NULL && expression->filter_count > 0)) {

@@ -34,7 +34,7 @@ struct suite {
 
 // ---- one test
 
-static void print_difference(const struct test_difference *difference, bool colour)
+static void print_difference(const struct mapping_test_difference *difference, bool colour)
 {
     const char *const rows[][3] = {{"expected", "\033[32m", difference->expected},
                                    {"got", "\033[31m", difference->got}};
@@ -48,7 +48,7 @@ static void print_difference(const struct test_difference *difference, bool colo
     }
 }
 
-static void print_result(const struct test_result *result, bool colour)
+static void print_result(const struct mapping_test_result *result, bool colour)
 {
     bool passed = result->count == 0;
     const char *start = !colour ? "" : passed ? "\033[32m" : "\033[31m";
@@ -72,7 +72,7 @@ static void print_result(const struct test_result *result, bool colour)
     }
 }
 
-static void add_result(struct json_object *list, const struct test_result *result)
+static void add_result(struct json_object *list, const struct mapping_test_result *result)
 {
     struct json_object *item = json_new_map();
     struct json_object *differences = json_new_list();
@@ -94,15 +94,15 @@ static void add_result(struct json_object *list, const struct test_result *resul
 
 // ---- all of them
 
-static void run_file(struct suite *suite, const struct yaml_document *document, const struct test_platform *platforms,
-                     bool colour)
+static void run_file(struct suite *suite, const struct yaml_document *document,
+                     const struct mapping_test_platform *platforms, bool colour)
 {
     size_t count = mapping_test_count(document);
     if (suite->report == NULL && count > 0) {
         puts(yaml_root(document)->source);
     }
     for (size_t i = 0; i < count; i++) {
-        struct test_result result;
+        struct mapping_test_result result;
         mapping_test_run(suite->rules.mapping, document, i, platforms, suite->rules.config.platform_count, &result);
         *(result.count == 0 ? &suite->passed : &suite->failed) += 1;
         if (suite->report != NULL) {
@@ -143,10 +143,10 @@ static void run_all(struct suite *suite)
 {
     bool colour = terminal_has_colour(stdout);
     size_t count = suite->rules.config.platform_count;
-    AUTO_FREE struct test_platform *platforms = mem_alloc((count + 1) * sizeof *platforms);
+    AUTO_FREE struct mapping_test_platform *platforms = mem_alloc((count + 1) * sizeof *platforms);
     for (size_t i = 0; i < count; i++) {
         const struct config_platform *platform = &suite->rules.config.platforms[i];
-        platforms[i] = (struct test_platform){platform->name, platform->errors, platform->error_count};
+        platforms[i] = (struct mapping_test_platform){platform->name, platform->errors, platform->error_count};
     }
     for (size_t i = 0; i < suite->rules.files.count; i++) {
         run_file(suite, suite->rules.files.documents[i], platforms, colour);

@@ -8,7 +8,7 @@
 #define REF(name) "{\"$ref\":\"#/definitions/" name "\"}"
 
 // clang-format off
-static const struct schema_shape shapes[] = {
+static const struct options_schema_shape shapes[] = {
     {config_options, NULL, "{\"not\":{\"required\":[\"platform\",\"platforms\"]}}"},
     {config_options, "platform", REF("platform")},
     {config_options, "platforms", "{\"type\":\"object\",\"minProperties\":1,\"additionalProperties\":" REF("platform") "}"},
@@ -52,8 +52,8 @@ static struct json_object *parameter_names(void)
 
 struct json_object *config_schema(void)
 {
-    static const struct schema_table tables[] = {{"platform", config_platform_options}, {0}};
-    static const struct schema parts = {"thingbridge configuration", config_options, tables, shapes};
+    static const struct options_schema_table tables[] = {{"platform", config_platform_options}, {0}};
+    static const struct options_schema parts = {"thingbridge configuration", config_options, tables, shapes};
     struct json_object *schema = options_schema_create(&parts);
     options_schema_define(schema, "error_class", error_classes());
     options_schema_define(schema, "parameter", parameter_names());

@@ -81,16 +81,16 @@ static struct json_object *nullable(struct json_object *schema, const struct opt
     return schema;
 }
 
-static struct json_object *table_schema(const struct option_row *table, const struct schema_shape *shapes);
+static struct json_object *table_schema(const struct option_row *table, const struct options_schema_shape *shapes);
 
-static struct json_object *group_schema(const struct option_row *row, const struct schema_shape *shapes)
+static struct json_object *group_schema(const struct option_row *row, const struct options_schema_shape *shapes)
 {
     struct json_object *schema = table_schema(row->members, shapes);
     json_put(schema, "type", options_schema_parse("[\"object\",\"null\"]"));
     return schema;
 }
 
-static struct json_object *type_schema(const struct option_row *row, const struct schema_shape *shapes)
+static struct json_object *type_schema(const struct option_row *row, const struct options_schema_shape *shapes)
 {
     switch (row->type) {
     case OPTION_TEXT:
@@ -121,7 +121,8 @@ static struct json_object *type_schema(const struct option_row *row, const struc
     return json_new_map();
 }
 
-static const char *find_shape(const struct schema_shape *shapes, const struct option_row *table, const char *name)
+static const char *find_shape(const struct options_schema_shape *shapes, const struct option_row *table,
+                              const char *name)
 {
     for (; shapes->table != NULL; shapes++) {
         bool same = name == NULL || shapes->key == NULL ? name == shapes->key : strcmp(name, shapes->key) == 0;
@@ -170,7 +171,7 @@ static void put_default(struct json_object *schema, const struct option_row *row
 }
 
 static struct json_object *row_schema(const struct option_row *table, const struct option_row *row,
-                                      const struct schema_shape *shapes)
+                                      const struct options_schema_shape *shapes)
 {
     const char *shape = find_shape(shapes, table, row->name);
     struct json_object *schema = shape != NULL ? shape_schema(shape) : type_schema(row, shapes);
@@ -185,7 +186,7 @@ static bool copy_member(void *context, const char *name, struct json_object *val
     return true;
 }
 
-static struct json_object *table_schema(const struct option_row *table, const struct schema_shape *shapes)
+static struct json_object *table_schema(const struct option_row *table, const struct options_schema_shape *shapes)
 {
     struct json_object *schema = options_schema_parse("{\"type\":\"object\",\"additionalProperties\":false}");
     struct json_object *properties = json_new_map();
@@ -201,7 +202,7 @@ static struct json_object *table_schema(const struct option_row *table, const st
     return schema;
 }
 
-struct json_object *options_schema_create(const struct schema *schema)
+struct json_object *options_schema_create(const struct options_schema *schema)
 {
     struct json_object *out = json_new_map();
     json_put_text(out, "$schema", "http://json-schema.org/draft-07/schema#");
@@ -211,7 +212,7 @@ struct json_object *options_schema_create(const struct schema *schema)
     json_put(out, "definitions", json_new_map());
     options_schema_define(out, "text", options_schema_parse(TEXT));
     options_schema_define(out, "rate", options_schema_parse(RATE));
-    for (const struct schema_table *table = schema->tables; table->name != NULL; table++) {
+    for (const struct options_schema_table *table = schema->tables; table->name != NULL; table++) {
         options_schema_define(out, table->name, table_schema(table->rows, schema->shapes));
     }
     return out;

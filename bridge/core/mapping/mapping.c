@@ -54,7 +54,7 @@ bool mapping_is_own_topic(const struct mapping *mapping, const char *topic)
     return strncmp(topic, mapping->base_topic, len) == 0 && strncmp(topic + len, "/bridge/", 8) == 0;
 }
 
-static char *describe_miss(const struct rule *rule, const struct where *failed, const struct str *captures,
+static char *describe_miss(const struct rule *rule, const struct rule_where *failed, const struct str *captures,
                            size_t others)
 {
     struct str value = captures[failed->capture];
@@ -83,7 +83,7 @@ char *mapping_describe_no_rule(const struct mapping *mapping, const char *topic)
     if (first == NULL || !topic_pattern_match(first->pattern, topic, captures)) {
         return mem_strdup("none has such a topic");
     }
-    const struct where *failed = rule_where_failed(first, captures);
+    const struct rule_where *failed = rule_where_failed(first, captures);
     return failed == NULL ? mem_strdup("") : describe_miss(first, failed, captures, count - 1);
 }
 

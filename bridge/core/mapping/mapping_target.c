@@ -119,7 +119,7 @@ static enum err add_device_list(struct request *request, struct name_set *set, c
 
 static enum err add_devices_of(struct request *request, struct name_set *set, const struct template *tmpl)
 {
-    struct value value = {0};
+    struct template_value value = {0};
     enum err err = template_evaluate(tmpl, request->input, &value, request->failure);
     if (err != ERR_OK) {
         return err;

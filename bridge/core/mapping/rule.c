@@ -25,7 +25,7 @@ bool rule_accepts_retained(const struct rule *rule)
     return rule->options.retained == RETAINED_ACCEPT;
 }
 
-static bool where_fits(const struct where *where, struct str capture)
+static bool where_fits(const struct rule_where *where, struct str capture)
 {
     for (size_t i = 0; i < where->globs.count; i++) {
         if (str_glob(where->globs.items[i], capture.data, capture.len)) {
@@ -35,7 +35,7 @@ static bool where_fits(const struct where *where, struct str capture)
     return false;
 }
 
-const struct where *rule_where_failed(const struct rule *rule, const struct str *captures)
+const struct rule_where *rule_where_failed(const struct rule *rule, const struct str *captures)
 {
     for (size_t i = 0; i < rule->where_count; i++) {
         if (!where_fits(&rule->where[i], captures[rule->where[i].capture])) {
@@ -50,7 +50,7 @@ bool rule_takes(const struct rule *rule, const char *topic, struct str *captures
     return topic_pattern_match(rule->pattern, topic, captures) && rule_where_failed(rule, captures) == NULL;
 }
 
-const struct where *rule_find_where(const struct rule *rule, int capture)
+const struct rule_where *rule_find_where(const struct rule *rule, int capture)
 {
     for (size_t i = 0; i < rule->where_count; i++) {
         if (rule->where[i].capture == capture) {
@@ -63,7 +63,7 @@ const struct where *rule_find_where(const struct rule *rule, int capture)
 void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TOPIC_MAX_CAPTURES])
 {
     for (size_t i = 0; i < TOPIC_MAX_CAPTURES; i++) {
-        const struct where *where = rule_find_where(rule, (int)i);
+        const struct rule_where *where = rule_find_where(rule, (int)i);
         bool fixed = where != NULL;
         for (size_t k = 0; fixed && k < where->globs.count; k++) {
             fixed = strpbrk(where->globs.items[k], "*?") == NULL;
@@ -72,7 +72,7 @@ void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TO
     }
 }
 
-const struct topic_level *level_of_capture(const struct topic_pattern *pattern, int capture)
+const struct topic_level *rule_level_of_capture(const struct topic_pattern *pattern, int capture)
 {
     size_t i = 0;
     while (pattern->levels[i].capture != capture) {

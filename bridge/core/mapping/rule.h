@@ -70,7 +70,7 @@ struct batch_options {
     int64_t max;
 };
 
-struct where {
+struct rule_where {
     int capture;
     struct text_list globs; // one of them has to fit
 };
@@ -84,7 +84,7 @@ struct rule {
     struct rule_options options;
     struct batch_options batch;
     struct topic_pattern *pattern;
-    struct where *where; // all of them have to fit
+    struct rule_where *where; // all of them have to fit
     size_t where_count;
     bool where_wrong; // while loading: it has errors
     enum target_kind target;
@@ -126,14 +126,14 @@ struct mapping {
 // Do topic and `where` fit? `captures` as in topic_pattern_match.
 bool rule_takes(const struct rule *rule, const char *topic, struct str *captures);
 // The first member of `where` that the captures do not fit, or NULL.
-const struct where *rule_where_failed(const struct rule *rule, const struct str *captures);
+const struct rule_where *rule_where_failed(const struct rule *rule, const struct str *captures);
 // The service of a rule with models; the failure names the nearest one. ERR_MISSING if there is none.
 enum err rule_find_service(const struct rule *rule, const char *identifier, const struct model_service **out,
                            struct failure *failure) MUST_CHECK;
 // The level of the topic that is the capture, which it has.
-const struct topic_level *level_of_capture(const struct topic_pattern *pattern, int capture);
+const struct topic_level *rule_level_of_capture(const struct topic_pattern *pattern, int capture);
 // What `where` says of a capture, or NULL.
-const struct where *rule_find_where(const struct rule *rule, int capture);
+const struct rule_where *rule_find_where(const struct rule *rule, int capture);
 // The texts to which `where` holds each capture, one per capture of the topic; NULL: others too.
 void rule_fixed_captures(const struct rule *rule, const struct text_list *out[TOPIC_MAX_CAPTURES]);
 

@@ -44,7 +44,7 @@ enum err template_compile(const struct yaml_node *node, const struct template_sc
     return err;
 }
 
-static bool comes_from_outside(const struct expression *expression)
+static bool comes_from_outside(const struct template_expression *expression)
 {
     return expression->kind != EXPRESSION_GROUP && expression->kind != EXPRESSION_NOW;
 }
@@ -59,7 +59,7 @@ bool template_uses_outside(const struct template *tmpl)
     return false;
 }
 
-static bool is_held(const struct expression *expression, const bool *checked)
+static bool is_held(const struct template_expression *expression, const bool *checked)
 {
     for (size_t i = 0; i < expression->filter_count; i++) {
         if (template_filter_is_map(&expression->filters[i])) {
@@ -72,7 +72,7 @@ static bool is_held(const struct expression *expression, const bool *checked)
 const char *template_unchecked(const struct template *tmpl, const bool *checked)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
-        const struct expression *expression = tmpl->parts[i].expression;
+        const struct template_expression *expression = tmpl->parts[i].expression;
         if (expression != NULL && comes_from_outside(expression) && !is_held(expression, checked)) {
             return expression->name;
         }
@@ -85,14 +85,14 @@ const char *template_text(const struct template *tmpl)
     return tmpl->text;
 }
 
-static struct value found(struct json_object *json)
+static struct template_value found(struct json_object *json)
 {
-    return (struct value){.json = json};
+    return (struct template_value){.json = json};
 }
 
-static struct value not_found(const char *why)
+static struct template_value not_found(const char *why)
 {
-    struct value value = {.missing = true};
+    struct template_value value = {.missing = true};
     snprintf(value.why, sizeof value.why, "%s", why);
     return value;
 }
@@ -108,7 +108,8 @@ static bool parse_index(const char *text, size_t *index)
     return true;
 }
 
-static struct value find_in_payload(const struct expression *expression, const struct template_input *input)
+static struct template_value find_in_payload(const struct template_expression *expression,
+                                             const struct template_input *input)
 {
     if (!input->has_payload) {
         return not_found(input->payload_unreadable ? "the payload cannot be read" : "the payload is empty");
@@ -130,7 +131,8 @@ static struct value find_in_payload(const struct expression *expression, const s
     return found(json_ref(at));
 }
 
-static struct value find_property(const struct expression *expression, const struct template_input *input)
+static struct template_value find_property(const struct template_expression *expression,
+                                           const struct template_input *input)
 {
     for (size_t i = 0; i < input->property_count; i++) {
         if (strcmp(input->properties[i].name, expression->property) == 0) {
@@ -140,7 +142,7 @@ static struct value find_property(const struct expression *expression, const str
     return not_found("the message has no such user property");
 }
 
-static struct value find_id(const struct template_input *input)
+static struct template_value find_id(const struct template_input *input)
 {
     if (input->id == NULL) {
         return not_found("the id is not known yet");
@@ -148,7 +150,7 @@ static struct value find_id(const struct template_input *input)
     return found(input->id_is_integer ? json_new_number(input->id) : json_new_text(input->id));
 }
 
-static struct value find(const struct expression *expression, const struct template_input *input)
+static struct template_value find(const struct template_expression *expression, const struct template_input *input)
 {
     char now[CLOCK_ISO_LEN];
     switch (expression->kind) {
@@ -172,10 +174,10 @@ static struct value find(const struct expression *expression, const struct templ
     return found(json_new_text(now));
 }
 
-static enum err evaluate_expression(const struct expression *expression, const struct template_input *input,
-                                    struct value *out, struct failure *failure)
+static enum err evaluate_expression(const struct template_expression *expression, const struct template_input *input,
+                                    struct template_value *out, struct failure *failure)
 {
-    struct value value = find(expression, input);
+    struct template_value value = find(expression, input);
     for (size_t i = 0; i < expression->filter_count; i++) {
         enum err err = template_filter_apply(&expression->filters[i], expression->name, &value, failure);
         if (err != ERR_OK) {
@@ -187,7 +189,7 @@ static enum err evaluate_expression(const struct expression *expression, const s
     return ERR_OK;
 }
 
-static enum err fail_missing(const struct expression *expression, const char *why, struct failure *failure)
+static enum err fail_missing(const struct template_expression *expression, const char *why, struct failure *failure)
 {
     failure_set(failure, "member_missing", "${%s} has no value: %s; send one, or add | default(...)",
                 show_plain(expression->name).text, why);
@@ -195,8 +197,8 @@ static enum err fail_missing(const struct expression *expression, const char *wh
 }
 
 // Text as it is, numbers and booleans as JSON writes them.
-static enum err append_text(struct buf *out, const struct expression *expression, const struct json_object *value,
-                            struct failure *failure)
+static enum err append_text(struct buf *out, const struct template_expression *expression,
+                            const struct json_object *value, struct failure *failure)
 {
     enum json_kind kind = json_kind(value);
     if (kind == JSON_NULL || kind == JSON_LIST || kind == JSON_MAP) {
@@ -215,10 +217,10 @@ static enum err append_text(struct buf *out, const struct expression *expression
     return ERR_OK;
 }
 
-static enum err append_expression(struct buf *out, const struct expression *expression,
+static enum err append_expression(struct buf *out, const struct template_expression *expression,
                                   const struct template_input *input, struct failure *failure)
 {
-    struct value value;
+    struct template_value value;
     enum err err = evaluate_expression(expression, input, &value, failure);
     if (err != ERR_OK) {
         return err;
@@ -249,7 +251,7 @@ enum err template_string(const struct template *tmpl, const struct template_inpu
     return ERR_OK;
 }
 
-enum err template_evaluate(const struct template *tmpl, const struct template_input *input, struct value *out,
+enum err template_evaluate(const struct template *tmpl, const struct template_input *input, struct template_value *out,
                            struct failure *failure)
 {
     if (tmpl->count == 1 && tmpl->parts[0].expression != NULL) {
@@ -266,7 +268,7 @@ enum err template_evaluate(const struct template *tmpl, const struct template_in
 enum err template_value(const struct template *tmpl, const struct template_input *input, struct json_object **out,
                         bool *missing, struct failure *failure)
 {
-    struct value value;
+    struct template_value value;
     enum err err = template_evaluate(tmpl, input, &value, failure);
     if (err == ERR_OK) {
         *out = value.json;

@@ -26,18 +26,18 @@
 #define REAL    JSON_KIND_BIT(JSON_REAL)
 #define NUMBER  (INTEGER | REAL)
 
-struct filter_row {
+struct template_filter_row {
     const char *name;
     size_t min_args;
     size_t max_args;
     bool pairs;     // name=value
     unsigned gives; // kinds of values, as bits; 0: those of its arguments, and for `default` those that came in
-    enum err (*check)(const struct filter *, struct diag *diag); // of the arguments, or NULL
+    enum err (*check)(const struct template_filter *, struct diag *diag); // of the arguments, or NULL
     // NULL for the filters that see missing values, which template_filter_apply knows.
-    struct json_object *(*apply)(struct filter_use *use);
+    struct json_object *(*apply)(struct template_filter_use *use);
 };
 
-static struct json_object *to_bool(struct filter_use *use)
+static struct json_object *to_bool(struct template_filter_use *use)
 {
     static const char *const words[] = {"false", "true", "off", "on", "no", "yes", "0", "1"};
     use->wants = "wants true, false, on, off, yes, no, 1 or 0";
@@ -54,21 +54,21 @@ static struct json_object *to_bool(struct filter_use *use)
     return NULL;
 }
 
-static struct json_object *to_string(struct filter_use *use)
+static struct json_object *to_string(struct template_filter_use *use)
 {
     use->wants = "wants text, a number or a boolean (the filter json takes anything)";
     AUTO_FREE char *text = json_scalar_text(use->value);
     return text != NULL ? json_new_text(text) : NULL;
 }
 
-static struct json_object *to_json(struct filter_use *use)
+static struct json_object *to_json(struct template_filter_use *use)
 {
     use->wants = "";
     AUTO_FREE char *text = json_print(use->value);
     return json_new_text(text);
 }
 
-static struct json_object *change_case(struct filter_use *use, int (*change)(int))
+static struct json_object *change_case(struct template_filter_use *use, int (*change)(int))
 {
     use->wants = "wants text";
     if (json_kind(use->value) != JSON_TEXT) {
@@ -82,17 +82,17 @@ static struct json_object *change_case(struct filter_use *use, int (*change)(int
     return json_new_text(text);
 }
 
-static struct json_object *lower(struct filter_use *use)
+static struct json_object *lower(struct template_filter_use *use)
 {
     return change_case(use, tolower);
 }
 
-static struct json_object *upper(struct filter_use *use)
+static struct json_object *upper(struct template_filter_use *use)
 {
     return change_case(use, toupper);
 }
 
-static struct json_object *trim(struct filter_use *use)
+static struct json_object *trim(struct template_filter_use *use)
 {
     static const char space[] = " \t\r\n\v\f";
     use->wants = "wants text";
@@ -107,7 +107,7 @@ static struct json_object *trim(struct filter_use *use)
     return json_new_text_len(text, len);
 }
 
-static const struct filter_row rows[] = {
+static const struct template_filter_row rows[] = {
     {"int", 0, 0, false, INTEGER, NULL, template_number_int},
     {"float", 0, 0, false, REAL, NULL, template_number_float},
     {"bool", 0, 0, false, BOOLEAN, NULL, to_bool},
@@ -128,22 +128,22 @@ const char *template_filter_name_at(size_t index)
     return index < COUNT_OF(rows) ? rows[index].name : NULL;
 }
 
-const char *template_filter_name(const struct filter *filter)
+const char *template_filter_name(const struct template_filter *filter)
 {
     return filter->row->name;
 }
 
-bool template_filter_is_map(const struct filter *filter)
+bool template_filter_is_map(const struct template_filter *filter)
 {
     return filter->row->pairs;
 }
 
-bool template_filter_is_default(const struct filter *filter)
+bool template_filter_is_default(const struct template_filter *filter)
 {
     return filter->row->apply == NULL && !filter->row->pairs;
 }
 
-unsigned template_filter_kinds(const struct filter *filter, unsigned kinds)
+unsigned template_filter_kinds(const struct template_filter *filter, unsigned kinds)
 {
     unsigned gives = filter->row->gives;
     gives |= template_filter_is_default(filter) ? kinds & ~JSON_KIND_BIT(JSON_NULL) : 0;
@@ -153,8 +153,8 @@ unsigned template_filter_kinds(const struct filter *filter, unsigned kinds)
     return gives;
 }
 
-static enum err fail(const struct filter *filter, const char *name, const struct json_object *value, const char *wants,
-                     struct failure *failure)
+static enum err fail(const struct template_filter *filter, const char *name, const struct json_object *value,
+                     const char *wants, struct failure *failure)
 {
     failure_set(failure, "filter_failed", "the filter %s of ${%s} %s, not %s", filter->row->name, show_plain(name).text,
                 wants, json_show(value).text);
@@ -162,7 +162,7 @@ static enum err fail(const struct filter *filter, const char *name, const struct
 }
 
 // The entry that the text names; as many as there are if there is none.
-static size_t find_entry(const struct filter *filter, const char *text_or_null)
+static size_t find_entry(const struct template_filter *filter, const char *text_or_null)
 {
     size_t i = 0;
     while (i < filter->count && (text_or_null == NULL || strcmp(filter->names[i], text_or_null) != 0)) {
@@ -171,7 +171,8 @@ static size_t find_entry(const struct filter *filter, const char *text_or_null)
     return i;
 }
 
-static enum err apply_map(const struct filter *filter, const char *name, struct value *value, struct failure *failure)
+static enum err apply_map(const struct template_filter *filter, const char *name, struct template_value *value,
+                          struct failure *failure)
 {
     enum json_kind kind = json_kind(value->json);
     if (kind == JSON_LIST || kind == JSON_MAP) {
@@ -179,7 +180,7 @@ static enum err apply_map(const struct filter *filter, const char *name, struct 
     }
     AUTO_FREE char *text = json_scalar_text(value->json);
     size_t entry = find_entry(filter, text);
-    struct value mapped = {.missing = entry == filter->count};
+    struct template_value mapped = {.missing = entry == filter->count};
     if (mapped.missing) {
         snprintf(mapped.why, sizeof mapped.why, "nothing in its map(...) fits %s", json_show(value->json).text);
     } else {
@@ -190,12 +191,12 @@ static enum err apply_map(const struct filter *filter, const char *name, struct 
     return ERR_OK;
 }
 
-enum err template_filter_apply(const struct filter *filter, const char *name, struct value *value,
+enum err template_filter_apply(const struct template_filter *filter, const char *name, struct template_value *value,
                                struct failure *failure)
 {
     if (template_filter_is_default(filter)) {
         if (value->missing || json_kind(value->json) == JSON_NULL) {
-            *value = (struct value){.json = json_copy(filter->args[0])};
+            *value = (struct template_value){.json = json_copy(filter->args[0])};
         }
         return ERR_OK;
     }
@@ -205,7 +206,7 @@ enum err template_filter_apply(const struct filter *filter, const char *name, st
     if (filter->row->pairs) {
         return apply_map(filter, name, value, failure);
     }
-    struct filter_use use = {.filter = filter, .value = value->json};
+    struct template_filter_use use = {.filter = filter, .value = value->json};
     struct json_object *result = filter->row->apply(&use);
     if (result == NULL) {
         return fail(filter, name, value->json, use.wants, failure);
@@ -291,7 +292,7 @@ static enum err read_pair_name(const char **at, char **out, struct diag *diag)
     return err;
 }
 
-static bool is_repeated(const struct filter *filter, const char *name_or_null)
+static bool is_repeated(const struct template_filter *filter, const char *name_or_null)
 {
     for (size_t i = 0; name_or_null != NULL && i < filter->count; i++) {
         if (strcmp(filter->names[i], name_or_null) == 0) {
@@ -301,7 +302,7 @@ static bool is_repeated(const struct filter *filter, const char *name_or_null)
     return false;
 }
 
-static enum err read_arg(const char **at, struct filter *filter, struct diag *diag)
+static enum err read_arg(const char **at, struct template_filter *filter, struct diag *diag)
 {
     if (filter->count == filter->row->max_args) {
         return diag_set(diag, ERR_LIMIT, filter->count == 0 ? "it takes no arguments" : "it has too many arguments");
@@ -326,7 +327,7 @@ static enum err read_arg(const char **at, struct filter *filter, struct diag *di
 }
 
 // *at stands behind '('.
-static enum err read_args(const char **at, struct filter *filter, struct diag *diag)
+static enum err read_args(const char **at, struct template_filter *filter, struct diag *diag)
 {
     skip_space(at);
     if (**at == ')') {
@@ -350,7 +351,7 @@ static enum err read_args(const char **at, struct filter *filter, struct diag *d
     }
 }
 
-static enum err find_row(const char **at, const struct filter_row **row, struct diag *diag)
+static enum err find_row(const char **at, const struct template_filter_row **row, struct diag *diag)
 {
     size_t len = strspn(*at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     AUTO_FREE char *name = mem_dup(*at, len);
@@ -373,7 +374,7 @@ static enum err find_row(const char **at, const struct filter_row **row, struct 
                     show_text(name).text);
 }
 
-static enum err finish_filter(const struct filter *filter, struct diag *diag)
+static enum err finish_filter(const struct template_filter *filter, struct diag *diag)
 {
     if (filter->count < filter->row->min_args) {
         return diag_set(diag, ERR_MISSING, "it needs %zu argument%s", filter->row->min_args,
@@ -382,9 +383,9 @@ static enum err finish_filter(const struct filter *filter, struct diag *diag)
     return filter->row->check != NULL ? filter->row->check(filter, diag) : ERR_OK;
 }
 
-enum err template_filter_parse(const char **at, struct filter *out, struct diag *diag)
+enum err template_filter_parse(const char **at, struct template_filter *out, struct diag *diag)
 {
-    struct filter filter = {0};
+    struct template_filter filter = {0};
     (*at)++;
     skip_space(at);
     enum err err = find_row(at, &filter.row, diag);
@@ -408,7 +409,7 @@ enum err template_filter_parse(const char **at, struct filter *out, struct diag 
     return ERR_OK;
 }
 
-void template_filter_free(struct filter *filter)
+void template_filter_free(struct template_filter *filter)
 {
     for (size_t i = 0; i < filter->count; i++) {
         json_free(filter->args[i]);

@@ -6,23 +6,23 @@
 #include "core/template/template.h"
 
 // A value on its way through filters; `json` is owned.
-struct value {
+struct template_value {
     struct json_object *json;
     bool missing;
     char why[SHOW_LEN + 32]; // of a missing one, for people
 };
 
-struct filter_row;
-struct filter {
-    const struct filter_row *row;
+struct template_filter_row;
+struct template_filter {
+    const struct template_filter_row *row;
     struct json_object **args; // constant: threads share them, so only copies leave
     char **names;              // of map(name=value): as many as args
     size_t count;
 };
 
 // A filter while it is applied to a value that is there.
-struct filter_use {
-    const struct filter *filter;
+struct template_filter_use {
+    const struct template_filter *filter;
     const struct json_object *value;
     const char *wants; // set where the filter does not take the value: what it takes, for people
 };
@@ -38,7 +38,7 @@ enum expression_kind {
 };
 
 // One ${...}.
-struct expression {
+struct template_expression {
     enum expression_kind kind;
     char *name;  // as written, without filters
     int capture; // EXPRESSION_CAPTURE
@@ -46,14 +46,14 @@ struct expression {
     size_t path_count;
     char *property;            // EXPRESSION_PROPERTY
     struct json_object *group; // EXPRESSION_GROUP: constant list, shared
-    struct filter *filters;
+    struct template_filter *filters;
     size_t filter_count;
 };
 
 // Either text or an expression.
 struct template_part {
     char *text;
-    struct expression *expression;
+    struct template_expression *expression;
 };
 
 struct template
@@ -82,20 +82,20 @@ void template_warn(const struct yaml_node *node, const struct template *tmpl, co
                    struct problems *problems);
 
 // Reads "| name(args)" behind *at up to what follows it.
-enum err template_filter_parse(const char **at, struct filter *out, struct diag *diag) MUST_CHECK;
-void template_filter_free(struct filter *filter);
+enum err template_filter_parse(const char **at, struct template_filter *out, struct diag *diag) MUST_CHECK;
+void template_filter_free(struct template_filter *filter);
 const char *template_filter_name_at(size_t index); // NULL after the last: for the reference
-const char *template_filter_name(const struct filter *filter);
-bool template_filter_is_map(const struct filter *filter);
-bool template_filter_is_default(const struct filter *filter);
+const char *template_filter_name(const struct template_filter *filter);
+bool template_filter_is_map(const struct template_filter *filter);
+bool template_filter_is_default(const struct template_filter *filter);
 // The kinds of values that it can give (bits as in struct template_forecast) where it takes those of `kinds`.
-unsigned template_filter_kinds(const struct filter *filter, unsigned kinds);
+unsigned template_filter_kinds(const struct template_filter *filter, unsigned kinds);
 // Changes the value in place. `name`: the expression it belongs to.
-enum err template_filter_apply(const struct filter *filter, const char *name, struct value *value,
+enum err template_filter_apply(const struct template_filter *filter, const char *name, struct template_value *value,
                                struct failure *failure) MUST_CHECK;
 
 // As template_value, but a missing value says why.
-enum err template_evaluate(const struct template *tmpl, const struct template_input *input, struct value *out,
+enum err template_evaluate(const struct template *tmpl, const struct template_input *input, struct template_value *out,
                            struct failure *failure) MUST_CHECK;
 
 // The name of the first ${...} whose value comes from outside and is held to nothing: neither to a map(...) nor, for a

@@ -37,13 +37,13 @@ static struct json_object *new_number(const struct decimal *decimal, bool point)
     return json_new_number(text);
 }
 
-static struct json_object *whole_number(struct filter_use *use, const struct decimal *decimal)
+static struct json_object *whole_number(struct template_filter_use *use, const struct decimal *decimal)
 {
     use->wants = "wants a number within 64 bits";
     return decimal_fits_integer(decimal) ? new_number(decimal, false) : NULL;
 }
 
-struct json_object *template_number_int(struct filter_use *use)
+struct json_object *template_number_int(struct template_filter_use *use)
 {
     AUTO_DECIMAL struct decimal decimal = {0};
     use->wants = "wants a number, or text that is one";
@@ -54,7 +54,7 @@ struct json_object *template_number_int(struct filter_use *use)
     return whole_number(use, &decimal);
 }
 
-struct json_object *template_number_round(struct filter_use *use)
+struct json_object *template_number_round(struct template_filter_use *use)
 {
     AUTO_DECIMAL struct decimal decimal = {0};
     use->wants = "wants a number, or text that is one";
@@ -77,7 +77,7 @@ static bool is_finite(const struct decimal *decimal)
     return isfinite(strtod(text, NULL));
 }
 
-struct json_object *template_number_float(struct filter_use *use)
+struct json_object *template_number_float(struct template_filter_use *use)
 {
     if (json_kind(use->value) == JSON_REAL) {
         AUTO_FREE char *text = json_print(use->value);
@@ -119,7 +119,7 @@ static double scaled(const struct decimal *value, const struct decimal range[4])
 }
 
 // As a double holds them, so that what is computed with has an end.
-struct json_object *template_number_scale(struct filter_use *use)
+struct json_object *template_number_scale(struct template_filter_use *use)
 {
     use->wants = "wants a number (of text, `float |` before it makes one)";
     if (!is_number(use->value)) {
@@ -153,7 +153,7 @@ static int compare_numbers(const struct json_object *a, const struct json_object
     return decimal_compare(&first, &second);
 }
 
-struct json_object *template_number_clamp(struct filter_use *use)
+struct json_object *template_number_clamp(struct template_filter_use *use)
 {
     use->wants = "wants a number (of text, `float |` before it makes one)";
     if (!is_number(use->value)) {
@@ -168,7 +168,7 @@ struct json_object *template_number_clamp(struct filter_use *use)
     return json_copy(use->value);
 }
 
-static enum err check_numbers(const struct filter *filter, struct diag *diag)
+static enum err check_numbers(const struct template_filter *filter, struct diag *diag)
 {
     for (size_t i = 0; i < filter->count; i++) {
         if (!is_number(filter->args[i])) {
@@ -178,7 +178,7 @@ static enum err check_numbers(const struct filter *filter, struct diag *diag)
     return ERR_OK;
 }
 
-enum err template_number_check_round(const struct filter *filter, struct diag *diag)
+enum err template_number_check_round(const struct template_filter *filter, struct diag *diag)
 {
     if (filter->count == 0) {
         return ERR_OK;
@@ -190,7 +190,7 @@ enum err template_number_check_round(const struct filter *filter, struct diag *d
     return ERR_OK;
 }
 
-enum err template_number_check_scale(const struct filter *filter, struct diag *diag)
+enum err template_number_check_scale(const struct template_filter *filter, struct diag *diag)
 {
     enum err err = check_numbers(filter, diag);
     if (err == ERR_OK && json_real(filter->args[0]) == json_real(filter->args[1])) {
@@ -199,7 +199,7 @@ enum err template_number_check_scale(const struct filter *filter, struct diag *d
     return err;
 }
 
-enum err template_number_check_clamp(const struct filter *filter, struct diag *diag)
+enum err template_number_check_clamp(const struct template_filter *filter, struct diag *diag)
 {
     enum err err = check_numbers(filter, diag);
     if (err == ERR_OK && compare_numbers(filter->args[0], filter->args[1]) > 0) {

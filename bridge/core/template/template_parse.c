@@ -52,13 +52,13 @@ static struct str take_until(const char **at, const char *ends)
     return (struct str){start, len};
 }
 
-static void add_path(struct expression *expression, char *segment)
+static void add_path(struct template_expression *expression, char *segment)
 {
     expression->path = mem_resize(expression->path, expression->path_count + 1, sizeof *expression->path);
     expression->path[expression->path_count++] = segment;
 }
 
-static enum err read_dotted(const char **at, struct expression *expression, struct diag *diag)
+static enum err read_dotted(const char **at, struct template_expression *expression, struct diag *diag)
 {
     while (**at == '.') {
         (*at)++;
@@ -90,7 +90,7 @@ static char *unescape_pointer(struct str segment)
     return buf_steal(&out);
 }
 
-static enum err read_pointer(const char **at, struct expression *expression, struct diag *diag)
+static enum err read_pointer(const char **at, struct template_expression *expression, struct diag *diag)
 {
     (*at)++;
     struct str pointer = take_until(at, "|}");
@@ -127,7 +127,7 @@ static enum err unknown_group(struct str name, const struct template_scope *scop
                     show_text(text).text);
 }
 
-static enum err read_group(const char **at, const struct template_scope *scope, struct expression *expression,
+static enum err read_group(const char **at, const struct template_scope *scope, struct template_expression *expression,
                            struct diag *diag)
 {
     struct str name = take_until(at, "|}");
@@ -141,7 +141,7 @@ static enum err read_group(const char **at, const struct template_scope *scope, 
     return scope->groups_unknown ? ERR_OK : unknown_group(name, scope, diag);
 }
 
-static enum err read_property(const char **at, struct expression *expression, struct diag *diag)
+static enum err read_property(const char **at, struct template_expression *expression, struct diag *diag)
 {
     struct str name = take_until(at, "|}");
     if (name.len == 0) {
@@ -151,8 +151,8 @@ static enum err read_property(const char **at, struct expression *expression, st
     return ERR_OK;
 }
 
-static enum err read_capture(struct str name, const struct template_scope *scope, struct expression *expression,
-                             struct diag *diag)
+static enum err read_capture(struct str name, const struct template_scope *scope,
+                             struct template_expression *expression, struct diag *diag)
 {
     AUTO_FREE char *text = mem_dup(name.data, name.len);
     struct nearest nearest = {.text = text};
@@ -185,7 +185,7 @@ static enum err read_capture(struct str name, const struct template_scope *scope
                     show_plain(text).text);
 }
 
-static enum err read_detail(const char **at, const struct template_scope *scope, struct expression *expression,
+static enum err read_detail(const char **at, const struct template_scope *scope, struct template_expression *expression,
                             struct diag *diag)
 {
     switch (expression->kind) {
@@ -216,7 +216,7 @@ bool template_is_source(struct str name)
     return false;
 }
 
-static enum err read_source(const char **at, const struct template_scope *scope, struct expression *expression,
+static enum err read_source(const char **at, const struct template_scope *scope, struct template_expression *expression,
                             struct diag *diag)
 {
     struct str name = take_name(at);
@@ -239,7 +239,7 @@ static enum err read_source(const char **at, const struct template_scope *scope,
     return read_capture(name, scope, expression, diag);
 }
 
-static enum err read_filters(const char **at, struct expression *expression, struct diag *diag)
+static enum err read_filters(const char **at, struct template_expression *expression, struct diag *diag)
 {
     for (skip_space(at); **at == '|'; skip_space(at)) {
         if (expression->filter_count == MAX_FILTERS) {
@@ -264,8 +264,8 @@ static enum err read_filters(const char **at, struct expression *expression, str
 }
 
 // *at stands behind "${".
-static enum err read_expression(const char **at, const struct template_scope *scope, struct expression *expression,
-                                struct diag *diag)
+static enum err read_expression(const char **at, const struct template_scope *scope,
+                                struct template_expression *expression, struct diag *diag)
 {
     skip_space(at);
     const char *start = *at;
@@ -388,7 +388,7 @@ enum err template_parse(const char *text, const struct template_scope *scope, st
     return ERR_OK;
 }
 
-static void free_expression(struct expression *expression)
+static void free_expression(struct template_expression *expression)
 {
     if (expression == NULL) {
         return;

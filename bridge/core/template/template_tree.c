@@ -165,7 +165,7 @@ static enum err evaluate_children(const struct template_tree *tree, const char *
 static enum err evaluate_template(const struct template_tree *tree, const char *name,
                                   const struct template_input *input, struct json_object **out, struct failure *failure)
 {
-    struct value value;
+    struct template_value value;
     enum err err = template_evaluate(tree->tmpl, input, &value, failure);
     if (err != ERR_OK) {
         return err;

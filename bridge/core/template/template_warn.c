@@ -102,7 +102,8 @@ static void warn_of_lookalike(const struct yaml_node *node, const struct templat
     }
 }
 
-static void warn_of_path(const struct yaml_node *node, const struct expression *expression, struct problems *problems)
+static void warn_of_path(const struct yaml_node *node, const struct template_expression *expression,
+                         struct problems *problems)
 {
     static const char *const taken_out[] = {"$id", "$reply_to", "$expire", "$sent_at", "$traceparent", NULL};
     const char *first = expression->path_count > 0 ? expression->path[0] : "";
@@ -130,12 +131,12 @@ static const struct {
 };
 
 // Does the filter take any value of these kinds?
-static bool filter_takes(const struct filter *filter, unsigned kinds)
+static bool filter_takes(const struct template_filter *filter, unsigned kinds)
 {
     static const struct json_limits limits = {.max_depth = 2};
     bool takes = false;
     for (size_t i = 0; i < COUNT_OF(samples) && !takes; i++) {
-        struct value value = {.json = NULL};
+        struct template_value value = {.json = NULL};
         struct failure failure;
         struct diag ignored;
         if ((kinds & JSON_KIND_BIT(samples[i].kind)) == 0 ||
@@ -154,11 +155,11 @@ static bool holds_template(const struct json_object *value)
     return text != NULL && strstr(text, "${") != NULL;
 }
 
-static void warn_of_arguments(const struct yaml_node *node, const struct expression *expression,
+static void warn_of_arguments(const struct yaml_node *node, const struct template_expression *expression,
                               struct problems *problems)
 {
     for (size_t i = 0; i < expression->filter_count; i++) {
-        const struct filter *filter = &expression->filters[i];
+        const struct template_filter *filter = &expression->filters[i];
         for (size_t k = 0; k < filter->count; k++) {
             if (holds_template(filter->args[k])) {
                 yaml_warn(problems, node,
@@ -169,7 +170,7 @@ static void warn_of_arguments(const struct yaml_node *node, const struct express
     }
 }
 
-static void warn_of_odd_space(const struct yaml_node *node, const struct expression *expression,
+static void warn_of_odd_space(const struct yaml_node *node, const struct template_expression *expression,
                               struct problems *problems)
 {
     unsigned code;
@@ -181,13 +182,13 @@ static void warn_of_odd_space(const struct yaml_node *node, const struct express
     }
 }
 
-static void warn_of_filters(const struct yaml_node *node, const struct expression *expression,
+static void warn_of_filters(const struct yaml_node *node, const struct template_expression *expression,
                             struct problems *problems)
 {
     unsigned kinds = template_source_kinds(expression->kind);
     bool may_be_missing = expression->kind == EXPRESSION_PAYLOAD || expression->kind == EXPRESSION_PROPERTY;
     for (size_t i = 0; i < expression->filter_count; i++) {
-        const struct filter *filter = &expression->filters[i];
+        const struct template_filter *filter = &expression->filters[i];
         may_be_missing |= template_filter_is_map(filter);
         if (template_filter_is_default(filter) && !may_be_missing) {
             yaml_warn(problems, node, "${%s} is never missing, so its default has no effect%s",
@@ -285,7 +286,7 @@ void template_warn(const struct yaml_node *node, const struct template *tmpl, co
                    struct problems *problems)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
-        const struct expression *expression = tmpl->parts[i].expression;
+        const struct template_expression *expression = tmpl->parts[i].expression;
         if (expression == NULL) {
             warn_of_lookalike(node, scope, tmpl->parts[i].text, problems);
         } else {

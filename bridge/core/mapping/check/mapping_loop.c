@@ -89,7 +89,7 @@ static const struct rule *find_taker_of(const struct loop_check *check, const st
 
 static bool begins_with_topic(const struct template *tmpl)
 {
-    const struct expression *first = tmpl->count > 0 ? tmpl->parts[0].expression : NULL;
+    const struct template_expression *first = tmpl->count > 0 ? tmpl->parts[0].expression : NULL;
     return first != NULL && first->kind == EXPRESSION_TOPIC && first->filter_count == 0;
 }
 

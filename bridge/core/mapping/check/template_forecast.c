@@ -22,7 +22,7 @@ static void add_value(struct template_forecast *forecast, struct json_object *va
     forecast->values[forecast->count++] = value;
 }
 
-static void forecast_source(const struct expression *expression, const struct text_list *const *captures,
+static void forecast_source(const struct template_expression *expression, const struct text_list *const *captures,
                             struct template_forecast *out)
 {
     const struct text_list *texts = expression->kind == EXPRESSION_CAPTURE ? captures[expression->capture] : NULL;
@@ -37,12 +37,12 @@ static void forecast_source(const struct expression *expression, const struct te
 }
 
 // Keeps what comes out of the filter; a value that it refuses rejects the command. True if it may give none.
-static bool filter_values(const struct filter *filter, const char *name, struct template_forecast *forecast)
+static bool filter_values(const struct template_filter *filter, const char *name, struct template_forecast *forecast)
 {
     bool may_be_missing = false;
     size_t kept = 0;
     for (size_t i = 0; i < forecast->count; i++) {
-        struct value value = {.json = forecast->values[i]};
+        struct template_value value = {.json = forecast->values[i]};
         struct failure failure;
         bool refused = template_filter_apply(filter, name, &value, &failure) != ERR_OK;
         may_be_missing |= !refused && value.missing;
@@ -56,20 +56,20 @@ static bool filter_values(const struct filter *filter, const char *name, struct 
     return may_be_missing;
 }
 
-static void add_args(const struct filter *filter, struct template_forecast *forecast)
+static void add_args(const struct template_filter *filter, struct template_forecast *forecast)
 {
     for (size_t i = 0; i < filter->count; i++) {
         add_value(forecast, json_copy(filter->args[i]));
     }
 }
 
-static void forecast_expression(const struct expression *expression, const struct text_list *const *captures,
+static void forecast_expression(const struct template_expression *expression, const struct text_list *const *captures,
                                 struct template_forecast *out)
 {
     bool may_be_missing = false;
     forecast_source(expression, captures, out);
     for (size_t i = 0; i < expression->filter_count; i++) {
-        const struct filter *filter = &expression->filters[i];
+        const struct template_filter *filter = &expression->filters[i];
         if (out->is_complete) {
             may_be_missing |= filter_values(filter, expression->name, out);
         } else if (template_filter_is_map(filter)) {

@@ -65,13 +65,13 @@ static void write_group(const struct text_list *globs, bool is_rest, bool is_fir
     }
 }
 
-static const struct where *where_of(const struct rule *rule, const struct topic_level *level)
+static const struct rule_where *where_of(const struct rule *rule, const struct topic_level *level)
 {
     return level->capture >= 0 ? rule_find_where(rule, level->capture) : NULL;
 }
 
 // The glob that the choice has; NULL: all of them.
-static const char *chosen_glob(const struct topic_writing *writing, const struct where *where)
+static const char *chosen_glob(const struct topic_writing *writing, const struct rule_where *where)
 {
     if (where->globs.count == 1) {
         return where->globs.items[0];
@@ -81,7 +81,7 @@ static const char *chosen_glob(const struct topic_writing *writing, const struct
 
 static void write_level(const struct topic_writing *writing, const struct topic_level *level)
 {
-    const struct where *where = where_of(writing->rule, level);
+    const struct rule_where *where = where_of(writing->rule, level);
     bool is_rest = level->kind == LEVEL_REST;
     if (level->kind == LEVEL_TEXT) {
         buf_text(writing->out, level->text);
@@ -104,7 +104,7 @@ static void write_topic(const struct topic_writing *writing)
     }
 }
 
-static bool gives_slash(const struct filter *filter)
+static bool gives_slash(const struct template_filter *filter)
 {
     for (size_t i = 0; i < filter->count; i++) {
         AUTO_FREE char *text = json_print(filter->args[i]);
@@ -116,24 +116,24 @@ static bool gives_slash(const struct filter *filter)
 }
 
 // A capture {name} is one level, and only what a filter gives in its place can be more.
-static bool gives_levels(const struct rule *rule, const struct expression *expression)
+static bool gives_levels(const struct rule *rule, const struct template_expression *expression)
 {
     bool is_capture = expression->kind == EXPRESSION_CAPTURE;
     bool several = expression->kind == EXPRESSION_TOPIC ||
-                   (is_capture && level_of_capture(rule->pattern, expression->capture)->kind == LEVEL_REST);
+                   (is_capture && rule_level_of_capture(rule->pattern, expression->capture)->kind == LEVEL_REST);
     for (size_t i = 0; is_capture && i < expression->filter_count; i++) {
         several |= gives_slash(&expression->filters[i]);
     }
     return several;
 }
 
-static void write_expression(const struct topic_writing *writing, const struct expression *expression)
+static void write_expression(const struct topic_writing *writing, const struct template_expression *expression)
 {
     const struct rule *rule = writing->rule;
     if (expression->kind == EXPRESSION_TOPIC && expression->filter_count == 0) {
         write_topic(writing);
     } else if (expression->kind == EXPRESSION_CAPTURE && expression->filter_count == 0) {
-        write_level(writing, level_of_capture(rule->pattern, expression->capture));
+        write_level(writing, rule_level_of_capture(rule->pattern, expression->capture));
     } else {
         buf_char(writing->out, gives_levels(rule, expression) ? SIGN_MANY : SIGN_LEVEL);
     }
@@ -143,7 +143,7 @@ static bool can_lack_rest(const struct topic_writing *writing)
 {
     const struct topic_pattern *pattern = writing->rule->pattern;
     const struct topic_level *last = &pattern->levels[pattern->level_count - 1];
-    const struct where *where = where_of(writing->rule, last);
+    const struct rule_where *where = where_of(writing->rule, last);
     // A topic that is nothing but a rest has one.
     bool can_lack = last->kind == LEVEL_REST && pattern->level_count > 1;
     if (!can_lack || where == NULL) {
@@ -208,7 +208,7 @@ void topic_set_of_rule(const struct rule *rule, const size_t *choice, struct top
 bool topic_set_of_reply(const struct rule *rule, const struct template *tmpl, bool has_rest, struct topic_set *out)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
-        const struct expression *expression = tmpl->parts[i].expression;
+        const struct template_expression *expression = tmpl->parts[i].expression;
         if (expression != NULL && (expression->kind == EXPRESSION_PAYLOAD || expression->kind == EXPRESSION_PROPERTY ||
                                    expression->kind == EXPRESSION_GROUP)) {
             return false;

@@ -92,7 +92,8 @@ static void warn_of_glob(const struct rule_loader *loader, const struct yaml_nod
     }
 }
 
-static void add_glob(const struct rule_loader *loader, const struct yaml_node *node, struct where *where, bool is_rest)
+static void add_glob(const struct rule_loader *loader, const struct yaml_node *node, struct rule_where *where,
+                     bool is_rest)
 {
     if (!yaml_has_value(node)) {
         yaml_error(loader->problems, node, "a glob is text, not %s", yaml_kind_name(node));
@@ -102,7 +103,7 @@ static void add_glob(const struct rule_loader *loader, const struct yaml_node *n
     warn_of_glob(loader, node, is_rest);
 }
 
-static void load_globs(const struct rule_loader *loader, const struct yaml_node *node, struct where *where,
+static void load_globs(const struct rule_loader *loader, const struct yaml_node *node, struct rule_where *where,
                        bool is_rest)
 {
     if (node->kind != YAML_LIST) {
@@ -135,7 +136,7 @@ void loader_load_where(const struct rule_loader *loader)
         bool is_null = yaml_is_null(node->items[i]);
         int capture = find_capture(rule->pattern, node->keys[i], is_null, loader->problems);
         if (capture >= 0) {
-            struct where *where = &rule->where[rule->where_count++];
+            struct rule_where *where = &rule->where[rule->where_count++];
             where->capture = capture;
             load_globs(loader, node->items[i], where, is_rest_capture(rule->pattern, capture));
         }

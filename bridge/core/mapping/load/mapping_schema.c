@@ -29,7 +29,7 @@
     }
 
 // clang-format off
-static const struct schema_shape shapes[] = {
+static const struct options_schema_shape shapes[] = {
     {mapping_file_options, NULL, REQUIRED("version")},
     {mapping_file_options, "defaults", REF("defaults")},
     {mapping_file_options, "groups", "{\"type\":\"object\",\"propertyNames\":{\"pattern\":\"^[A-Za-z0-9_-]+$\"},"
@@ -76,7 +76,7 @@ static const struct schema_shape shapes[] = {
     {0},
 };
 
-static const struct schema_table tables[] = {
+static const struct options_schema_table tables[] = {
     {"defaults", mapping_default_options}, {"rule", mapping_rule_options},     {"invoke", mapping_invoke_options},
     {"call", mapping_call_options},        {"reply", mapping_reply_options},   {"batch", mapping_batch_options},
     {"test", mapping_test_options},        {"answer", mapping_answer_options}, {"expect", mapping_expect_options},
@@ -122,7 +122,7 @@ static struct json_object *statuses(void)
 
 struct json_object *mapping_schema(void)
 {
-    static const struct schema parts = {"thingbridge mapping file", mapping_file_options, tables, shapes};
+    static const struct options_schema parts = {"thingbridge mapping file", mapping_file_options, tables, shapes};
     struct json_object *schema = options_schema_create(&parts);
     define_name(schema, "product_key", NAME_PRODUCT_KEY, false);
     define_name(schema, "device_name", NAME_DEVICE, false);

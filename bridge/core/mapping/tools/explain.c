@@ -27,7 +27,7 @@ static struct json_object *rule_json(const struct rule *rule)
 static struct json_object *passed_over_json(const struct rule *rule, const struct str *captures)
 {
     struct json_object *map = rule_json(rule);
-    const struct where *failed = rule_where_failed(rule, captures);
+    const struct rule_where *failed = rule_where_failed(rule, captures);
     if (failed != NULL) {
         struct str value = captures[failed->capture];
         json_put_text(map, "capture", rule->pattern->names[failed->capture]);
@@ -133,7 +133,7 @@ static void add_value(void *context, const char *place, const struct template *t
 {
     const struct values *values = context;
     struct json_object *map = json_new_map();
-    struct value value = {0};
+    struct template_value value = {0};
     struct failure failure;
     json_put_text(map, "place", place);
     json_put_text(map, "template", tmpl->text);

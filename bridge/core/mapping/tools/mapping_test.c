@@ -28,10 +28,10 @@ struct run {
     struct message message;
     const struct rule *rule; // or NULL
     struct command *command; // NULL without a rule
-    struct test_result *result;
+    struct mapping_test_result *result;
 };
 
-void mapping_test_result_clear(struct test_result *result)
+void mapping_test_result_clear(struct mapping_test_result *result)
 {
     for (size_t i = 0; i < result->count; i++) {
         free(result->differences[i].what);
@@ -41,7 +41,7 @@ void mapping_test_result_clear(struct test_result *result)
     free(result->differences);
     free(result->name);
     free(result->rule);
-    *result = (struct test_result){0};
+    *result = (struct mapping_test_result){0};
 }
 
 static const struct yaml_node *tests_of(const struct yaml_document *document)
@@ -143,8 +143,8 @@ static bool compare_outcome(const struct run *run)
 
 // ---- the reply
 
-static const struct test_platform *find_platform(const struct run *run, const struct test_platform *platforms,
-                                                 size_t count)
+static const struct mapping_test_platform *find_platform(const struct run *run,
+                                                         const struct mapping_test_platform *platforms, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(platforms[i].name, run->command->platform) == 0) {
@@ -154,7 +154,7 @@ static const struct test_platform *find_platform(const struct run *run, const st
     return NULL;
 }
 
-static struct json_object *make_reply(const struct run *run, const struct test_platform *platform_or_null)
+static struct json_object *make_reply(const struct run *run, const struct mapping_test_platform *platform_or_null)
 {
     size_t count = run->test.answer_count;
     AUTO_FREE struct api_input *answers = mem_alloc((count + 1) * sizeof *answers);
@@ -179,7 +179,7 @@ static struct json_object *make_reply(const struct run *run, const struct test_p
     return err == ERR_OK ? reply : NULL;
 }
 
-static void compare_reply(const struct run *run, const struct test_platform *platform_or_null)
+static void compare_reply(const struct run *run, const struct mapping_test_platform *platform_or_null)
 {
     if (run->test.expect.reply == NULL) {
         return;
@@ -195,7 +195,7 @@ static void compare_reply(const struct run *run, const struct test_platform *pla
 
 // ----
 
-static void compare(const struct run *run, const struct test_platform *platforms, size_t platform_count)
+static void compare(const struct run *run, const struct mapping_test_platform *platforms, size_t platform_count)
 {
     const struct expect_options *expect = &run->test.expect;
     if (expect->rule != NULL && (run->rule == NULL || strcmp(rule_name(run->rule), expect->rule) != 0)) {
@@ -215,13 +215,14 @@ static void compare(const struct run *run, const struct test_platform *platforms
 }
 
 void mapping_test_run(const struct mapping *mapping, const struct yaml_document *document, size_t index,
-                      const struct test_platform *platforms, size_t platform_count, struct test_result *out)
+                      const struct mapping_test_platform *platforms, size_t platform_count,
+                      struct mapping_test_result *out)
 {
     struct problems none = {0};
     struct run run = {.mapping = mapping, .node = tests_of(document)->items[index], .result = out};
     mapping_test_read(run.node, &run.test, &none);
     make_message(&run);
-    *out = (struct test_result){
+    *out = (struct mapping_test_result){
         .source = run.node->source,
         .line = run.node->line,
         .name = mem_strdup(run.test.options.name != NULL ? run.test.options.name : run.message.topic)};

@@ -13,17 +13,17 @@
 
 static const struct json_limits limits = {.max_depth = 64};
 
-void mapping_test_differs(struct test_result *result, const char *what, const char *expected, const char *got)
+void mapping_test_differs(struct mapping_test_result *result, const char *what, const char *expected, const char *got)
 {
     if (result->count == TEST_MAX_DIFFERENCES) {
         return;
     }
     result->differences = mem_resize(result->differences, result->count + 1, sizeof *result->differences);
-    result->differences[result->count++] =
-        (struct test_difference){.what = mem_strdup(what), .expected = mem_strdup(expected), .got = mem_strdup(got)};
+    result->differences[result->count++] = (struct mapping_test_difference){
+        .what = mem_strdup(what), .expected = mem_strdup(expected), .got = mem_strdup(got)};
 }
 
-static void compare_text(struct test_result *result, const char *what, const char *expected_or_null,
+static void compare_text(struct mapping_test_result *result, const char *what, const char *expected_or_null,
                          const char *got_or_null)
 {
     if (expected_or_null != NULL && (got_or_null == NULL || strcmp(expected_or_null, got_or_null) != 0)) {
@@ -31,7 +31,7 @@ static void compare_text(struct test_result *result, const char *what, const cha
     }
 }
 
-void mapping_test_compare_topic(struct test_result *result, const char *what, const char *expected_or_null,
+void mapping_test_compare_topic(struct mapping_test_result *result, const char *what, const char *expected_or_null,
                                 const char *got_or_null)
 {
     compare_text(result, what, expected_or_null, got_or_null != NULL ? got_or_null : "none");
@@ -39,11 +39,11 @@ void mapping_test_compare_topic(struct test_result *result, const char *what, co
 
 // ---- JSON
 
-static void compare_json(struct test_result *result, const char *what, const struct json_object *expected,
+static void compare_json(struct mapping_test_result *result, const char *what, const struct json_object *expected,
                          const struct json_object *got);
 
 struct walk {
-    struct test_result *result;
+    struct mapping_test_result *result;
     const char *what;
     const struct json_object *other;
     bool backwards; // looks only for members that are too many
@@ -64,14 +64,14 @@ static bool compare_member(void *context, const char *name, struct json_object *
     return true;
 }
 
-static void compare_maps(struct test_result *result, const char *what, const struct json_object *expected,
+static void compare_maps(struct mapping_test_result *result, const char *what, const struct json_object *expected,
                          const struct json_object *got)
 {
     json_each(expected, compare_member, &(struct walk){result, what, got, false});
     json_each(got, compare_member, &(struct walk){result, what, expected, true});
 }
 
-static void compare_lists(struct test_result *result, const char *what, const struct json_object *expected,
+static void compare_lists(struct mapping_test_result *result, const char *what, const struct json_object *expected,
                           const struct json_object *got)
 {
     for (size_t i = 0; i < json_count(expected); i++) {
@@ -93,7 +93,7 @@ static bool same_scalar(const struct json_object *expected, const struct json_ob
 
 // JSON values, member by member: order does not count, and 10 is not 10.0 (the platform keeps them apart). A difference
 // is reported at the innermost place; `what` leads its path.
-static void compare_json(struct test_result *result, const char *what, const struct json_object *expected,
+static void compare_json(struct mapping_test_result *result, const char *what, const struct json_object *expected,
                          const struct json_object *got)
 {
     enum json_kind kind = json_kind(expected);
@@ -154,7 +154,7 @@ static struct json_object *list_of_texts(const struct yaml_node *node)
     return list;
 }
 
-static void compare_numbered(struct test_result *result, const char *name, const struct yaml_node *node,
+static void compare_numbered(struct mapping_test_result *result, const char *name, const struct yaml_node *node,
                              const struct command *command)
 {
     AUTO_JSON struct json_object *expected = list_of_texts(node);
@@ -184,7 +184,8 @@ static char *describe_missing(const struct command *command, const char *name)
 }
 
 // A map is compared as JSON; so is text that is the JSON text of a map or list.
-static void compare_value(struct test_result *result, const char *name, const struct yaml_node *node, const char *got)
+static void compare_value(struct mapping_test_result *result, const char *name, const struct yaml_node *node,
+                          const char *got)
 {
     AUTO_FREE char *expected = yaml_print(node);
     AUTO_JSON struct json_object *expected_value = NULL;
@@ -196,7 +197,7 @@ static void compare_value(struct test_result *result, const char *name, const st
     }
 }
 
-static void compare_parameter(struct test_result *result, const char *name, const struct yaml_node *node,
+static void compare_parameter(struct mapping_test_result *result, const char *name, const struct yaml_node *node,
                               const struct command *command)
 {
     const char *got = parameters_find(&command->calls[0].parameters, name);
@@ -215,7 +216,7 @@ static void compare_parameter(struct test_result *result, const char *name, cons
     }
 }
 
-void mapping_test_compare_request(struct test_result *result, const struct yaml_node *expect,
+void mapping_test_compare_request(struct mapping_test_result *result, const struct yaml_node *expect,
                                   const struct expect_options *keys, const struct command *command)
 {
     compare_text(result, "action", keys->action, command->calls[0].action);
@@ -233,7 +234,7 @@ void mapping_test_compare_request(struct test_result *result, const struct yaml_
 
 // ---- the reply
 
-static void compare_member_text(struct test_result *result, const char *what, const char *expected_or_null,
+static void compare_member_text(struct mapping_test_result *result, const char *what, const char *expected_or_null,
                                 const struct json_object *map, const char *name)
 {
     AUTO_FREE char *path = mem_printf("reply.%s", what);
@@ -241,8 +242,8 @@ static void compare_member_text(struct test_result *result, const char *what, co
 }
 
 // Another status is reported with its reason.
-static void compare_status(struct test_result *result, const char *expected_or_null, const struct json_object *reply,
-                           const struct json_object *error)
+static void compare_status(struct mapping_test_result *result, const char *expected_or_null,
+                           const struct json_object *reply, const struct json_object *error)
 {
     const char *status = json_member_text(reply, "status");
     const char *code = json_member_text(error, "code");
@@ -254,8 +255,8 @@ static void compare_status(struct test_result *result, const char *expected_or_n
     mapping_test_differs(result, "reply.status", expected_or_null, got);
 }
 
-static void compare_member_value(struct test_result *result, const char *name, const struct yaml_node *expected_or_null,
-                                 const struct json_object *reply)
+static void compare_member_value(struct mapping_test_result *result, const char *name,
+                                 const struct yaml_node *expected_or_null, const struct json_object *reply)
 {
     struct json_object *got = NULL;
     if (expected_or_null == NULL) {
@@ -271,7 +272,7 @@ static void compare_member_value(struct test_result *result, const char *name, c
     }
 }
 
-void mapping_test_compare_reply(struct test_result *result, const struct expect_reply_options *expected,
+void mapping_test_compare_reply(struct mapping_test_result *result, const struct expect_reply_options *expected,
                                 const struct json_object *reply)
 {
     const struct json_object *error = json_get(reply, "error");

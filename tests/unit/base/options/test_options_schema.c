@@ -25,8 +25,8 @@ static const struct option_row keys[] = {
     {.name = "any", .type = OPTION_NODE, .help = "anything"},
     {0},
 };
-static const struct schema_table tables[] = {{"part", inner_keys}, {0}};
-static const struct schema_shape shapes[] = {
+static const struct options_schema_table tables[] = {{"part", inner_keys}, {0}};
+static const struct options_schema_shape shapes[] = {
     {keys, NULL, "{\"required\":[\"count\"]}"},
     {keys, "part", "{\"$ref\":\"#/definitions/part\"}"},
     {0},
@@ -34,7 +34,7 @@ static const struct schema_shape shapes[] = {
 
 static struct json_object *create(void)
 {
-    static const struct schema schema = {"a title", keys, tables, shapes};
+    static const struct options_schema schema = {"a title", keys, tables, shapes};
     return options_schema_create(&schema);
 }
 

@@ -113,7 +113,7 @@ static enum err read_model(const char *path, size_t max_bytes, char **data, size
 
 static void pass_test(const struct mapping *mapping, const struct yaml_document *document, size_t index)
 {
-    struct test_result result;
+    struct mapping_test_result result;
     mapping_test_run(mapping, document, index, NULL, 0, &result);
     if (result.count > 0) {
         fail_msg("%s: %s is %s, not %s", result.name, result.differences[0].what, result.differences[0].got,

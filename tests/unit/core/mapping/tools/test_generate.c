@@ -156,7 +156,7 @@ static void its_tests_pass_as_they_are(void **state)
         struct mapping *mapping = load_generated(text);
         assert_int_equal(yaml_load_text("a.yaml", text, strlen(text), &document, &problems), ERR_OK);
         for (size_t k = 0; k < mapping_test_count(document); k++) {
-            struct test_result result;
+            struct mapping_test_result result;
             mapping_test_run(mapping, document, k, NULL, 0, &result);
             assert_int_equal(result.count, 0);
             mapping_test_result_clear(&result);

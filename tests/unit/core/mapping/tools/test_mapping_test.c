@@ -19,14 +19,15 @@
     "tests:\n"
 
 // Runs the one test.
-static struct test_result run_with(const char *test, const struct test_platform *platforms, size_t count)
+static struct mapping_test_result run_with(const char *test, const struct mapping_test_platform *platforms,
+                                           size_t count)
 {
     AUTO_FREE char *text = mem_printf("%s  - %s\n", RULES, test);
     struct problems problems = {0};
     struct mapping_options options = default_options();
     AUTO_YAML struct yaml_document *document = NULL;
     struct mapping *mapping = NULL;
-    struct test_result result;
+    struct mapping_test_result result;
     assert_int_equal(yaml_load_text("a.yaml", text, strlen(text), &document, &problems), ERR_OK);
     enum err err = mapping_create(&document, 1, &options, &mapping, &problems);
     print_problems(&problems);
@@ -41,7 +42,7 @@ static struct test_result run_with(const char *test, const struct test_platform 
 
 static void assert_passes(const char *test)
 {
-    struct test_result result = run_with(test, NULL, 0);
+    struct mapping_test_result result = run_with(test, NULL, 0);
     for (size_t i = 0; i < result.count; i++) {
         print_message("%s: %s, not %s\n", result.differences[i].what, result.differences[i].got,
                       result.differences[i].expected);
@@ -53,7 +54,7 @@ static void assert_passes(const char *test)
 // The first difference.
 static void assert_differs(const char *test, const char *what, const char *expected, const char *got)
 {
-    struct test_result result = run_with(test, NULL, 0);
+    struct mapping_test_result result = run_with(test, NULL, 0);
     assert_true(result.count > 0);
     assert_string_equal(result.differences[0].what, what);
     assert_string_equal(result.differences[0].expected, expected);
@@ -65,7 +66,7 @@ static void assert_differs(const char *test, const char *what, const char *expec
 
 static void assert_rule(const char *test, const char *rule_or_null)
 {
-    struct test_result result = run_with(test, NULL, 0);
+    struct mapping_test_result result = run_with(test, NULL, 0);
     if (rule_or_null == NULL) {
         assert_null(result.rule);
     } else {
@@ -208,10 +209,10 @@ static void rows_of_the_configuration_count(void **state)
 {
     (void)state;
     static const struct api_row rows[] = {{"MyCode", API_DEVICE_OFFLINE, "device_offline"}};
-    static const struct test_platform platforms[] = {{"other", NULL, 0}, {"main", rows, 1}};
-    struct test_result result = run_with("{" LAMP ", answer: {body: {Success: false, Code: MyCode}}, "
-                                         "expect: {reply: {code: device_offline}}}",
-                                         platforms, 2);
+    static const struct mapping_test_platform platforms[] = {{"other", NULL, 0}, {"main", rows, 1}};
+    struct mapping_test_result result = run_with("{" LAMP ", answer: {body: {Success: false, Code: MyCode}}, "
+                                                 "expect: {reply: {code: device_offline}}}",
+                                                 platforms, 2);
     assert_int_equal(result.count, 0);
     mapping_test_result_clear(&result);
 }
@@ -219,10 +220,10 @@ static void rows_of_the_configuration_count(void **state)
 static void a_result_has_name_and_line(void **state)
 {
     (void)state;
-    struct test_result named = run_with("{name: half, " LAMP ", expect: {rule: set}}", NULL, 0);
+    struct mapping_test_result named = run_with("{name: half, " LAMP ", expect: {rule: set}}", NULL, 0);
     assert_string_equal(named.name, "half");
     assert_int_equal(named.line, 13);
-    struct test_result other = run_with("{" LAMP ", expect: {rule: set}}", NULL, 0);
+    struct mapping_test_result other = run_with("{" LAMP ", expect: {rule: set}}", NULL, 0);
     assert_string_equal(other.name, "home/lamp-1/set");
     mapping_test_result_clear(&named);
     mapping_test_result_clear(&other);
@@ -237,7 +238,7 @@ static void differences_are_bounded(void **state)
         buf_printf(&text, "a%d: 1, ", i);
     }
     buf_text(&text, "}}}");
-    struct test_result result = run_with(text.data, NULL, 0);
+    struct mapping_test_result result = run_with(text.data, NULL, 0);
     assert_int_equal(result.count, TEST_MAX_DIFFERENCES);
     mapping_test_result_clear(&result);
 }
@@ -364,7 +365,7 @@ static void each_request_can_have_an_answer_of_its_own(void **state)
     struct mapping *mapping = load(text);
     assert_int_equal(yaml_load_text("a.yaml", text, strlen(text), &document, &problems), ERR_OK);
     for (size_t i = 0; i < 2; i++) {
-        struct test_result result;
+        struct mapping_test_result result;
         mapping_test_run(mapping, document, i, NULL, 0, &result);
         assert_int_equal(result.count, 0);
         mapping_test_result_clear(&result);
