@@ -1,3 +1,6 @@
+// The broker says little of why it ends a connection, so its end is judged by how long it lived and what was unanswered.
+// Each failure, and each short life, doubles the pause before the next attempt. Short lives in a row with nothing
+// unanswered are taken for another program with our client id, to which we yield for minutes.
 #include "app/broker/connection/connection.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+// Each call is a beat: a call that comes late after the one before begins a doubt, before it does anything else. A fence
+// or a pause that was begun before the latest doubt ends none: the nonce is wiped, and the count of doubts differs.
 #include "app/broker/receiver/freshness.h"
 
 #include <pthread.h>

@@ -1,3 +1,6 @@
+// Each message goes through the same sieve: the fence, another bridge's information, spare copies, topics without a
+// rule, retained messages. What passes is admitted (app/broker/receiver/admission.h). Events are handed to the core as
+// they come.
 #include "app/broker/receiver/receiver.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// A command is counted in the sum of its rule, and one in memory in the sum of those as well; each sum has its limits. The
+// core takes the commands out again with the weight that they came in with.
 #include "app/broker/receiver/waiting.h"
 
 #include <pthread.h>

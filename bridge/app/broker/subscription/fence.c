@@ -1,3 +1,6 @@
+// Two things run side by side on one connection: the fence (idle, sent, acknowledged, back again) and the rounds of a
+// pause, which are sent when no fence is to be expected or when it is late. Either proves alone that all has come. Both
+// serve to watch the connections: what is awaited on one and makes no progress for LIMIT_MS renews it.
 #include "app/broker/subscription/fence.h"
 
 #include <stdlib.h>

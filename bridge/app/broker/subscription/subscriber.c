@@ -1,3 +1,7 @@
+// After each connect all filters are asked for, one SUBSCRIBE each, and the fence's last. When every answer is there the
+// fence runs; when it comes back, or a pause is proved, the state moves on: from SETTLING all is asked for anew, from
+// CHANGING the new set is in force and stale filters are given up. The sets are noted in the outbox before anything is
+// sent that changes what the broker's session has.
 #include "app/broker/subscription/subscriber.h"
 
 #include <stdlib.h>
