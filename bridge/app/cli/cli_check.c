@@ -74,7 +74,7 @@ int cli_check(int argc, char **argv)
     report(&check, options.json);
     code = check.problems.errors > 0 ? EX_CONFIG : EX_OK;
     mapping_destroy(check.mapping);
-    mapping_files_clear(&check.files);
+    config_clear_mappings(&check.files);
     problems_clear(&check.problems);
     config_clear(&check.config);
     return code;

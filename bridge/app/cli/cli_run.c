@@ -37,7 +37,7 @@ static int run_with(struct config *config, struct mapping_files *files, const ch
     if (ready && !errors) {
         config_fingerprint(config, files);
     }
-    mapping_files_clear(files);
+    config_clear_mappings(files);
     if (!ready || errors) {
         fputs("thingbridge: not started; correct the errors above, `thingbridge check` shows them again\n", stderr);
         return EX_CONFIG;

@@ -19,7 +19,7 @@ enum err ruleset_load(const char *path, const struct text_list *given, struct ru
 void ruleset_clear(struct ruleset *set)
 {
     mapping_destroy(set->mapping);
-    mapping_files_clear(&set->files);
+    config_clear_mappings(&set->files);
     problems_clear(&set->problems);
     config_clear(&set->config);
     *set = (struct ruleset){0};

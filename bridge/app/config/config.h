@@ -137,7 +137,7 @@ enum err config_load_own_mappings(const struct config *config, struct mapping_fi
 // Sets config->fingerprint to 16 hex digits that are the same for the same configuration and mappings, comments and
 // layout aside.
 void config_fingerprint(struct config *config, const struct mapping_files *files);
-void mapping_files_clear(struct mapping_files *files);
+void config_clear_mappings(struct mapping_files *files);
 
 // Builds the rules with the options that the configuration gives.
 enum err config_build_mapping(const struct config *config, const struct mapping_files *files, struct mapping **out,

@@ -163,7 +163,7 @@ enum err config_load_own_mappings(const struct config *config, struct mapping_fi
     return load_mappings(&config->mappings, node, files, problems);
 }
 
-void mapping_files_clear(struct mapping_files *files)
+void config_clear_mappings(struct mapping_files *files)
 {
     for (size_t i = 0; i < files->count; i++) {
         yaml_free(files->documents[i]);

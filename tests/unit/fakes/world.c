@@ -31,7 +31,7 @@ static void load(struct world *world)
     assert_loaded(config_load_own_mappings(&world->config, &files, &problems), &problems);
     assert_loaded(config_build_mapping(&world->config, &files, &world->mapping, &problems), &problems);
     config_fingerprint(&world->config, &files);
-    mapping_files_clear(&files);
+    config_clear_mappings(&files);
     problems_clear(&problems);
 }
 

@@ -283,7 +283,7 @@ static void a_mapping_pattern_without_files_is_an_error(void **state)
     assert_int_equal(config_load_mappings(&patterns, &files, &problems), ERR_SYNTAX);
     assert_string_equal(problems.items[0].source, "/nonexistent/*.yaml");
     problems_clear(&problems);
-    mapping_files_clear(&files);
+    config_clear_mappings(&files);
 }
 
 int main(void)
