@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/cli/cli_outbox_internal.h"
+#include "app/cli/outbox/cli_outbox_internal.h"
 #include "app/cli/terminal.h"
 #include "app/service/pipeline.h"
 #include "base/mem.h"

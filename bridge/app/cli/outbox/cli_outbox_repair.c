@@ -3,7 +3,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "app/cli/cli_outbox_internal.h"
+#include "app/cli/outbox/cli_outbox_internal.h"
 #include "app/cli/terminal.h"
 #include "app/service/offline_drop.h"
 #include "base/mem.h"

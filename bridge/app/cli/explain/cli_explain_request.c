@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/cli/cli_explain_internal.h"
+#include "app/cli/explain/cli_explain_internal.h"
 #include "app/config/secret.h"
 #include "app/service/signed_call.h"
 #include "base/mem.h"

@@ -7,7 +7,7 @@
 #include <sysexits.h>
 
 #include "app/cli/cli.h"
-#include "app/cli/cli_outbox_internal.h"
+#include "app/cli/outbox/cli_outbox_internal.h"
 #include "app/cli/problem_report.h"
 #include "base/mem.h"
 #include "base/nearest.h"

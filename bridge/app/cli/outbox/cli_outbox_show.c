@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "app/cli/cli_outbox_internal.h"
+#include "app/cli/outbox/cli_outbox_internal.h"
 #include "app/cli/terminal.h"
 #include "base/buf.h"
 #include "base/mem.h"

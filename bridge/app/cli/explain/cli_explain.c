@@ -7,7 +7,7 @@
 #include <sysexits.h>
 
 #include "app/cli/cli.h"
-#include "app/cli/cli_explain_internal.h"
+#include "app/cli/explain/cli_explain_internal.h"
 #include "app/cli/input.h"
 #include "app/cli/ruleset.h"
 #include "app/cli/terminal.h"
