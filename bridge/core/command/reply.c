@@ -1,3 +1,6 @@
+// A reply is built member by member in one order, from the command and the outcomes of its calls. Several calls that
+// ended alike give one status; else it is `partial`, and the reply lists calls and the devices whose call surely did
+// nothing.
 #include "core/command/reply.h"
 
 #include <assert.h>

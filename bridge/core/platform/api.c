@@ -1,3 +1,6 @@
+// The facts of the body (api_facts.c) and the HTTP status choose one row: rows of the configuration and of the table by
+// the code's longest prefix, else by the status (api_table.c). The row gives class and error code; the words are made
+// here, without the platform's echo of what was signed. No row means success, and then the device's own answer decides.
 #include "core/platform/api.h"
 
 #include <string.h>

@@ -1,3 +1,6 @@
+// A body is JSON, or XML read into the same tree; members are found whatever their case. Nothing is judged here: what
+// says nothing of a success or a code and was sent as a web page is a page of another server, and only its title is
+// kept. A result may be JSON within a text, so it is parsed a second time.
 #include <string.h>
 #include <strings.h>
 

@@ -1,3 +1,6 @@
+// Two tables. A reply's error is a row of the closed list of codes: who refused, whether sending again can help, and a
+// hint; mappings/ERRORS.md has a section for each row. What the platform calls a mistake has hints of its own, found by
+// the longest row that its code begins with; after a refusal such a hint replaces the row's.
 #include "core/platform/code.h"
 
 #include <assert.h>

@@ -1,3 +1,7 @@
+// A call is a list of parameters in the order in which they were added; signing sorts a copy. An invocation for one
+// device becomes a single call, one for several becomes calls with numbered names, as many devices in each as the
+// platform takes. Single calls that differ in nothing but the device have one fold key, and are sent as one call for
+// several.
 #include "core/platform/invoke.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+// Parameters are borrowed into one array of pairs, sorted by raw name, and go through three stages, each of which keeps
+// its text: the canonical query, the string to sign, the signature. A request is the first with the last behind it, so
+// what was signed is what is sent.
 #include "core/platform/sign.h"
 
 #include <string.h>

@@ -1,3 +1,10 @@
+// What can be read of a damaged file is copied into a new one, table by table from the front, and the commands from the
+// back as well, so that one unreadable page costs what is on it. The steps, each safe to be cut by a kill:
+//   1. PATH.salvaging is built from PATH; one left over is begun anew
+//   2. it is renamed to PATH.salvaged: from here on the repair is only finished, never begun again
+//   3. PATH and its log files are renamed to PATH.damaged-TIME
+//   4. PATH.salvaged becomes PATH
+// The damaged files are only read and renamed.
 #include "io/outbox/outbox_internal.h"
 
 #include <errno.h>
@@ -8,13 +15,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-
-// The steps, each safe to be cut by a kill:
-//   1. PATH.salvaging is built from PATH; one left over is begun anew
-//   2. it is renamed to PATH.salvaged: from here on the repair is only finished, never begun again
-//   3. PATH and its log files are renamed to PATH.damaged-TIME
-//   4. PATH.salvaged becomes PATH
-// The damaged files are only read and renamed.
 
 static const char command_columns[] = OUTBOX_COLUMNS ", key, hash";
 
