@@ -10,34 +10,39 @@
 #include "base/str.h"
 #include "core/platform/api_internal.h"
 
-static const char *const class_names[] = {
-    [API_SUCCESS] = "success",
-    [API_DEVICE_FAILED] = "device_failed",
-    [API_RESULT_UNREAD] = "result_unread",
-    [API_NOT_TAKEN] = "not_taken",
-    [API_AUTH] = "auth",
-    [API_CLOCK] = "clock",
-    [API_THROTTLED] = "throttled",
-    [API_BUSY] = "busy",
-    [API_MAY_HAVE_RUN] = "may_have_run",
-    [API_NONCE_USED] = "nonce_used",
-    [API_REQUEST] = "request",
-    [API_DEVICE] = "device",
-    [API_DEVICE_OFFLINE] = "device_offline",
-    [API_DEVICE_TIMEOUT] = "device_timeout",
-    [API_PUSH_FAILED] = "push_failed",
-    [API_PERMANENT] = "permanent",
+// What each class is called, the error code of a reply where a row says no other, and how a command ends with it.
+static const struct {
+    const char *name;
+    const char *code;
+    enum status status;
+} classes[] = {
+    [API_SUCCESS] = {"success", NULL, STATUS_OK},
+    [API_DEVICE_FAILED] = {"device_failed", "device_error", STATUS_FAILED},
+    [API_RESULT_UNREAD] = {"result_unread", "result_unreadable", STATUS_UNKNOWN},
+    [API_NOT_TAKEN] = {"not_taken", "request_not_taken", STATUS_FAILED},
+    [API_AUTH] = {"auth", "credentials_refused", STATUS_FAILED},
+    [API_CLOCK] = {"clock", "clock_wrong", STATUS_FAILED},
+    [API_THROTTLED] = {"throttled", "throttled", STATUS_FAILED},
+    [API_BUSY] = {"busy", "platform_busy", STATUS_FAILED},
+    [API_MAY_HAVE_RUN] = {"may_have_run", "platform_error", STATUS_UNKNOWN},
+    [API_NONCE_USED] = {"nonce_used", "nonce_used", STATUS_UNKNOWN},
+    [API_REQUEST] = {"request", "request_refused", STATUS_FAILED},
+    [API_DEVICE] = {"device", "device_refused", STATUS_FAILED},
+    [API_DEVICE_OFFLINE] = {"device_offline", "device_offline", STATUS_FAILED},
+    [API_DEVICE_TIMEOUT] = {"device_timeout", "device_timeout", STATUS_UNKNOWN},
+    [API_PUSH_FAILED] = {"push_failed", "push_failed", STATUS_UNKNOWN},
+    [API_PERMANENT] = {"permanent", "platform_refused", STATUS_FAILED},
 };
 
 const char *api_class_name(enum api_class class)
 {
-    return class_names[class];
+    return classes[class].name;
 }
 
 bool api_class_find(const char *name, enum api_class *class)
 {
-    for (size_t i = API_AUTH; i < COUNT_OF(class_names); i++) {
-        if (strcmp(class_names[i], name) == 0) {
+    for (size_t i = API_AUTH; i < COUNT_OF(classes); i++) {
+        if (strcmp(classes[i].name, name) == 0) {
             *class = (enum api_class)i;
             return true;
         }
@@ -47,25 +52,7 @@ bool api_class_find(const char *name, enum api_class *class)
 
 const char *api_class_code(enum api_class class)
 {
-    static const char *const codes[] = {
-        [API_SUCCESS] = NULL,
-        [API_DEVICE_FAILED] = "device_error",
-        [API_RESULT_UNREAD] = "result_unreadable",
-        [API_NOT_TAKEN] = "request_not_taken",
-        [API_AUTH] = "credentials_refused",
-        [API_CLOCK] = "clock_wrong",
-        [API_THROTTLED] = "throttled",
-        [API_BUSY] = "platform_busy",
-        [API_MAY_HAVE_RUN] = "platform_error",
-        [API_NONCE_USED] = "nonce_used",
-        [API_REQUEST] = "request_refused",
-        [API_DEVICE] = "device_refused",
-        [API_DEVICE_OFFLINE] = "device_offline",
-        [API_DEVICE_TIMEOUT] = "device_timeout",
-        [API_PUSH_FAILED] = "push_failed",
-        [API_PERMANENT] = "platform_refused",
-    };
-    return codes[class];
+    return classes[class].code;
 }
 
 void api_answer_clear(struct api_answer *answer)
@@ -78,28 +65,8 @@ void api_answer_clear(struct api_answer *answer)
 
 enum status api_status(const struct api_answer *answer)
 {
-    switch (answer->class) {
-    case API_SUCCESS:
-        return answer->has_result ? STATUS_OK : STATUS_ACCEPTED;
-    case API_RESULT_UNREAD:
-    case API_MAY_HAVE_RUN:
-    case API_NONCE_USED:
-    case API_DEVICE_TIMEOUT:
-    case API_PUSH_FAILED:
-        return STATUS_UNKNOWN;
-    case API_DEVICE_FAILED:
-    case API_NOT_TAKEN:
-    case API_AUTH:
-    case API_CLOCK:
-    case API_THROTTLED:
-    case API_BUSY:
-    case API_REQUEST:
-    case API_DEVICE:
-    case API_DEVICE_OFFLINE:
-    case API_PERMANENT:
-        return STATUS_FAILED;
-    }
-    return STATUS_UNKNOWN;
+    bool without_result = answer->class == API_SUCCESS && !answer->has_result;
+    return without_result ? STATUS_ACCEPTED : classes[answer->class].status;
 }
 
 static bool is_2xx(long http_status)

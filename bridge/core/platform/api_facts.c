@@ -45,13 +45,11 @@ static enum api_success read_success(const struct json_object *value)
 
 static char *read_code(const struct json_object *root)
 {
-    static const char *const good[] = {"200", "OK", "Success"};
+    static const char *const good[] = {"200", "OK", "Success", NULL};
     char *code = member_scalar(root, "Code");
-    for (size_t i = 0; code != NULL && i < COUNT_OF(good); i++) {
-        if (strcasecmp(code, good[i]) == 0) {
-            free(code);
-            return NULL;
-        }
+    if (code != NULL && str_is_one_of_folded(code, good)) {
+        free(code);
+        return NULL;
     }
     return code;
 }

@@ -43,34 +43,19 @@ static void append_utf8(struct buf *out, uint32_t point)
     }
 }
 
-static uint32_t digit_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return (uint32_t)(c - '0');
-    }
-    if (c >= 'a' && c <= 'f') {
-        return (uint32_t)(c - 'a') + 10;
-    }
-    return c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A') + 10 : 99;
-}
-
 // "#20013" or "#x4E2D". NUL, surrogates and what lies above Unicode are no characters.
 static bool character_reference(struct str name, uint32_t *point)
 {
     bool hex = name.len > 1 && name.data[1] == 'x';
-    uint32_t base = hex ? 16 : 10;
     size_t first = hex ? 2 : 1;
-    uint32_t value = 0;
-    for (size_t i = first; i < name.len; i++) {
-        uint32_t digit = digit_value(name.data[i]);
-        if (digit >= base || value > 0x10FFFF) {
-            return false;
-        }
-        value = value * base + digit;
+    AUTO_FREE char *digits = mem_dup(name.data + first, name.len - first);
+    if (digits[0] == '\0' || digits[strspn(digits, hex ? "0123456789abcdefABCDEF" : "0123456789")] != '\0') {
+        return false;
     }
+    unsigned long value = strtoul(digits, NULL, hex ? 16 : 10);
     bool surrogate = value >= 0xD800 && value <= 0xDFFF;
-    *point = value;
-    return name.len > first && value > 0 && value <= 0x10FFFF && !surrogate;
+    *point = (uint32_t)value;
+    return value > 0 && value <= 0x10FFFF && !surrogate;
 }
 
 static bool entity_value(struct str name, uint32_t *point)

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/show.h"
+#include "base/str.h"
 
 static const char *const status_names[] = {
     [STATUS_OK] = "ok",           [STATUS_ACCEPTED] = "accepted",
@@ -200,13 +201,8 @@ static bool code_begins(const char *code, const char *pattern)
 // After a refusal nothing has run: where something may have, that is the hint.
 static bool is_refusal(const struct error_code *code)
 {
-    static const char *const names[] = {"platform_refused", "request_refused", "device_refused", "device_error"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (strcmp(code->code, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    static const char *const names[] = {"platform_refused", "request_refused", "device_refused", "device_error", NULL};
+    return str_is_one_of(code->code, names);
 }
 
 const char *failure_hint(const struct failure *failure)
