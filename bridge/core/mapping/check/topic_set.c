@@ -265,13 +265,20 @@ static bool level_is_multi(struct str level)
            memchr(level.data, '/', level.len) != NULL;
 }
 
+// Up to the first sign.
+static size_t fixed_len(struct str text)
+{
+    size_t len = 0;
+    while (len < text.len && (unsigned char)text.data[len] >= SIGN_COUNT) {
+        len++;
+    }
+    return len;
+}
+
 // What a level or one text of a group is in a filter. *exact is cleared if that is more.
 static char *filter_level(struct str text, bool *exact)
 {
-    size_t fixed = 0;
-    while (fixed < text.len && (unsigned char)text.data[fixed] >= SIGN_COUNT) {
-        fixed++;
-    }
+    size_t fixed = fixed_len(text);
     if (fixed == text.len) {
         return mem_printf("%.*s", STR_ARG(text));
     }
@@ -315,20 +322,23 @@ static void continue_filters(struct text_list *filters, bool first, const struct
     *filters = longer;
 }
 
+// What a level of many and all behind it is in a filter.
+static char *filter_rest(struct str level, bool *exact)
+{
+    bool is_exact = *exact && level.len == 1 && level.data[0] == SIGN_MANY && level.data[1] == '\0';
+    size_t fixed = fixed_len(level);
+    AUTO_FREE char *start = filter_level((struct str){level.data, fixed + 1}, exact);
+    *exact = is_exact;
+    return fixed > 0 ? mem_printf("%s/#", start) : mem_strdup("#");
+}
+
 static void add_level(struct text_list *filters, bool first, struct str level, size_t max, bool *exact)
 {
     struct text_list values = {0};
-    if (level_is_multi(level)) {
-        bool inner_exact = true;
-        size_t fixed =
-            strcspn(level.data, (char[]){SIGN_MANY, SIGN_ONE, SIGN_LEVEL, SIGN_ONE_INNER, SIGN_OPEN, SIGN_NEVER, '\0'});
-        AUTO_FREE char *start = filter_level((struct str){level.data, fixed + 1}, &inner_exact);
-        AUTO_FREE char *text = mem_printf("%s%s", fixed > 0 ? start : "", fixed > 0 ? "/#" : "#");
-        text_list_add(&values, text);
-        *exact &= level.len == 1 && level.data[0] == SIGN_MANY && level.data[1] == '\0';
-    } else if (!filter_group(level, filters->count, max, &values, exact)) {
+    bool is_multi = level_is_multi(level);
+    if (is_multi || !filter_group(level, filters->count, max, &values, exact)) {
         text_list_free(&values);
-        AUTO_FREE char *text = filter_level(level, exact);
+        AUTO_FREE char *text = is_multi ? filter_rest(level, exact) : filter_level(level, exact);
         text_list_add(&values, text);
     }
     continue_filters(filters, first, &values);
