@@ -18,7 +18,10 @@ struct moment clock_now(void);
 // `now`), by wall time after a reboot. Negative only after a reboot, when the wall clock stands before `then`.
 int64_t clock_elapsed_ms(const struct moment *then, const struct moment *now);
 
-// Of two times, or of two lengths; INT64_MAX is never.
+// A time that does not come, or a wait without an end.
+#define CLOCK_NEVER INT64_MAX
+
+// Of two times, or of two lengths.
 static inline int64_t clock_sooner(int64_t a, int64_t b)
 {
     return a < b ? a : b;

@@ -116,7 +116,7 @@ void intake_look(struct intake *intake, const struct outbox_counts *counts, int6
 int64_t intake_wait_ms(const struct intake *intake, int64_t now_ms)
 {
     if (intake->state == INTAKE_OPEN) {
-        return -1;
+        return CLOCK_NEVER;
     }
     int64_t wait_ms = intake->retry_ms > now_ms ? intake->retry_ms - now_ms : 0;
     return intake->state == INTAKE_FULL && wait_ms < LOOK_MS ? LOOK_MS : wait_ms;

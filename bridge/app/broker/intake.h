@@ -45,7 +45,7 @@ bool intake_must_prove(const struct intake *intake, int64_t now_ms);
 void intake_proved(struct intake *intake, int64_t now_ms);
 // Opens and closes by what the outbox holds.
 void intake_look(struct intake *intake, const struct outbox_counts *counts, int64_t now_ms);
-// Milliseconds until intake_must_prove or intake_look has something to do; -1: nothing by time.
+// Milliseconds until intake_must_prove or intake_look has something to do; CLOCK_NEVER: nothing by time.
 int64_t intake_wait_ms(const struct intake *intake, int64_t now_ms);
 // True once after each change that users must hear of; also after each failed proof.
 bool intake_take_change(struct intake *intake);

@@ -80,7 +80,7 @@ void attempt_sign(struct attempt *attempt, const struct platform *platform, cons
 
 int64_t attempt_deadline_ms(const struct attempt *attempt, const struct moment *now)
 {
-    int64_t earliest = INT64_MAX;
+    int64_t earliest = CLOCK_NEVER;
     for (size_t i = 0; i < attempt->count; i++) {
         int64_t deadline = entry_deadline_ms(attempt->entries[i], now);
         earliest = deadline < earliest ? deadline : earliest;

@@ -36,7 +36,7 @@ struct loop {
     struct pipeline *pipeline;
     struct health health;
     struct intake intake;
-    struct operator_requests operator;
+    struct operator_requests requests;
     int signals;
     enum loop_state state;
     int64_t stop_at_ms;

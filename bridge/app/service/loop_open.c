@@ -163,7 +163,7 @@ static int open_parts(struct loop *loop)
         return fail("mqtt", err, &diag) == EX_SOFTWARE ? EX_SOFTWARE : EX_CONFIG;
     }
     struct moment now = clock_now();
-    loop->operator=(struct operator_requests){.outbox = loop->outbox, .pipeline = loop->pipeline};
+    loop->requests = (struct operator_requests){.outbox = loop->outbox, .pipeline = loop->pipeline};
     err = pipeline_restore(loop->pipeline, &now, &diag);
     return err == ERR_OK ? EX_OK : fail("outbox", err, &diag);
 }

@@ -170,8 +170,8 @@ static int64_t turn_wait_ms(const struct loop *loop, const struct moment *now, i
     }
     int64_t wait_ms = sooner(LONGEST_WAIT_MS, broker_wait_ms);
     // What waits for its commit must not be asked again at once.
-    wait_ms = sooner(wait_ms, loop->commit_failed ? -1 : pipeline_wait_ms(loop->pipeline, now));
-    wait_ms = sooner(wait_ms, loop->commit_failed ? -1 : operator_wait_ms(&loop->operator, now->boot_ms));
+    wait_ms = sooner(wait_ms, loop->commit_failed ? CLOCK_NEVER : pipeline_wait_ms(loop->pipeline, now));
+    wait_ms = sooner(wait_ms, loop->commit_failed ? CLOCK_NEVER : operator_wait_ms(&loop->requests, now->boot_ms));
     wait_ms = sooner(wait_ms, health_wait_ms(&loop->health, now->boot_ms));
     wait_ms = sooner(wait_ms, intake_wait_ms(&loop->intake, now->boot_ms));
     return loop->state == LOOP_RUNNING ? wait_ms : sooner(wait_ms, loop->stop_at_ms - now->boot_ms);
@@ -183,7 +183,7 @@ static int64_t run_broker(struct loop *loop, const struct moment *now)
     intake_look(&loop->intake, &counts, now->boot_ms);
     health_notify_intake(&loop->health, loop->broker, &loop->intake, now->boot_ms);
     bool proved = loop->intake.state != INTAKE_UNPROVED;
-    return proved ? broker_run(loop->broker, now, intake_is_open(&loop->intake)) : INT64_MAX;
+    return proved ? broker_run(loop->broker, now, intake_is_open(&loop->intake)) : CLOCK_NEVER;
 }
 
 void loop_turn(struct loop *loop, int64_t *wait_ms)
@@ -197,7 +197,7 @@ void loop_turn(struct loop *loop, int64_t *wait_ms)
     take_answers(loop, &now);
     prove(loop, &now);
     if (!loop->commit_failed && can_write(loop)) {
-        operator_run(&loop->operator, & now);
+        operator_run(&loop->requests, &now);
     }
     pipeline_run(loop->pipeline, &now);
     purge(loop, &now);

@@ -124,12 +124,11 @@ size_t pipeline_count(const struct pipeline *pipeline)
 int64_t pipeline_wait_ms(const struct pipeline *pipeline, const struct moment *now)
 {
     if (pipeline->stopping) {
-        return -1;
+        return CLOCK_NEVER;
     }
     int64_t wait_ms = schedule_wait_ms(pipeline->schedule, now->boot_ms);
     if (LIST_EMPTY(&pipeline->watched)) {
         return wait_ms;
     }
-    int64_t watch_ms = pipeline->watch_at_ms > now->boot_ms ? pipeline->watch_at_ms - now->boot_ms : 0;
-    return wait_ms >= 0 && wait_ms < watch_ms ? wait_ms : watch_ms;
+    return clock_sooner(wait_ms, clock_later(pipeline->watch_at_ms, now->boot_ms) - now->boot_ms);
 }

@@ -72,5 +72,5 @@ struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline)
 size_t pipeline_in_flight(const struct pipeline *pipeline);
 size_t pipeline_replies_due(const struct pipeline *pipeline); // not yet acknowledged by the broker
 size_t pipeline_count(const struct pipeline *pipeline);
-// Milliseconds until pipeline_run has something to do; -1: nothing.
+// Milliseconds until pipeline_run has something to do; CLOCK_NEVER.
 int64_t pipeline_wait_ms(const struct pipeline *pipeline, const struct moment *now);

@@ -192,7 +192,7 @@ int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms)
     if (schedule->expired.count > 0 || !TAILQ_EMPTY(&schedule->superseded)) {
         return 0;
     }
-    int64_t at_ms = earlier_of(&schedule->deadlines, INT64_MAX);
+    int64_t at_ms = earlier_of(&schedule->deadlines, CLOCK_NEVER);
     at_ms = earlier_of(&schedule->delayed, at_ms);
     at_ms = earlier_of(&schedule->windows, at_ms);
     at_ms = earlier_of(&schedule->limited, at_ms);
@@ -200,10 +200,7 @@ int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms)
         int64_t wake_ms = schedule_account_wake_ms(schedule->accounts[i]);
         at_ms = wake_ms < at_ms ? wake_ms : at_ms;
     }
-    if (at_ms == INT64_MAX) {
-        return -1;
-    }
-    return at_ms > now_ms ? at_ms - now_ms : 0;
+    return at_ms == CLOCK_NEVER ? CLOCK_NEVER : clock_later(at_ms, now_ms) - now_ms;
 }
 
 size_t schedule_in_flight(const struct schedule *schedule)

@@ -131,7 +131,7 @@ void schedule_call_retry(struct schedule *schedule, uint64_t id, size_t call, co
 // ---- what the loop and people want to know
 
 // Milliseconds until schedule_next, schedule_expired or schedule_superseded may give something without another call of
-// ours before; 0: at once, -1: never.
+// ours before; 0: at once; CLOCK_NEVER.
 int64_t schedule_wait_ms(const struct schedule *schedule, int64_t now_ms);
 size_t schedule_in_flight(const struct schedule *schedule); // requests, of all accounts
 

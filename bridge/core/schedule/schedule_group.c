@@ -51,9 +51,9 @@ static struct schedule_group *open_group(struct schedule *schedule, const struct
     group->single = call->action;
     group->folded = entry->fold->action;
     group->max = entry->fold->max;
-    group->window.key = INT64_MAX;
-    group->window_ms = INT64_MAX;
-    group->offered_ms = INT64_MAX;
+    group->window.key = CLOCK_NEVER;
+    group->window_ms = CLOCK_NEVER;
+    group->offered_ms = CLOCK_NEVER;
     TAILQ_INIT(&group->calls);
     hash_table_add(&schedule->groups, &group->node, hash_of(call));
     return group;

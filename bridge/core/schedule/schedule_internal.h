@@ -6,6 +6,7 @@
 
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "base/hash_table.h"
 #include "core/schedule/schedule.h"
 #include "core/schedule/schedule_bucket.h"
@@ -136,7 +137,7 @@ struct schedule_group {
     struct heap_node age;       // in flow->groups
     struct heap_node window;    // in schedule.windows before that
     int64_t window_ms;          // the shortest of its members'
-    int64_t offered_ms;         // when it could leave first, but for tokens; INT64_MAX before that
+    int64_t offered_ms;         // when it could leave first, but for tokens; CLOCK_NEVER before that
     bool is_open;               // takes further members
     struct schedule_rule *rule; // of its first member
     bool of_one_rule;
@@ -253,7 +254,7 @@ struct schedule_pick {
 };
 struct schedule_pick schedule_account_pick(const struct schedule *schedule, struct schedule_account *account);
 void schedule_account_picked(const struct schedule_pick *pick); // it leaves
-// When account_pick may give something; INT64_MAX: not by time alone.
+// When account_pick may give something; CLOCK_NEVER: not by time alone.
 int64_t schedule_account_wake_ms(const struct schedule_account *account);
 
 // schedule.c

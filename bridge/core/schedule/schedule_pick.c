@@ -110,11 +110,11 @@ static struct schedule_pick best_pick(const struct schedule *schedule, const str
 static int64_t action_wake_ms(const struct schedule_action *action)
 {
     if (action->by_turn.count == 0) {
-        return INT64_MAX;
+        return CLOCK_NEVER;
     }
     int64_t ready_ms = quota_ready_ms(&action->quota);
     const struct schedule_group *group = spare_group(action);
-    int64_t spare_ms = group != NULL ? quota_ready_ms(&group->single->quota) : INT64_MAX;
+    int64_t spare_ms = group != NULL ? quota_ready_ms(&group->single->quota) : CLOCK_NEVER;
     return spare_ms < ready_ms ? spare_ms : ready_ms;
 }
 
@@ -127,9 +127,9 @@ static bool has_room(const struct schedule_account *account)
 int64_t schedule_account_wake_ms(const struct schedule_account *account)
 {
     if (account->breaker.state == SCHEDULE_PROBING || !has_room(account)) {
-        return INT64_MAX;
+        return CLOCK_NEVER;
     }
-    int64_t first_ms = INT64_MAX;
+    int64_t first_ms = CLOCK_NEVER;
     for (const struct schedule_action *action = account->actions; action != NULL; action = action->next) {
         int64_t wake_ms = action_wake_ms(action);
         first_ms = wake_ms < first_ms ? wake_ms : first_ms;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/machine.h"
@@ -197,7 +198,7 @@ bool connection_take(struct connection *connection, const struct mqtt_event *eve
 static int64_t keep_alive(struct connection *connection, int64_t now_ms)
 {
     if (connection->poke_every_ms == 0) {
-        return INT64_MAX;
+        return CLOCK_NEVER;
     }
     if (now_ms >= connection->poke_ms) {
         mqtt_poke(connection->mqtt);
@@ -212,11 +213,11 @@ int64_t connection_run(struct connection *connection, int64_t now_ms)
         return keep_alive(connection, now_ms);
     }
     if (connection->state != CONNECTION_DOWN) {
-        return INT64_MAX;
+        return CLOCK_NEVER;
     }
     if (now_ms >= connection->retry_ms) {
         connect_now(connection, now_ms);
-        return INT64_MAX;
+        return CLOCK_NEVER;
     }
     return connection->retry_ms - now_ms;
 }

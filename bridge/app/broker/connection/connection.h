@@ -31,8 +31,8 @@ struct connection {
     int yields; // the same for a client id that another program uses
 };
 
-// Connects when it is time; returns the milliseconds until it must be called again, INT64_MAX if only an event changes
-// something.
+// Connects when it is time; returns the milliseconds until it must be called again, CLOCK_NEVER if only an event
+// changes something.
 int64_t connection_run(struct connection *connection, int64_t now_ms);
 // True if the event was about the connection itself; its state is then changed. `unanswered`: what the broker has not
 // answered of what was sent on the connection (the first topic or filter), or NULL if it has answered all.

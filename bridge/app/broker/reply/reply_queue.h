@@ -79,6 +79,6 @@ const char *reply_queue_unacknowledged(const struct reply_queue *queue);
 void reply_queue_disconnected(struct reply_queue *queue, const struct mqtt_event *event, int64_t now_ms);
 // MQTT_PUBLISHED, _REFUSED or _LOST.
 void reply_queue_take(struct reply_queue *queue, const struct mqtt_event *event, int64_t now_ms);
-// Publishes what the window allows; returns the milliseconds until it must be called again, INT64_MAX if only an event
-// changes something.
+// Publishes what the window allows; returns the milliseconds until it must be called again, CLOCK_NEVER if only an
+// event changes something.
 int64_t reply_queue_run(struct reply_queue *queue, int64_t now_ms);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/broker/connection/cookie.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -226,7 +227,7 @@ static void renew_if_stuck(struct reply_queue *queue, int64_t now_ms)
 
 static int64_t wait_ms(const struct reply_queue *queue, int64_t now_ms)
 {
-    int64_t wait = queue->replies_under_way > 0 || queue->stage != STAGE_FLOW ? POKE_MS : INT64_MAX;
+    int64_t wait = queue->replies_under_way > 0 || queue->stage != STAGE_FLOW ? POKE_MS : CLOCK_NEVER;
     if (is_one_to_try(queue) && trial_at_ms(queue) - now_ms < wait) {
         wait = trial_at_ms(queue) - now_ms;
     }
@@ -243,7 +244,7 @@ int64_t reply_queue_run(struct reply_queue *queue, int64_t now_ms)
 {
     if (!may_send(queue, now_ms)) {
         bool is_quiet = queue->connection->state == CONNECTION_UP && now_ms < queue->connection->quiet_until_ms;
-        return is_quiet ? queue->connection->quiet_until_ms - now_ms : INT64_MAX;
+        return is_quiet ? queue->connection->quiet_until_ms - now_ms : CLOCK_NEVER;
     }
     // The library may tell what is lost before it tells that the connection is; if it never does, they are sent again.
     reply_queue_put_back_lost(queue, now_ms - LOST_MS, now_ms);

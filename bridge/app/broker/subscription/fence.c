@@ -266,7 +266,7 @@ static int64_t rounds_wanted_ms(const struct fence *fence)
     if (fence->is_barred || fence->options.replies->state != CONNECTION_UP) {
         return fence->passed_ms + REPEAT_MS;
     }
-    return fence->state == FENCE_ACKNOWLEDGED ? fence->since_ms + FIRST_ROUND_MS : INT64_MAX;
+    return fence->state == FENCE_ACKNOWLEDGED ? fence->since_ms + FIRST_ROUND_MS : CLOCK_NEVER;
 }
 
 static void send_round(struct fence *fence, const struct moment *now)
@@ -286,11 +286,12 @@ static void send_round(struct fence *fence, const struct moment *now)
 
 // ---- watching
 
-// When the commands connection was last seen to carry something, of what is awaited on it now; INT64_MAX if nothing is.
+// When the commands connection was last seen to carry something, of what is awaited on it now; CLOCK_NEVER if nothing
+// is.
 static int64_t commands_progress_ms(const struct fence *fence)
 {
     if (fence->round_sent_ms == 0 && fence->state != FENCE_ACKNOWLEDGED) {
-        return INT64_MAX;
+        return CLOCK_NEVER;
     }
     int64_t awaited_ms = fence->round_sent_ms != 0 ? fence->round_sent_ms : fence->since_ms;
     return clock_later(clock_later(awaited_ms, fence->answered_ms),
@@ -316,7 +317,7 @@ static void renew(struct fence *fence, bool commands, bool replies)
 static bool watch(struct fence *fence, int64_t now_ms)
 {
     int64_t progress_ms = commands_progress_ms(fence);
-    bool commands_lost = progress_ms != INT64_MAX && now_ms - progress_ms >= LIMIT_MS;
+    bool commands_lost = progress_ms != CLOCK_NEVER && now_ms - progress_ms >= LIMIT_MS;
     bool unacknowledged = has_been(fence, FENCE_SENT, LIMIT_MS, now_ms);
     bool idle = now_ms - freshness_last_message_ms(fence->options.freshness) >= LIMIT_MS &&
                 now_ms - fence->answered_ms >= LIMIT_MS;
@@ -336,9 +337,9 @@ static bool watch(struct fence *fence, int64_t now_ms)
 
 static int64_t watch_wait_ms(const struct fence *fence, int64_t now_ms)
 {
-    int64_t wait_ms = INT64_MAX;
+    int64_t wait_ms = CLOCK_NEVER;
     int64_t progress_ms = commands_progress_ms(fence);
-    if (progress_ms != INT64_MAX) {
+    if (progress_ms != CLOCK_NEVER) {
         wait_ms = progress_ms + LIMIT_MS - now_ms;
     }
     if (fence->state == FENCE_SENT) {
@@ -404,7 +405,7 @@ int64_t fence_run(struct fence *fence, const struct moment *now, int64_t held_un
     if (fence->round_sent_ms == 0) {
         int64_t wanted_ms = wants_rounds(fence, now_ms) ? now_ms : rounds_wanted_ms(fence);
         int64_t round_ms = clock_later(wanted_ms, fence->round_due_ms);
-        wait_ms = clock_sooner(wait_ms, round_ms == INT64_MAX ? INT64_MAX : clock_later(round_ms - now_ms, 1));
+        wait_ms = clock_sooner(wait_ms, round_ms == CLOCK_NEVER ? CLOCK_NEVER : clock_later(round_ms - now_ms, 1));
     }
     return wait_ms;
 }

@@ -99,22 +99,22 @@ static int64_t due_ms(struct proof *proof, const struct outbox_unproved *unprove
     }
     int64_t due = unproved->current >= PACKETS_MAX ? now_ms
                   : unproved->current > 0          ? proof->waiting_ms + WAIT_MAX_MS
-                                                   : INT64_MAX;
+                                                   : CLOCK_NEVER;
     return unproved->earlier > 0 && proof->settled_ms < due ? proof->settled_ms : due;
 }
 
 int64_t proof_run(struct proof *proof, int64_t now_ms)
 {
     if (proof->commands->state != CONNECTION_UP || proof->in_flight) {
-        return INT64_MAX;
+        return CLOCK_NEVER;
     }
     struct outbox_unproved unproved = outbox_unproved(proof->outbox);
     int64_t due = due_ms(proof, &unproved, now_ms);
     if (due <= now_ms) {
         ask(proof, &unproved, now_ms);
-        return INT64_MAX;
+        return CLOCK_NEVER;
     }
-    return due == INT64_MAX ? INT64_MAX : due - now_ms;
+    return due == CLOCK_NEVER ? CLOCK_NEVER : due - now_ms;
 }
 
 void proof_stop(struct proof *proof, int64_t now_ms)

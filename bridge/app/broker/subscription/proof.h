@@ -38,6 +38,6 @@ void proof_fence_came(struct proof *proof, int64_t now_ms);
 void proof_stop(struct proof *proof, int64_t now_ms);
 // Any event of the commands connection; true if it was about a proof. What is proved is staged for the turn's commit.
 bool proof_take(struct proof *proof, const struct mqtt_event *event, int64_t now_ms);
-// Publishes one when it is due; returns the milliseconds until it must be called again, INT64_MAX if only an event
+// Publishes one when it is due; returns the milliseconds until it must be called again, CLOCK_NEVER if only an event
 // changes something.
 int64_t proof_run(struct proof *proof, int64_t now_ms);

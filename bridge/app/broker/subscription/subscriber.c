@@ -399,8 +399,8 @@ int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, 
     resume_if_due(subscriber, now->boot_ms);
     bool ready = subscriber->options.commands->state == CONNECTION_UP && subscriber->answers_due == 0;
     *sent = false;
-    int64_t wait_ms = ready ? fence_run(&subscriber->fence, now, held_until_ms, sent) : INT64_MAX;
-    int64_t resume_ms = subscriber->resume_ms > 0 ? subscriber->resume_ms - now->boot_ms : INT64_MAX;
+    int64_t wait_ms = ready ? fence_run(&subscriber->fence, now, held_until_ms, sent) : CLOCK_NEVER;
+    int64_t resume_ms = subscriber->resume_ms > 0 ? subscriber->resume_ms - now->boot_ms : CLOCK_NEVER;
     resume_ms = resume_ms > 0 ? resume_ms : 0;
     return resume_ms < wait_ms ? resume_ms : wait_ms;
 }

@@ -135,7 +135,7 @@ static void what_was_on_its_way_when_it_closed_is_no_further_failure(void **stat
     assert_false(intake_is_open(&intake));
     intake_proved(&intake, 5000);
     assert_true(intake_is_open(&intake));
-    assert_int_equal(intake_wait_ms(&intake, 5000), -1);
+    assert_int_equal(intake_wait_ms(&intake, 5000), CLOCK_NEVER);
 }
 
 int main(void)

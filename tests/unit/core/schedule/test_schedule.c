@@ -10,7 +10,7 @@ static void an_empty_schedule_has_nothing_to_do(void **state)
     expect_none_expired(schedule, 1000);
     assert_false(schedule_superseded(schedule, &id));
     assert_false(schedule_retry_now(schedule, 1));
-    assert_int_equal(schedule_wait_ms(schedule, 0), -1);
+    assert_int_equal(schedule_wait_ms(schedule, 0), CLOCK_NEVER);
     assert_int_equal(schedule->entries.count, 0);
     assert_int_equal(schedule_in_flight(schedule), 0);
     schedule_destroy(schedule);

@@ -70,7 +70,7 @@ static void what_is_in_flight_does_not_expire(void **state)
     ENTER(schedule, .id = 1, .deadline_ms = 100);
     const struct schedule_release *release = expect_next(schedule, 0, 1);
     expect_none_expired(schedule, 500);
-    assert_int_equal(schedule_wait_ms(schedule, 500), -1);
+    assert_int_equal(schedule_wait_ms(schedule, 500), CLOCK_NEVER);
     finish(schedule, release, 500);
     schedule_destroy(schedule);
 }
@@ -82,7 +82,7 @@ static void a_call_that_waits_expires_once_the_others_have_ended(void **state)
     ENTER(schedule, .id = 1, .deadline_ms = 100, .calls = 2);
     const struct schedule_release *release = expect_call(schedule, 0, 1, 0);
     expect_none_expired(schedule, 100);
-    assert_int_equal(schedule_wait_ms(schedule, 100), -1);
+    assert_int_equal(schedule_wait_ms(schedule, 100), CLOCK_NEVER);
     report(schedule, release, 150, SCHEDULE_ANSWERED, NULL);
     schedule_call_done(schedule, 1, 0);
     expect_none(schedule, 150);

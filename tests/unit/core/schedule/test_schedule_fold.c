@@ -40,7 +40,7 @@ static void equal_commands_leave_as_one_call_when_the_window_has_passed(void **s
     expect_none(schedule, 149);
     const struct schedule_release *release = expect_folded(schedule, 150, 1, 3);
     assert_int_equal(schedule_in_flight(schedule), 1);
-    assert_int_equal(schedule_wait_ms(schedule, 150), -1);
+    assert_int_equal(schedule_wait_ms(schedule, 150), CLOCK_NEVER);
     finish(schedule, release, 150);
     assert_int_equal(schedule->entries.count, 0);
     schedule_destroy(schedule);
@@ -205,7 +205,7 @@ static void a_group_ends_with_its_last_member(void **state)
     expect_none(schedule, 0);
     schedule_leave(schedule, 1);
     schedule_leave(schedule, 2);
-    assert_int_equal(schedule_wait_ms(schedule, 0), -1);
+    assert_int_equal(schedule_wait_ms(schedule, 0), CLOCK_NEVER);
     expect_none(schedule, 50);
     enter_equal(schedule, 3, 2, "k");
     expect_none(schedule, 60);

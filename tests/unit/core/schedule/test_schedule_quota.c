@@ -16,7 +16,7 @@ static size_t release_times(struct schedule *schedule, int64_t until_ms, int64_t
         const struct schedule_release *release = schedule_next(schedule, now_ms);
         if (release == NULL) {
             int64_t wait_ms = schedule_wait_ms(schedule, now_ms);
-            if (wait_ms < 0) {
+            if (wait_ms == CLOCK_NEVER) {
                 break;
             }
             assert_true(wait_ms > 0); // it would spin
@@ -92,7 +92,7 @@ static void the_wait_is_until_the_next_token(void **state)
     assert_in_range(wait_ms, 99, 104);
     expect_none(schedule, 1000 + wait_ms - 1);
     expect_next(schedule, 1000 + wait_ms, 2);
-    assert_int_equal(schedule_wait_ms(schedule, 1000 + wait_ms), -1);
+    assert_int_equal(schedule_wait_ms(schedule, 1000 + wait_ms), CLOCK_NEVER);
     schedule_destroy(schedule);
 }
 
