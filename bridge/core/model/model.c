@@ -151,8 +151,6 @@ void model_describe(const struct model_data *data, struct buf *out)
         describe_range(data, "a number", out);
         break;
     case MODEL_ENUM:
-        describe_choices(data, out);
-        break;
     case MODEL_BOOL:
         describe_choices(data, out);
         break;
