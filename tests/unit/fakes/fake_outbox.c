@@ -1,4 +1,4 @@
-#include "unit/fakes/fake_outbox.h"
+#include "unit/fakes/fake_outbox_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,69 +8,6 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-
-#define ROWS_MAX   512
-#define CALLS_MAX  8
-#define STAGED_MAX 2048
-#define NOTES_MAX  32
-#define RECORD_MAX 512
-#define REQUEST_ID 1
-#define HASH_LEN   32
-
-struct fake_row {
-    struct outbox_row row;
-    bool is_gone;
-    bool has_key;
-    unsigned char key[HASH_LEN];
-    unsigned char hash[HASH_LEN];
-    struct outbox_call calls[CALLS_MAX];
-    size_t call_count;
-};
-
-enum fake_change_kind { SET_STATE, SET_REPLY, SET_CALL, SET_KEY, SET_NOTE, SET_ANSWER, DELETE_ROW };
-
-struct fake_change {
-    enum fake_change_kind kind;
-    int64_t id;
-    enum command_state state;
-    int call;
-    char *name;
-    char *text;
-    unsigned char key[HASH_LEN];
-    unsigned char hash[HASH_LEN];
-};
-
-struct fake_note {
-    char *name;
-    char *text;
-};
-
-struct fake_delivery {
-    uint16_t packet_id;
-    unsigned char hash[HASH_LEN];
-    int64_t command;
-    int64_t connection;
-    int64_t position;
-};
-
-struct outbox {
-    struct fake_row rows[ROWS_MAX]; // row N has the id N + 1
-    size_t row_count;
-    struct fake_change staged[STAGED_MAX];
-    size_t staged_count;
-    struct fake_note notes[NOTES_MAX];
-    size_t note_count;
-    struct fake_delivery record[RECORD_MAX];
-    size_t record_count;
-    int64_t connection;
-    int64_t position;
-    int failing_commits;
-    int failing_appends;
-    int full_appends;
-    struct outbox_request request;
-    bool is_asked;
-    char *told;
-};
 
 // ---- the file
 
@@ -87,26 +24,9 @@ enum err outbox_open(const struct outbox_options *options, struct outbox **out, 
     return ERR_OK;
 }
 
-static void drop_staged(struct outbox *outbox)
-{
-    for (size_t i = 0; i < outbox->staged_count; i++) {
-        free(outbox->staged[i].name);
-        free(outbox->staged[i].text);
-    }
-    outbox->staged_count = 0;
-}
-
-static void clear_calls(struct fake_row *row)
-{
-    for (size_t i = 0; i < row->call_count; i++) {
-        free(row->calls[i].note);
-    }
-    row->call_count = 0;
-}
-
 void outbox_close(struct outbox *outbox)
 {
-    drop_staged(outbox);
+    fake_outbox_drop_staged(outbox);
     outbox->is_asked = false;
 }
 
@@ -115,7 +35,7 @@ void fake_outbox_erase(void)
     struct outbox *outbox = file;
     file = NULL;
     for (size_t i = 0; i < outbox->row_count; i++) {
-        clear_calls(&outbox->rows[i]);
+        fake_outbox_clear_calls(&outbox->rows[i]);
         outbox_row_clear(&outbox->rows[i].row);
     }
     for (size_t i = 0; i < outbox->note_count; i++) {
@@ -141,11 +61,26 @@ void outbox_row_clear(struct outbox_row *row)
     *row = (struct outbox_row){0};
 }
 
-static struct fake_row *find_row(const struct outbox *outbox, int64_t id)
+struct fake_row *fake_outbox_find_row(const struct outbox *outbox, int64_t id)
 {
     bool is_known = id > 0 && id <= (int64_t)outbox->row_count;
     struct fake_row *row = is_known ? (struct fake_row *)&outbox->rows[id - 1] : NULL;
     return row != NULL && !row->is_gone ? row : NULL;
+}
+
+void fake_outbox_clear_calls(struct fake_row *row)
+{
+    for (size_t i = 0; i < row->call_count; i++) {
+        free(row->calls[i].note);
+    }
+    row->call_count = 0;
+}
+
+bool fake_outbox_takes_one(int *times)
+{
+    bool takes = *times > 0;
+    *times -= takes ? 1 : 0;
+    return takes;
 }
 
 // ---- appends
@@ -173,13 +108,6 @@ static int64_t add_row(struct outbox *outbox, const struct message *message, con
                                      .command_text = mem_strdup_or_null(command_text)}};
     copy_message(&row->row.message, message);
     return row->row.id;
-}
-
-static bool takes_one(int *times)
-{
-    bool takes = *times > 0;
-    *times -= takes ? 1 : 0;
-    return takes;
 }
 
 static struct fake_delivery *find_delivery(struct outbox *outbox, const struct message *message,
@@ -224,11 +152,11 @@ static enum outbox_append_result append(struct outbox *outbox, const struct mess
                                         const struct moment *arrived, const char *refusal, const char *command_text,
                                         int64_t *id, struct diag *diag)
 {
-    if (takes_one(&outbox->failing_appends)) {
+    if (fake_outbox_takes_one(&outbox->failing_appends)) {
         diag_set(diag, ERR_UNAVAILABLE, "the test lets it fail");
         return OUTBOX_CANNOT_WRITE;
     }
-    if (takes_one(&outbox->full_appends)) {
+    if (fake_outbox_takes_one(&outbox->full_appends)) {
         return OUTBOX_NO_ROOM;
     }
     *id = add_row(outbox, message, arrived, refusal, command_text);
@@ -304,165 +232,6 @@ void outbox_forget_proved(struct outbox *outbox, int64_t connection, int64_t pos
     outbox->record_count = kept;
 }
 
-// ---- staging
-
-static struct fake_change *stage(struct outbox *outbox, enum fake_change_kind kind, int64_t id)
-{
-    assert_true(outbox->staged_count < STAGED_MAX);
-    struct fake_change *change = &outbox->staged[outbox->staged_count++];
-    *change = (struct fake_change){.kind = kind, .id = id};
-    return change;
-}
-
-void outbox_stage_state(struct outbox *outbox, int64_t id, enum command_state state)
-{
-    stage(outbox, SET_STATE, id)->state = state;
-}
-
-void outbox_stage_reply(struct outbox *outbox, int64_t id, const char *reply)
-{
-    struct fake_change *change = stage(outbox, SET_REPLY, id);
-    change->state = COMMAND_REPLIED;
-    change->text = mem_strdup(reply);
-}
-
-void outbox_stage_delete(struct outbox *outbox, int64_t id)
-{
-    stage(outbox, DELETE_ROW, id);
-}
-
-void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum command_state state, const char *note)
-{
-    struct fake_change *change = stage(outbox, SET_CALL, id);
-    change->call = call;
-    change->state = state;
-    change->text = mem_strdup_or_null(note);
-}
-
-void outbox_stage_key(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32])
-{
-    struct fake_change *change = stage(outbox, SET_KEY, id);
-    memcpy(change->key, key, HASH_LEN);
-    memcpy(change->hash, hash, HASH_LEN);
-}
-
-void outbox_stage_note(struct outbox *outbox, const char *name, const char *text_or_null)
-{
-    struct fake_change *change = stage(outbox, SET_NOTE, 0);
-    change->name = mem_strdup(name);
-    change->text = mem_strdup_or_null(text_or_null);
-}
-
-bool outbox_has_staged(const struct outbox *outbox)
-{
-    return outbox->staged_count > 0;
-}
-
-// ---- commits
-
-static void replace(char **text, char **by)
-{
-    free(*text);
-    *text = *by;
-    *by = NULL;
-}
-
-static void set_state(struct fake_row *row, enum command_state state)
-{
-    if (!command_state_may_follow(row->row.state, state)) {
-        fail_msg("command %lld: %s after %s", (long long)row->row.id, command_state_name(state),
-                 command_state_name(row->row.state));
-    }
-    row->row.state = state;
-    if (state == COMMAND_DONE) {
-        clear_calls(row);
-    }
-}
-
-static void set_call(struct fake_row *row, struct fake_change *change)
-{
-    struct outbox_call *call = NULL;
-    assert_int_not_equal(row->row.state, COMMAND_DONE);
-    for (size_t i = 0; i < row->call_count; i++) {
-        call = row->calls[i].call == change->call ? &row->calls[i] : call;
-    }
-    if (call == NULL) {
-        assert_true(row->call_count < CALLS_MAX);
-        call = &row->calls[row->call_count++];
-        *call = (struct outbox_call){.call = change->call};
-    }
-    call->state = change->state;
-    replace(&call->note, &change->text);
-}
-
-static void set_note(struct outbox *outbox, struct fake_change *change)
-{
-    struct fake_note *note = outbox->notes;
-    while (note < &outbox->notes[outbox->note_count] && strcmp(note->name, change->name) != 0) {
-        note++;
-    }
-    if (note == &outbox->notes[outbox->note_count]) {
-        assert_true(outbox->note_count < NOTES_MAX);
-        outbox->note_count++;
-        *note = (struct fake_note){.name = mem_strdup(change->name)};
-    }
-    replace(&note->text, &change->text);
-}
-
-static void change_row(struct fake_row *row, struct fake_change *change)
-{
-    switch (change->kind) {
-    case SET_STATE:
-        assert_int_not_equal(change->state, COMMAND_REPLIED);
-        set_state(row, change->state);
-        break;
-    case SET_REPLY:
-        set_state(row, COMMAND_REPLIED);
-        replace(&row->row.reply, &change->text);
-        break;
-    case SET_CALL:
-        set_call(row, change);
-        break;
-    case SET_KEY:
-        row->has_key = true;
-        memcpy(row->key, change->key, HASH_LEN);
-        memcpy(row->hash, change->hash, HASH_LEN);
-        break;
-    case DELETE_ROW:
-        row->is_gone = true;
-        break;
-    case SET_NOTE:
-    case SET_ANSWER:
-        break;
-    }
-}
-
-static void apply(struct outbox *outbox, struct fake_change *change)
-{
-    struct fake_row *row = find_row(outbox, change->id);
-    if (change->kind == SET_NOTE) {
-        set_note(outbox, change);
-    } else if (change->kind == SET_ANSWER) {
-        replace(&outbox->told, &change->text);
-    } else if (row != NULL) {
-        change_row(row, change);
-    } else if (change->kind != DELETE_ROW) {
-        fail_msg("a change of command %lld, which is gone", (long long)change->id);
-    }
-}
-
-enum err outbox_commit(struct outbox *outbox, struct diag *diag)
-{
-    if (outbox->staged_count > 0 && takes_one(&outbox->failing_commits)) {
-        return diag_set(diag, ERR_UNAVAILABLE, "the test lets it fail");
-    }
-    for (size_t i = 0; i < outbox->staged_count; i++) {
-        apply(outbox, &outbox->staged[i]);
-    }
-    drop_staged(outbox);
-    return ERR_OK;
-}
-
 // ---- reading
 
 static struct outbox_row copy_row(const struct fake_row *row)
@@ -498,7 +267,7 @@ enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call
                            struct diag *diag)
 {
     (void)diag;
-    const struct fake_row *row = find_row(outbox, id);
+    const struct fake_row *row = fake_outbox_find_row(outbox, id);
     *count = row == NULL ? 0 : row->call_count;
     *calls = mem_alloc((*count + 1) * sizeof **calls);
     for (size_t i = 0; i < *count; i++) {
@@ -596,7 +365,7 @@ struct outbox_counts outbox_counts(struct outbox *outbox)
 
 char *outbox_read_reply(struct outbox *outbox, int64_t id)
 {
-    const struct fake_row *row = find_row(outbox, id);
+    const struct fake_row *row = fake_outbox_find_row(outbox, id);
     return row == NULL ? NULL : mem_strdup_or_null(row->row.reply);
 }
 
@@ -623,24 +392,17 @@ enum err outbox_take_request(struct outbox *outbox, const struct moment *now, st
     return ERR_OK;
 }
 
-void outbox_answer_request(struct outbox *outbox, int64_t request, bool done, const char *text)
-{
-    (void)done;
-    assert_int_equal(request, REQUEST_ID);
-    stage(outbox, SET_ANSWER, 0)->text = mem_strdup(text);
-}
-
 // ---- the test's side
 
 int fake_outbox_state(const struct outbox *outbox, int64_t id)
 {
-    const struct fake_row *row = find_row(outbox, id);
+    const struct fake_row *row = fake_outbox_find_row(outbox, id);
     return row == NULL ? FAKE_OUTBOX_GONE : (int)row->row.state;
 }
 
 const char *fake_outbox_reply(const struct outbox *outbox, int64_t id)
 {
-    const struct fake_row *row = find_row(outbox, id);
+    const struct fake_row *row = fake_outbox_find_row(outbox, id);
     return row == NULL ? NULL : row->row.reply;
 }
 
