@@ -15,6 +15,7 @@ import objects
 ROOT = Path(__file__).resolve().parents[2]
 BRIDGE = ROOT / "bridge"
 MAX_LINES = 500
+LINES_WITHOUT_HEAD = 150
 
 # CMakeLists.txt has a row for each room: its name, and the rooms that it stands over.
 _ROOM = re.compile(r"^add_room\(([a-z/]+)(?: OVER ([a-z/ ]+?))?(?: WITH .*)?\)$", re.MULTILINE)
@@ -47,6 +48,10 @@ UNUSED = {
     "sign_string": "vectors that begin with the string to sign",
     "template_filter_name_at": "a test finds each filter in the reference and in an example",
 }
+
+# Pages about the program's files, and what looks like a path there and is none.
+PAGES = ["README.md", "CONTRIBUTING.md"]
+NO_PATHS = {"app/cli/cli_NAME.c", "bridge/health", "bridge/state"}  # a pattern, and topics
 
 FILES = sorted(path.relative_to(BRIDGE).as_posix() for path in BRIDGE.glob("**/*.[ch]"))
 
@@ -104,6 +109,31 @@ def test_no_library_header_stands_in_a_header_of_another_room(file: str):
 @pytest.mark.parametrize("file", FILES)
 def test_files_stay_short(file: str):
     assert len((BRIDGE / file).read_text().splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.endswith(".c")])
+def test_a_longer_file_begins_with_how_it_works(file: str):
+    lines = (BRIDGE / file).read_text().splitlines()
+    assert len(lines) <= LINES_WITHOUT_HEAD or lines[0].startswith("// "), f"{file}: say how it works before the includes"
+
+
+def paths_on(page: str) -> list[str]:
+    """What is in backticks and is a path or a file of ours; `*` is a glob."""
+    return [word for word in re.findall(r"`([\w./*-]+)`", page) if "/" in word or word.endswith((".c", ".h"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_path_on_a_page_exists(page: str):
+    paths = paths_on((BRIDGE / page).read_text())
+    # From the top, or from some folder of bridge/.
+    missing = [path for path in paths if not any(ROOT.glob(path)) and not any(BRIDGE.rglob(path))]
+    assert set(missing) <= NO_PATHS
+
+
+def test_the_picture_has_every_room():
+    picture = (BRIDGE / "README.md").read_text().partition("## Rooms")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^    ([a-z/]+) .*?(?:-> ([a-z/ ]+))?$", picture, re.MULTILINE))
+    assert {room: over.split() for room, over in rows.items()} == OVER
 
 
 def test_no_external_is_unused():
