@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "core/mapping/tools/generate_internal.h"
+#include "core/platform/invoke.h"
 
 #define MAX_BYTES 100000 // of arguments or a result: well below what a message and a request may have
 
@@ -61,7 +62,7 @@ void generate_tests(const struct model_service *service, const char *product_key
         write_json(out, "    answer: {body: {Success: true, Data: {Result: '{\"code\":200,\"data\":", result,
                    "}'}}}\n");
     }
-    buf_text(out, "    expect:\n      action: InvokeThingService\n      ProductKey: ");
+    buf_text(out, "    expect:\n      action: " INVOKE_SINGLE "\n      ProductKey: ");
     generate_word(out, product_key);
     buf_printf(out, "\n      DeviceName: %s\n      Identifier: ", device);
     generate_word(out, service->identifier);
