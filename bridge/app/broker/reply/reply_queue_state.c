@@ -65,7 +65,8 @@ void reply_queue_set_state(struct reply_queue *queue, struct outgoing *outgoing,
     };
     struct outgoing_list *from = list_of(queue, outgoing->state);
     struct outgoing_list *to = list_of(queue, state);
-    machine_change(table, outgoing->state, state, "message_state", outgoing->topic);
+    machine_change(table, outgoing->state, state, "message_state",
+                   outgoing->id != NULL ? outgoing->id : outgoing->topic);
     outgoing->state = state;
     if (from != to) {
         move(queue, outgoing, from, to);
