@@ -208,7 +208,7 @@ static bool window_over(const struct repeats *repeats, const struct moment *now)
     return now->boot_ms - repeats->start.boot_ms >= LOG_WINDOW_MS;
 }
 
-// Tells what was suppressed in windows that have ended.
+// Reports what was suppressed in windows that have ended.
 static void tell_suppressed(const struct moment *now)
 {
     for (size_t i = 0; i < table_count; i++) {

@@ -1,5 +1,5 @@
 // Log lines: a stable event name and key=value fields, to stderr. Thread-safe. Repeats of one event are limited: after
-// LOG_BURST lines of it within LOG_WINDOW_MS the rest are counted and told in one line when the window ends.
+// LOG_BURST lines of it within LOG_WINDOW_MS the rest are counted and reported in one line when the window ends.
 #pragma once
 
 #include <stdbool.h>

@@ -11,5 +11,5 @@ struct cli_options {
     struct text_list given; // the words that follow; borrowed
 };
 
-// -1 to go on, or an exit code: the help was printed, or an option is wrong, which was told.
+// -1 to go on, or an exit code: the help was printed, or an option is wrong, which was reported.
 int cli_read_options(int argc, char **argv, const char *help, struct cli_options *out);

@@ -16,7 +16,7 @@ struct one_call {
 };
 
 // Sends the command's one call, or ends it as refused. SIGINT and SIGTERM end the wait, as `unknown`; they stay
-// blocked. The diag tells why not even that could be done: ERR_REFUSED for the access key's secret, any other for TLS
+// blocked. The diag says why not even that could be done: ERR_REFUSED for the access key's secret, any other for TLS
 // files and the endpoint.
 enum err one_call_make(struct config *config, struct config_platform *platform, const struct command *command,
                        struct one_call *out, struct diag *diag) MUST_CHECK;

@@ -15,9 +15,9 @@ struct ruleset {
 };
 
 // `given` are mapping files in place of those that the configuration names; with them a configuration is read only if
-// `path` is not NULL. ERR_SYNTAX: the problems tell the errors. Cleared in any case.
+// `path` is not NULL. ERR_SYNTAX: the problems have the errors. Cleared in any case.
 enum err ruleset_load(const char *path, const struct text_list *given, struct ruleset *out) MUST_CHECK;
 void ruleset_clear(struct ruleset *set);
 
-// Tells errors and warnings on standard error; with `json`, and if there are errors, as JSON on standard output.
+// Reports errors and warnings on standard error; with `json`, and if there are errors, as JSON on standard output.
 void ruleset_report(const struct ruleset *set, bool json);

@@ -80,7 +80,7 @@ static void override_from(const char *variable, struct yaml_document **document,
     }
     const char *path[ENV_MAX_LEVEL];
     size_t count = split_env_name(name + strlen(ENV_PREFIX), path);
-    // The problems tell what is wrong.
+    // The problems say what is wrong.
     if (yaml_override(document, path, count, source, equals + 1, problems) != ERR_OK && problems->errors == 0) {
         problems_add(problems, SEVERITY_ERROR, source, 0, 0, "cannot be used as a value");
     }
@@ -345,7 +345,7 @@ static bool mappings_read(const struct config *config, const struct yaml_node *r
     return true;
 }
 
-// A file that was given in place of the other kind is told so, and not key by key.
+// A file that was given in place of the other kind is reported as that, and not key by key.
 static bool check_kind(struct config *config, struct problems *problems)
 {
     const struct yaml_node *root = yaml_root(config->document);
@@ -371,7 +371,7 @@ enum err config_load(const char *path, struct config *config, struct problems *p
     read_environment(&config->document, problems);
     const struct yaml_node *root = yaml_root(config->document);
     enum err err = options_read(config_options, root, config, problems);
-    (void)err; // told in the problems
+    (void)err; // it is in the problems
     config_check_values(config, root, problems);
     config->mappings_unknown = options_misspelt(config_options, root, "mappings") || !mappings_read(config, root);
     if (root->kind == YAML_MAP) {

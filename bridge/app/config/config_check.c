@@ -66,7 +66,7 @@ static void check_urls(const struct config *config, const struct yaml_node *root
     }
 }
 
-// What is wrong leaves the list, so that the rules are not told of it again.
+// What is wrong leaves the list, so that it is not reported of the rules again.
 static void check_allow(struct config *config, const struct yaml_node *root, struct problems *problems)
 {
     const struct yaml_node *node = NODE(root, "reply", "allow");

@@ -35,7 +35,7 @@ enum err json_parse(const char *data, size_t len, const struct json_limits *limi
 // As json_parse, but a number beyond 64 bits is no error: it becomes a text of its digits.
 enum err json_parse_any_number(const char *data, size_t len, const struct json_limits *limits, struct json_object **out,
                                struct diag *diag) MUST_CHECK;
-// The two reasons of ERR_LIMIT told apart: true if lists and maps are nested deeper than the limit.
+// Which of the two reasons of ERR_LIMIT it is: true if lists and maps are nested deeper than the limit.
 bool json_too_deep(const char *data, size_t len, const struct json_limits *limits);
 // For the id inside a text that json_parse refused with ERR_LIMIT: as json_parse, but up to JSON_DEPTH_MAX levels and
 // with numbers of any size (those beyond 64 bits saturate).

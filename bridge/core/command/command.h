@@ -19,7 +19,7 @@ struct command {
     char *rule;
     char *topic;
     char *platform;
-    bool age_known;      // its sender told when it was sent (`sent_at`); not stored
+    bool age_known;      // its sender said when it was sent (`sent_at`); not stored
     int64_t lifetime_ms; // deadline = arrival + lifetime; may be 0 or less: it came too late
     bool idempotent;
     bool latest_only;        // a newer command of the rule for the same target replaces it while it waits

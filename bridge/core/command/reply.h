@@ -16,7 +16,7 @@ struct call_outcome {
     enum status status;
     char *message_id;
     char *request_id;
-    struct json_object *result; // or NULL; has_result tells JSON null from none
+    struct json_object *result; // or NULL; has_result distinguishes JSON null from none
     bool has_result;
     struct failure failure;
 };
@@ -32,15 +32,15 @@ struct reply_facts {
     int64_t duration_ms; // since arrival
     int attempts;
 };
-// The final reply of a command: one outcome is told as it is; several (one per call, in the order of the calls) are
+// The final reply of a command: one outcome is reported as it is; several (one per call, in the order of the calls) are
 // `ok`/`accepted`/... if all agree, the first speaking for all, else `partial` with `calls` and `failed_devices` (those
 // that surely failed: devices of an `unknown` call are not among them). A refusal is one outcome with STATUS_REJECTED;
-// if that has no failure, the command's refusal is told. JSON text, the caller frees.
+// if that has no failure, the command's refusal is reported. JSON text, the caller frees.
 char *reply_final(const struct command *command, const struct call_outcome *outcomes, size_t count,
                   const struct reply_facts *facts);
-// The status that reply_final tells for these outcomes (at least one).
+// The status that reply_final gives for these outcomes (at least one).
 enum status reply_status(const struct call_outcome *outcomes, size_t count);
-// A reply with `final: false`: STATUS_ACCEPTED, which tells the platform's acceptance whatever the device said later
+// A reply with `final: false`: STATUS_ACCEPTED, which reports the platform's acceptance whatever the device said later
 // (no result, no error), or STATUS_QUEUED with the error it waits for.
 char *reply_progress(const struct command *command, enum status status, const struct call_outcome *outcome_or_null,
                      const struct reply_facts *facts);

@@ -99,7 +99,7 @@ struct schedule_release {
 // its commands expires.
 const struct schedule_release *schedule_next(struct schedule *schedule, int64_t now_ms);
 
-// How a request went, as far as it tells about the platform.
+// How a request went, as far as it says something about the platform.
 enum schedule_finding {
     SCHEDULE_ANSWERED,      // any answer that is none of the following, also a refusal
     SCHEDULE_THROTTLED,     // over the quota

@@ -74,7 +74,7 @@ void schedule_account_free(struct schedule_account *account)
 
 // ---- the in-flight limit
 
-// A burst of failures tells one thing: calls that left before the last cut do not cut again.
+// A burst of failures says one thing: calls that left before the last cut do not cut again.
 static void cut_limit(struct schedule_account *account, int64_t left_ms, int64_t now_ms)
 {
     if (left_ms < account->cut_ms || now_ms - account->cut_ms < CUT_EVERY_MS) {
@@ -158,7 +158,7 @@ static void note_trouble(struct circuit_breaker *breaker, const char *device_or_
     breaker->troubled[breaker->troubled_count++] = hash;
 }
 
-// Late answers of calls that left before it opened tell nothing new: only the probe's counts then.
+// Late answers of calls that left before it opened say nothing new: only the probe's counts then.
 static void watch(struct schedule *schedule, struct circuit_breaker *breaker, const struct schedule_report *report)
 {
     if (breaker->state != SCHEDULE_CLOSED || report->finding == SCHEDULE_NOT_TRIED) {

@@ -90,7 +90,7 @@ void quota_answered(struct quota *quota)
     }
 }
 
-// A burst of refusals tells one thing: calls that left before the last cut do not cut again.
+// A burst of refusals says one thing: calls that left before the last cut do not cut again.
 void quota_throttled(struct quota *quota, int64_t left_ms, int64_t now_ms)
 {
     if (!quota->has_limit || left_ms < quota->cut_ms || now_ms - quota->cut_ms < CUT_EVERY_MS) {

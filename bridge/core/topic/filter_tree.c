@@ -33,7 +33,7 @@ struct node {
 
 struct slot {
     uint32_t node;
-    uint32_t hash; // tells most others apart without a look at their nodes
+    uint32_t hash; // distinguishes most others without a look at their nodes
 };
 
 struct filter_tree {

@@ -19,7 +19,7 @@ void filter_tree_add(struct filter_tree *tree, const char *filter, size_t value)
 
 // The values of one filter; false ends the search.
 typedef bool filter_tree_visit(void *context, const size_t *values, size_t count);
-// Visits each stored filter that matches a topic name, whatever bytes it has. The order of the filters is not told.
+// Visits each stored filter that matches a topic name, whatever bytes it has. The order of the filters is not defined.
 void filter_tree_match(const struct filter_tree *tree, const char *name, filter_tree_visit *visit, void *context);
 // Visits each stored filter that overlaps `filter`.
 void filter_tree_search(const struct filter_tree *tree, const char *filter, filter_tree_visit *visit, void *context);

@@ -8,7 +8,7 @@
 #include "io/http/http.h"
 
 struct http_target {
-    uint64_t serial; // tells a new target at the address of an old one
+    uint64_t serial; // distinguishes a new target at the address of an old one
     char *url;       // as libcurl writes it, with a path
     bool plain;      // http://, so loopback
     char *ca_file;

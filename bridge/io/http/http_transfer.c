@@ -218,7 +218,7 @@ static CURLcode configure(struct http_transfer *transfer, const struct http *htt
     SET(CURLOPT_ERRORBUFFER, transfer->error);
     SET(CURLOPT_PREREQFUNCTION, before_send);
     SET(CURLOPT_PREREQDATA, transfer);
-    // Only tells time-outs apart, so a libcurl that cannot do it will do.
+    // Only distinguishes time-outs, so a libcurl that cannot do it will do.
     (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, before_handshake);
     (void)curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transfer);
     // The value goes out as Accept-Encoding. Any value makes libcurl unpack what it can, whatever was asked for.
@@ -414,7 +414,7 @@ void http_transfer_finish(struct http_transfer *transfer, CURLcode code, int64_t
         answer->status = 0;
         forget_headers(answer);
     }
-    // Without a URL it was never started, and libcurl would tell the time of the handle's last request.
+    // Without a URL it was never started, and libcurl would give the time of the handle's last request.
     curl_off_t microseconds = 0;
     if (transfer->url != NULL) {
         curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &microseconds);

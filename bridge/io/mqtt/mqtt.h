@@ -1,7 +1,7 @@
 // One connection to an MQTT broker (Eclipse Paho MQTTAsync), MQTT 5 or 3.1.1.
 //
 // A message whose topic, Response Topic or user property is not valid UTF-8 without NUL is logged, acknowledged and not
-// handed over. The module makes no decision about reconnecting: it tells what happened, and its owner calls
+// handed over. The module makes no decision about reconnecting: it reports what happened, and its owner calls
 // mqtt_connect again. Handlers run on Paho's threads with Paho's lock held: they must return quickly and may not call
 // functions of this module. All mqtt_ functions must be called from one thread (the core); none of them waits for the
 // network.
@@ -60,7 +60,7 @@ struct mqtt_event {
     uint64_t cookie; // of the subscribe, unsubscribe or publish
     int reason;      // MQTT 5 reason code, 3.1.1 return code, or a negative Paho code; 0 if none
     char text[256];  // for people, never with a password
-    // of MQTT_CONNECTED; with 3.1.1, which tells nothing of it, the values that forbid nothing, but no
+    // of MQTT_CONNECTED; with 3.1.1, which says nothing of it, the values that forbid nothing, but no
     // subscription_ids, which it does not have:
     bool session_present;
     uint16_t receive_maximum; // the broker's; 65535 if it sent none
@@ -97,7 +97,7 @@ enum err mqtt_create(const struct mqtt_options *options, const struct mqtt_handl
 void mqtt_destroy(struct mqtt *mqtt);
 
 // Starts one attempt, trying the urls in order; MQTT_CONNECTED or MQTT_CONNECT_FAILED follows. TLS checks chain and
-// host name. The text of a failure tells the reason for each url; `reason` is what the first broker that answered said.
+// host name. The text of a failure has the reason for each url; `reason` is what the first broker that answered said.
 // ERR_REFUSED while connected or connecting.
 enum err mqtt_connect(struct mqtt *mqtt, struct diag *diag) MUST_CHECK;
 // Sends DISCONNECT when what is in flight has finished or timeout_ms passed (Paho looks every 3 s only, so after 3 s at
@@ -108,7 +108,7 @@ bool mqtt_is_connected(const struct mqtt *mqtt);
 
 // One filter per call (several in one are reported as success even if all were refused). `subscription_id` 0: none.
 // Retain Handling 1 on MQTT 5: retained messages are sent only for a new subscription. What is unanswered when the
-// connection ends gets no event of its own: MQTT_LOST tells it. The same holds for unsubscribing.
+// connection ends gets no event of its own: MQTT_LOST reports it. The same holds for unsubscribing.
 enum err mqtt_subscribe(struct mqtt *mqtt, const char *filter, int qos, uint32_t subscription_id, uint64_t cookie,
                         struct diag *diag) MUST_CHECK;
 enum err mqtt_unsubscribe(struct mqtt *mqtt, const char *filter, uint64_t cookie, struct diag *diag) MUST_CHECK;

@@ -25,7 +25,7 @@ enum link_state {
     LINK_CONNECTING, // one url after the other
     LINK_UP,         // CONNACK came
     LINK_CLOSING,    // mqtt_disconnect was called, DISCONNECT is not yet sent
-    LINK_DOWN,       // ended; nothing of it is told any more
+    LINK_DOWN,       // ended; nothing of it is reported any more
     LINK_STATE_COUNT
 };
 
@@ -55,7 +55,7 @@ struct mqtt_link {
     bool retain_available;
     bool tracing;      // holds Paho's trace open
     bool withheld;     // a message could not be stored; used by Paho's receive thread only
-    atomic_int socket; // of the connection, as Paho's trace tells it; -1: not known
+    atomic_int socket; // of the connection, as Paho's trace has it; -1: not known
     struct mqtt_link *next_watched;
     // Of the attempt, used by Paho's threads only:
     bool repeated; // the url in use is tried for the second time
@@ -97,7 +97,7 @@ void mqtt_url_clear(struct mqtt_url *url);
 enum err mqtt_link_create(struct mqtt *mqtt, struct mqtt_link **out, struct diag *diag) MUST_CHECK;
 // No callback of the link runs after it returned. NULL is allowed.
 void mqtt_link_destroy(struct mqtt_link *link);
-// Connects to the urls from `first` on until Paho takes one; tells MQTT_CONNECT_FAILED if there is none left.
+// Connects to the urls from `first` on until Paho takes one; reports MQTT_CONNECT_FAILED if there is none left.
 void mqtt_link_try(struct mqtt_link *link, size_t first);
 void mqtt_link_close(struct mqtt_link *link, int timeout_ms);
 MQTTAsync mqtt_link_client(struct mqtt_link *link);
@@ -148,8 +148,8 @@ void mqtt_text_refused(char *out, size_t size, int version, int code);
 void mqtt_text_reason(char *out, size_t size, int reason, MQTTProperties *properties_or_null);
 void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, const char *message);
 void mqtt_text_watch_library(void);
-// Paho tells the reason of a failed TLS handshake, and the socket of a connection, in its trace only, which costs time:
-// so it is on while a connection is made.
+// Paho reports the reason of a failed TLS handshake, and the socket of a connection, in its trace only, which costs
+// time: so it is on while a connection is made.
 void mqtt_text_trace_begin(void);
 void mqtt_text_trace_end(void);
 int mqtt_text_on_tls_error(const char *text, size_t len, void *link);

@@ -216,14 +216,14 @@ static void note_failure(struct mqtt_link *link, int reason, const char *text)
     size_t used = strlen(link->failures);
     snprintf(link->failures + used, sizeof link->failures - used, "%s%s: %s", used > 0 ? "; " : "", current_url(link),
              text);
-    // What a broker answered tells more than that another could not be reached.
+    // What a broker answered says more than that another could not be reached.
     if (link->reason <= 0) {
         link->reason = reason;
     }
 }
 
 // Paho 1.3.12 lets go of its lock between seeing an error on a descriptor and looking for its client. If the client was
-// closed and a new one got the same descriptor meanwhile, the new one is told this, and for nothing else.
+// closed and a new one got the same descriptor meanwhile, the new one gets this, and for nothing else.
 static bool meant_another(const struct mqtt_link *link, const char *message)
 {
     return !link->repeated && message != NULL && strcmp(message, "socket error") == 0;

@@ -22,7 +22,7 @@ static void on_subscribed5(void *context, MQTTAsync_successData5 *data)
     subscribed(context, (int)data->reasonCode);
 }
 
-// Without a broker's answer the connection has ended, which MQTT_LOST tells.
+// Without a broker's answer the connection has ended, which MQTT_LOST reports.
 static void on_subscribe_failed4(void *context, MQTTAsync_failureData *data)
 {
     if (data != NULL && data->code == MQTT_BAD_SUBSCRIBE) {

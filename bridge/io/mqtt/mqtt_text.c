@@ -51,8 +51,8 @@ static const struct phrase tls_phrases[] = {
     {"wrong version number", "the broker does not speak TLS on this port"},
 };
 
-// What the trace said on this thread since the last failure was told. The lines of a failing handshake and its failure
-// callback come in one go on one thread, so this needs no link.
+// What the trace said on this thread since the last failure was reported. The lines of a failing handshake and its
+// failure callback come in one go on one thread, so this needs no link.
 static _Thread_local char last_alert[96];
 static _Thread_local bool name_failed;
 static _Thread_local bool handshake_failed;

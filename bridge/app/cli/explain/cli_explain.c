@@ -17,7 +17,7 @@
 #include "base/str.h"
 #include "core/mapping/tools/explain.h"
 
-#define MAX_PAYLOAD 1048576 // as the broker is told; above the rules' own limit, so that its refusal can be shown
+#define MAX_PAYLOAD 1048576 // as the broker is asked for; above the rules' own limit, so that its refusal can be shown
 
 static const char help_text[] =
     "  thingbridge explain home/hall/lamp-1/set '{\"level\": 128}'\n"

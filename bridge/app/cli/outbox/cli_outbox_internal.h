@@ -2,7 +2,7 @@
 //
 // cli_outbox.c       options, and which command is meant
 // cli_outbox_list.c  the rows in short, and which of them an ID means
-// cli_outbox_view.c  what a stored row tells: in short, for people and for --json
+// cli_outbox_view.c  what a stored row holds: in short, for people and for --json
 // cli_outbox_show.c  all facts of one command
 // cli_outbox_repair.c  retry and drop, by the service that runs or in its place
 #pragma once
@@ -31,7 +31,7 @@ struct outbox_cli {
 int outbox_list_commands(struct outbox_reader *reader, const struct outbox_cli *cli);
 int outbox_find_command(struct outbox_reader *reader, const struct outbox_cli *cli, int64_t *number);
 
-// A row in short. Texts are owned (outbox_view_clear) and NULL if the row does not tell them.
+// A row in short. Texts are owned (outbox_view_clear) and NULL if the row does not have them.
 struct outbox_view {
     int64_t number;
     enum command_state state;
@@ -45,7 +45,7 @@ struct outbox_view {
     int64_t age_ms;     // below 0: the clock was set back since
     bool waits;         // it has no reply, and so a deadline
     int64_t left_ms;    // until its deadline; 0 or less: passed
-    int64_t attempts;   // -1: not told
+    int64_t attempts;   // -1: not known
     char *error;        // code of the last attempt, while it waits for another
     char *error_detail;
     char *error_platform_code;

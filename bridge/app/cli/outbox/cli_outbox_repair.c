@@ -16,7 +16,7 @@ static const char *verb_name(enum outbox_verb verb)
     return verb == OUTBOX_RETRY ? "retry" : "drop";
 }
 
-// The sentence for people goes to stdout if it was done; --json tells both there.
+// The sentence for people goes to stdout if it was done; --json reports both there.
 static int report(enum outbox_verb verb, int64_t number, bool done, const struct diag *told, bool json)
 {
     if (json) {

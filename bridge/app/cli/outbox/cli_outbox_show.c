@@ -56,7 +56,7 @@ static struct json_object *call_json(const struct call *call, enum command_state
     json_put_text(map, "state", outbox_state_word(state));
     json_put(map, "parameters", parameters);
     json_put(map, "device_names", json_new_texts(call->device_names, call->device_count));
-    // Of a call that waits the note tells of the attempts so far.
+    // Of a call that waits the note has the attempts so far.
     put_stored_json(map, state == COMMAND_DONE ? "outcome" : "last_attempt", note_or_null);
     return map;
 }
