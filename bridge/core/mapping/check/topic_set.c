@@ -367,12 +367,21 @@ static bool text_filters(const char *text, size_t max, struct text_list *out)
     return exact;
 }
 
+// "a/#" matches "a" too, which is then to be the next text.
+static bool has_without_rest(const struct topic_set *set, const char *text)
+{
+    size_t len = strlen(text);
+    bool has_rest = len >= 2 && text[len - 2] == '/' && text[len - 1] == SIGN_MANY;
+    const char *next = topic_set_next(set, text);
+    return !has_rest || (next != NULL && strlen(next) == len - 2 && strncmp(next, text, len - 2) == 0);
+}
+
 bool topic_set_filters(const struct topic_set *set, size_t max, struct text_list *out)
 {
     bool exact = true;
     *out = (struct text_list){0};
     for (const char *text = topic_set_next(set, NULL); text != NULL; text = topic_set_next(set, text)) {
-        exact &= text_filters(text, max, out);
+        exact &= text_filters(text, max, out) && has_without_rest(set, text);
     }
     return exact;
 }
