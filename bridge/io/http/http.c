@@ -27,12 +27,6 @@ static void list_destroy(struct http_transfer_list *list)
     }
 }
 
-void http_answer_clear(struct http_answer *answer)
-{
-    free(answer->body);
-    *answer = (struct http_answer){0};
-}
-
 enum err http_create(size_t max_connections, struct http **out, struct diag *diag)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {

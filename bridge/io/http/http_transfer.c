@@ -138,6 +138,12 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 
 // ---- set-up
 
+void http_answer_clear(struct http_answer *answer)
+{
+    free(answer->body);
+    *answer = (struct http_answer){0};
+}
+
 struct http_transfer *http_transfer_create(void)
 {
     struct http_transfer *transfer = mem_alloc(sizeof *transfer);

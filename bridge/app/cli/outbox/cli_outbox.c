@@ -34,30 +34,6 @@ static const char help_text[] =
     "Exit code 65: there is no such command, or it cannot be done to it; 74: the file is not there or\n"
     "cannot be read; 75: the service did not answer.\n";
 
-int outbox_fail(const char *verb, enum err err, const struct diag *diag)
-{
-    fprintf(stderr, "thingbridge outbox %s: %s\n", verb, diag->text);
-    switch (err) {
-    case ERR_NEWER:
-    case ERR_REFUSED:
-        return EX_CONFIG;
-    case ERR_FULL:
-        return EX_TEMPFAIL;
-    case ERR_UNAVAILABLE:
-        return EX_UNAVAILABLE;
-    case ERR_MISSING:
-    case ERR_IO:
-    case ERR_DAMAGED:
-        return EX_IOERR;
-    case ERR_OK:
-    case ERR_SYNTAX:
-    case ERR_LIMIT:
-    case ERR_INTERNAL:
-        break;
-    }
-    return EX_SOFTWARE;
-}
-
 // ---- the command line
 
 static int perform(const struct outbox_cli *cli, const struct config *config)
@@ -78,7 +54,7 @@ static int perform(const struct outbox_cli *cli, const struct config *config)
     outbox_close_reader(reader);
     if (code == EX_OK && !lists && !shows) {
         enum outbox_verb verb = strcmp(cli->verb, "retry") == 0 ? OUTBOX_RETRY : OUTBOX_DROP;
-        code = outbox_mend(config, verb, number, cli->json);
+        code = outbox_repair_command(config, verb, number, cli->json);
     }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "thingbridge outbox %s: the output cannot be written\n", cli->verb);

@@ -67,7 +67,7 @@ const char *outbox_state_word(enum command_state state); // "queued"
 int outbox_show_command(struct outbox_reader *reader, int64_t number, bool json);
 
 // Prints what became of it. An exit code.
-int outbox_mend(const struct config *config, enum outbox_verb verb, int64_t number, bool json);
+int outbox_repair_command(const struct config *config, enum outbox_verb verb, int64_t number, bool json);
 
 // Prints the sentence, and gives the exit code for trouble with the file.
 int outbox_fail(const char *verb, enum err err, const struct diag *diag);

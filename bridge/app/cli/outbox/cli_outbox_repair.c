@@ -102,7 +102,7 @@ static int mend_stopped(struct outbox *outbox, const struct config *config, enum
     return outbox_fail(verb_name(verb), err, &told);
 }
 
-int outbox_mend(const struct config *config, enum outbox_verb verb, int64_t number, bool json)
+int outbox_repair_command(const struct config *config, enum outbox_verb verb, int64_t number, bool json)
 {
     struct outbox_options options = {.path = config->outbox.path,
                                      .sync_full = config->outbox.sync == 0,
