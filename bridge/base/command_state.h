@@ -29,6 +29,6 @@ enum command_restart {
     RESTART_KEEPS,
 };
 enum command_restart command_state_restart(enum command_state state, bool idempotent);
-// Has a request left that nothing is known of? `earlier_may_have`: of an attempt before the one that the state tells
+// Has a request left that nothing is known of? `earlier_may_have`: of an attempt before the one that the state reports
 // of.
 bool command_state_may_have_run(enum command_state state, bool earlier_may_have);

@@ -94,7 +94,7 @@ static bool names_a_place(struct str line, size_t at)
     return starts_with(line, at, "file") || starts_with(line, at, "env") || starts_with(line, at, "credential");
 }
 
-// Does the value of the key whose ':' stands before `at` stand in lines behind it? Sets *at to where it would begin.
+// Does the value of the key whose ':' is before `at` lie in lines behind it? Sets *at to where it would begin.
 static bool value_is_below(struct str line, size_t *at)
 {
     *at = skip(line, *at, " \t");

@@ -270,7 +270,7 @@ static enum err add_call_parameter(struct request *request, struct call *call, c
     return err;
 }
 
-// The target of a call, as far as its parameters tell one.
+// The target of a call, as far as its parameters name one.
 static void note_target(struct command *command, struct call *call)
 {
     for (size_t i = 0; i < call->parameters.count; i++) {

@@ -12,7 +12,7 @@
 enum api_class {
     API_SUCCESS,        // Success true
     API_DEVICE_FAILED,  // Success true, and Data.Result is a device's whole reply with another code than 200
-    API_RESULT_UNREAD,  // Success true, and whether Data.Result tells an error cannot be read with certainty
+    API_RESULT_UNREAD,  // Success true, and whether Data.Result is an error cannot be read with certainty
     API_NOT_TAKEN,      // the server did not get the whole request: surely not run
     API_AUTH,           // no retry
     API_CLOCK,          // timestamp refused: surely not run

@@ -20,7 +20,7 @@ enum api_success { API_SUCCESS_UNTOLD, API_SUCCESS_FALSE, API_SUCCESS_TRUE };
 enum api_result_word {
     API_RESULT_GOOD,     // no device's error: an output, or a whole reply with code 200
     API_RESULT_ERROR,    // a whole reply with another code
-    API_RESULT_UNCERTAIN // what it says, or whether it says it all, cannot be told
+    API_RESULT_UNCERTAIN // what it says, or whether it says it all, is not certain
 };
 // What a Data.Result (NUL-terminated) says of itself. It need not be JSON that json_check accepts: numbers of any size,
 // NaN, halves of surrogate pairs and control characters do not matter where they do not touch what is asked. `code` is
@@ -44,7 +44,7 @@ struct api_facts {
     char result_code[API_RESULT_CODE_LEN];
     struct diag result_trouble; // why a text was not parsed; "" if it was
 };
-// Reads a body; never fails (`readable` tells). The caller clears `out`.
+// Reads a body; never fails (`readable` says whether it could). The caller clears `out`.
 void api_facts_read(const struct api_input *input, struct api_facts *out);
 void api_facts_clear(struct api_facts *facts);
 

@@ -234,8 +234,8 @@ static bool read_all(struct result_reader *reader)
 
 // ---- the verdict
 
-// An object of which a part is missing tells an error, but no success: what is missing may be the error. Before its
-// code or before what makes it a whole reply it tells nothing.
+// An object of which a part is missing reports an error, but no success: what is missing may be the error. Before its
+// code or before what makes it a whole reply it says nothing.
 static enum api_result_word judge(const struct result_reader *reader, bool is_whole)
 {
     bool is_reply = reader->has_code && reader->has_other;

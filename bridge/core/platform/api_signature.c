@@ -1,4 +1,4 @@
-// The platform's echo of its string to sign, compared with ours: tells a wrong secret from a wrong encoding.
+// The platform's echo of its string to sign, compared with ours: distinguishes a wrong secret from a wrong encoding.
 #include <string.h>
 
 #include "base/str.h"
@@ -65,7 +65,7 @@ static struct str parameter_at(struct str text, size_t at)
     return (struct str){name, end == NULL ? rest : (size_t)(end - name)};
 }
 
-// Only the name of the parameter is told: its value may be a security token.
+// Only the name of the parameter is shown: its value may be a security token.
 static void tell_difference(struct str ours, struct str theirs, struct buf *out)
 {
     enum { NAME_SHOWN = 64 };

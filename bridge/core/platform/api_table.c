@@ -151,6 +151,6 @@ const struct api_row *api_row_without_code(const struct api_facts *facts, long h
     if (facts->html) {
         return &stranger_2xx_row;
     }
-    // Success false without a code tells that something failed, and not whether it ran before.
+    // Success false without a code says that something failed, and not whether it ran before.
     return facts->success == API_SUCCESS_FALSE ? &error_row : &unreadable_row;
 }

@@ -38,7 +38,7 @@ struct failure {
     const struct error_code *code; // NULL: nothing
     char detail[512];              // what and what to do
     char platform_code[128];       // as the platform wrote it, or ""
-    long retry_after_ms;           // < 0: not told
+    long retry_after_ms;           // < 0: not known
 };
 // What to look at: for codes of the platform that say more than the failure's own; or NULL.
 const char *failure_hint(const struct failure *failure);

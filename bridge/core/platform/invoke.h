@@ -52,7 +52,7 @@ struct invocation {
 // The call for up to INVOKE_MAX_DEVICES devices from `first` on. `out` is empty before.
 void invoke_call(const struct invocation *invocation, size_t first, struct call *out);
 
-// Single calls that are equal in all but the device can go as one. The key tells which are: all parameters but the
+// Single calls that are equal in all but the device can go as one. The key says which are: all parameters but the
 // device's name, appended.
 void invoke_put_fold_key(const struct call *single, struct buf *key);
 // The call for the devices of all; `single` is one of them, and `out` empty before.
@@ -67,5 +67,6 @@ bool invoke_kind_of_parameter(const char *parameter, enum name_kind *kind);
 extern const char *const invoke_made_parameters[];
 // That, or what is in every request of an account: the configuration sets it, a rule does not. Case does not count.
 bool invoke_is_common_parameter(const char *name);
-// May people see the parameter's value in a request for the call? What the call brings, and a few known to be no secret.
+// May people see the parameter's value in a request for the call? What the call brings, and a few known to be no
+// secret.
 bool invoke_is_shown(const struct call *call, const char *name);

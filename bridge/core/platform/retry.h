@@ -1,4 +1,4 @@
-// Whether a call is tried again, and when: as the answer's headers tell, and otherwise by chance. Pure.
+// Whether a call is tried again, and when: as the answer's headers say, and otherwise by chance. Pure.
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@ struct retry_headers {
     const char *rate_limit_user_api; // X-RateLimit-User-API, likewise
 };
 
-// The longest wait that the headers ask for, in milliseconds from now; -1 if they tell nothing that can be read.
+// The longest wait that the headers ask for, in milliseconds from now; -1 if they say nothing that can be read.
 // `now_wall_ms` should be the server's time (its Date header) where an HTTP-date is meant, as our clock may be off.
 int64_t retry_after_ms(const struct retry_headers *headers, int64_t now_wall_ms);
 
@@ -28,7 +28,7 @@ enum retry_advice {
 };
 enum retry_advice retry_advice(enum api_class class);
 // True for a refusal of a folded call that may be due to one of its devices: each command is then tried alone. Not for
-// a code that nobody knows, as it does not tell that nothing ran.
+// a code that nobody knows, as it does not say that nothing ran.
 bool retry_each_alone(enum api_class class);
 
 // Full jitter: evenly spread over 0 to 500 ms doubled `attempt` times (0 for the first retry), at most 30 s. `random`

@@ -210,7 +210,7 @@ struct outbox {
     pthread_mutex_t mutex; // guards all that follows
     sqlite3 *db;
     sqlite3_stmt *statements[SQL_COUNT];
-    bool is_damaged; // an append has met it; outbox_prove tells
+    bool is_damaged; // an append has met it; outbox_prove reports it
     int64_t next_id;
     struct live_rows live;
     struct outbox_counts counts;

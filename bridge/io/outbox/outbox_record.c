@@ -7,10 +7,10 @@
 // entry back to `current`, as now that packet's PUBACK is the one to be proved. So an entry of `earlier` answers one
 // packet, and in a bucket all entries of `earlier` stand before those of `current`.
 //
-// Packet ids do not tell packets of two connections apart, as some brokers number anew for each. But most keep them, as
-// the standard demands, and then two equal commands, of which the second was lost on its way, are told apart by theirs.
-// So an id that no equal entry has means another command where it goes on from the last one and is above what was
-// counted on this connection, or where the broker was seen to deliver again with a kept id above that.
+// Packet ids do not distinguish packets of two connections, as some brokers number anew for each. But most keep them,
+// as the standard demands, and then two equal commands, of which the second was lost on its way, are distinguished by
+// theirs. So an id that no equal entry has means another command where it goes on from the last one and is above what
+// was counted on this connection, or where the broker was seen to deliver again with a kept id above that.
 #include "io/outbox/outbox_internal.h"
 
 #include <string.h>

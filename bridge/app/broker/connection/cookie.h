@@ -1,4 +1,4 @@
-// Cookies tell what an event of a connection is about.
+// Cookies say what an event of a connection is about.
 #pragma once
 
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // A message that a rule takes becomes a command: mapped, counted among what waits, committed to the outbox (QoS 0: kept
-// in memory), and told to the core by mail. What has no room is a command all the same, whose reply refuses it. Paho's
-// thread.
+// in memory), and reported to the core by mail. What has no room is a command all the same, whose reply refuses it.
+// Paho's thread.
 #pragma once
 
 #include "app/broker/receiver/redelivery.h"

@@ -1,4 +1,4 @@
-// How old may a message be that arrives now? A connection tells nothing of it: the broker keeps messages while we are
+// How old may a message be that arrives now? A connection says nothing of it: the broker keeps messages while we are
 // away, and the socket keeps them while this process does not run. So there are times of doubt, in which what arrives
 // may be as old as the time since the last moment without doubt:
 // - from a connect at which the broker may have kept messages for us;
@@ -25,10 +25,10 @@ struct freshness;
 struct freshness *freshness_create(const struct moment *now);
 void freshness_destroy(struct freshness *freshness);
 
-// This process runs. To be called every FRESHNESS_BEAT_MS by a thread that does nothing else, so that a gap is told
-// from a thread that is only busy; the functions below do it as well. Returns the length of the gap in ms if it was the
-// first call after one, else 0: whoever watches for proofs must be told, as no proof that was begun before the gap
-// counts.
+// This process runs. To be called every FRESHNESS_BEAT_MS by a thread that does nothing else, so that a gap is
+// distinguished from a thread that is only busy; the functions below do it as well. Returns the length of the gap in ms
+// if it was the first call after one, else 0: whoever watches for proofs must know, as no proof that was begun before
+// the gap counts.
 int64_t freshness_beat(struct freshness *freshness, const struct moment *now);
 
 // The last moment without doubt, as an earlier process left it. Before the first connect.

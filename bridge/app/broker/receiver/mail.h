@@ -1,4 +1,4 @@
-// What other threads tell the core thread.
+// What other threads report to the core thread.
 #pragma once
 
 #include <stdbool.h>

@@ -51,7 +51,7 @@ void redelivery_note_known(struct redelivery *redelivery, enum outbox_append_res
     }
 }
 
-// What a broker delivers again without DUP cannot be told from a new command.
+// What a broker delivers again without DUP cannot be distinguished from a new command.
 void redelivery_note_new(struct redelivery *redelivery, const struct message *message)
 {
     if (!redelivery->said_without_dup && atomic_load(&redelivery->before_fence) &&

@@ -9,7 +9,7 @@
 #include "app/broker/connection/trial.h"
 
 enum outgoing_state {
-    OUTGOING_ENDED,     // in none of the queue's lists: not given to it yet, or its end was told
+    OUTGOING_ENDED,     // in none of the queue's lists: not given to it yet, or its end was reported
     OUTGOING_WAITING,   // to be sent in its turn
     OUTGOING_UNDER_WAY, // sent, and not acknowledged
     OUTGOING_LOST,      // the same, but its connection has ended

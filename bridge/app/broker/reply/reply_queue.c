@@ -168,7 +168,7 @@ static void settle(struct reply_queue *queue, struct outgoing *outgoing, const s
 {
     queue->last_progress_ms = now_ms;
     if (event->kind == MQTT_PUBLISH_LOST) {
-        // What ended the connection is still to be told.
+        // What ended the connection is still to be reported.
         reply_queue_set_state(queue, outgoing, OUTGOING_LOST);
         outgoing->lost_ms = now_ms;
         return;

@@ -52,7 +52,7 @@ static void not_sent(struct reply_queue *queue, struct outgoing *outgoing, enum 
         return;
     }
     if (err == ERR_UNAVAILABLE) {
-        // It has not left, so the loss that is about to be told is not its doing.
+        // It has not left, so the loss that is about to be reported is not its doing.
         reply_queue_put_back(queue, outgoing, now_ms);
         return;
     }
@@ -246,7 +246,8 @@ int64_t reply_queue_run(struct reply_queue *queue, int64_t now_ms)
         bool is_quiet = queue->connection->state == CONNECTION_UP && now_ms < queue->connection->quiet_until_ms;
         return is_quiet ? queue->connection->quiet_until_ms - now_ms : CLOCK_NEVER;
     }
-    // The library may tell what is lost before it tells that the connection is; if it never does, they are sent again.
+    // The library may report what is lost before it reports that the connection is; if it never does, they are sent
+    // again.
     reply_queue_put_back_lost(queue, now_ms - LOST_MS, now_ms);
     if (queue->replies_under_way == 0) {
         queue->last_progress_ms = now_ms;

@@ -1,7 +1,7 @@
-// After each connect all filters are asked for, one SUBSCRIBE each, and the fence's last. When every answer is there the
-// fence runs; when it comes back, or a pause is proved, the state moves on: from SETTLING all is asked for anew, from
-// CHANGING the new set is in force and stale filters are given up. The sets are noted in the outbox before anything is
-// sent that changes what the broker's session has.
+// After each connect all filters are asked for, one SUBSCRIBE each, and the fence's last. When every answer is there
+// the fence runs; when it comes back, or a pause is proved, the state moves on: from SETTLING all is asked for anew,
+// from CHANGING the new set is in force and stale filters are given up. The sets are noted in the outbox before
+// anything is sent that changes what the broker's session has.
 #include "app/broker/subscription/subscriber.h"
 
 #include <stdlib.h>
@@ -262,7 +262,7 @@ void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event
         subscribe_to(subscriber, subscriber->state == SUBSCRIBER_SETTLING ? &subscriber->left : &subscriber->plain);
         return;
     }
-    // Copies cannot be told apart here, so at no time may two filters overlap.
+    // Copies cannot be distinguished here, so at no time may two filters overlap.
     subscriber->wanted = &subscriber->merged;
     unsubscribe_stale(subscriber);
     subscribe_all(subscriber, false);
@@ -370,7 +370,7 @@ bool subscriber_take_fence(struct subscriber *subscriber, int64_t now_ms)
     return subscriber->state == SUBSCRIBER_IN_FORCE && subscriber->refused == 0;
 }
 
-// Whoever waits for the fence is told that none comes, as if the broker had refused it.
+// Whoever waits for the fence learns that none comes, as if the broker had refused it.
 static void refuse_fence_if_left_out(struct subscriber *subscriber, int64_t now_ms)
 {
     if (subscriber->fence_is_left_out) {

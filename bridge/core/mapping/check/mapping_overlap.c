@@ -1,5 +1,5 @@
-// Rules that stand in each other's way. The first rule that fits takes a message, so a rule can come too late for some
-// messages, or for all. Whatever is told here was found with certainty; what only may be so is not told. Rule by rule,
+// Rules that get in each other's way. The first rule that fits takes a message, so a rule can come too late for some
+// messages, or for all. Whatever is reported here was found with certainty; what only may be so is not. Rule by rule,
 // the ones before it whose filters overlap its own are found in a tree, for each choice among its globs, as several
 // rules can take all of it together; the sets of topics are compared exactly.
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// What templates can give, whatever message comes: so that what can never be right is told when a rule is loaded.
+// What templates can give, whatever message comes: so that what can never be right is reported when a rule is loaded.
 #include <stdlib.h>
 
 #include "base/mem.h"

@@ -28,7 +28,7 @@ struct topic_set {
 };
 // `choice` has an index into the globs of each `where`, or is NULL: all globs.
 void topic_set_of_rule(const struct rule *rule, const size_t *choice, struct topic_set *out);
-// False if the topic depends on the message's content: nothing can be told about it before it is there. `has_rest`:
+// False if the topic depends on the message's content: nothing is known about it before it is there. `has_rest`:
 // whether the command's topic has one, as "a/{rest#}" also takes "a"; the set is empty if it has to have one. What
 // filters give counts as any text, of one level for {name}; so do two places of one capture as two captures, unless the
 // rule has few choices.
