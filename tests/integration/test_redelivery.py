@@ -360,11 +360,12 @@ def test_a_denied_session_with_dup_is_known_and_told(scripted_home: Home):
 
 
 def test_by_content_a_kill_before_the_answer_does_not_make_it_run(scripted_home: Home):
-    """The first still waits for the platform when the bridge is killed with the second in its queue."""
+    """The first still waits for the platform when the bridge is killed with the second in its queue: long before it is
+    tried again."""
     home = scripted_home
     peer = start(home, "3.1.1", redelivery="content")
     peer.redelivers(dup=False)
-    home.platform.fault("status_503", count=1, retry_after=5)
+    home.platform.fault("status_503", count=1, retry_after=25)
     peer.loses_pubacks()
     deliver(peer, 0)
     home.bridge.wait_log("event=command_retry")
