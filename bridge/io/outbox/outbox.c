@@ -128,16 +128,10 @@ static enum err open_file(struct outbox *outbox, struct damage *damage, struct d
 static enum err open_all(struct outbox *outbox, struct damage *damage, struct diag *diag)
 {
     enum err err = take_lock(outbox, diag);
-    if (err == ERR_OK) {
-        err = open_file(outbox, damage, diag);
-    }
-    if (err == ERR_OK) {
-        err = outbox_sql_prepare(outbox, diag);
-    }
-    if (err == ERR_OK) {
-        err = outbox_forget_requests(outbox, diag);
-    }
-    return err == ERR_OK ? outbox_memory_read(outbox, diag) : err;
+    err = err != ERR_OK ? err : open_file(outbox, damage, diag);
+    err = err != ERR_OK ? err : outbox_sql_prepare(outbox, diag);
+    err = err != ERR_OK ? err : outbox_forget_requests(outbox, diag);
+    return err != ERR_OK ? err : outbox_memory_read(outbox, diag);
 }
 
 static void tell_damage(const struct outbox *outbox, const struct damage *damage, struct diag *diag)
@@ -202,17 +196,12 @@ struct append {
     const struct moment *arrived;
     const char *refusal;
     const char *command_text;
-    bool is_recorded; // enters the redelivery record
+    bool is_recorded; // is looked for in the redelivery record, and enters it
     struct live_facts facts;
     char *properties; // encoded, or NULL
     size_t properties_len;
     unsigned char hash[DELIVERY_HASH_LEN];
 };
-
-static int64_t text_len(const char *text_or_null)
-{
-    return text_or_null == NULL ? 0 : (int64_t)strlen(text_or_null);
-}
 
 // All that needs no lock.
 static void prepare_append(struct append *append)
@@ -222,8 +211,9 @@ static void prepare_append(struct append *append)
     append->facts = (struct live_facts){
         .state = COMMAND_QUEUED,
         .refused = append->refusal != NULL,
-        .head_bytes = text_len(message->topic) + text_len(message->response_topic) + (int64_t)message->correlation_len,
-        .command_bytes = text_len(append->command_text),
+        .head_bytes = outbox_text_len(message->topic) + outbox_text_len(message->response_topic) +
+                      (int64_t)message->correlation_len,
+        .command_bytes = outbox_text_len(append->command_text),
     };
     if (append->refusal == NULL) {
         append->properties = outbox_encode_properties(message, &append->properties_len);
@@ -243,8 +233,8 @@ static bool has_room(const struct outbox *outbox, const struct live_facts *facts
                  (long long)counts->refused);
         return false;
     }
-    int64_t more = outbox_live_counts(facts).bytes;
-    if (counts->commands - counts->refused < options->max_commands && counts->bytes + more <= options->max_bytes) {
+    if (counts->commands - counts->refused < options->max_commands &&
+        counts->bytes + outbox_live_bytes(facts) <= options->max_bytes) {
         return true;
     }
     diag_set(diag, ERR_FULL,
@@ -267,7 +257,7 @@ static void bind_message(sqlite3_stmt *statement, const struct append *append)
     if (message->has_expiry) {
         outbox_bind_int(statement, COLUMN_EXPIRY_S + 1, message->expiry_s);
     } else {
-        outbox_bind_null(statement, COLUMN_EXPIRY_S + 1);
+        outbox_bind_text(statement, COLUMN_EXPIRY_S + 1, NULL);
     }
     outbox_bind_text(statement, COLUMN_RESPONSE_TOPIC + 1, message->response_topic);
     outbox_bind_blob(statement, COLUMN_PAYLOAD + 1, with_payload ? message->payload : "",
@@ -282,8 +272,7 @@ static int forget_excess(struct outbox *outbox)
     if (excess == NULL) {
         return SQLITE_DONE;
     }
-    outbox_bind_int(outbox->statements[SQL_FORGET_DELIVERY], 1, excess->slot);
-    return outbox_sql_run(outbox->statements[SQL_FORGET_DELIVERY]);
+    return outbox_sql_run_each(outbox, SQL_FORGET_DELIVERY, &excess->slot, 1);
 }
 
 static int write_delivery(struct outbox *outbox, const struct append *append)
@@ -323,46 +312,47 @@ static void accept_append(struct outbox *outbox, const struct append *append)
         outbox_record_add(&outbox->record, append->message->packet_id, append->hash, outbox->next_id);
     }
     outbox->next_id++;
-    outbox->counts.commands++;
-    outbox->counts.refused += append->facts.refused ? 1 : 0;
-    outbox->counts.bytes += outbox_live_counts(&append->facts).bytes;
+    outbox_live_count(&outbox->counts, &append->facts, 1);
 }
 
-static enum outbox_append_result append_locked(struct outbox *outbox, struct append *append, struct diag *diag)
+static enum outbox_append_result append_new(struct outbox *outbox, struct append *append, int64_t *id,
+                                            struct diag *diag)
 {
     if (!has_room(outbox, &append->facts, diag)) {
         return OUTBOX_NO_ROOM;
     }
     int code = outbox_sql_transaction(outbox, write_append, append);
     if (code != SQLITE_DONE) {
-        outbox->is_damaged = outbox_sql_error(outbox->db, code, outbox->path, diag) == ERR_DAMAGED;
+        outbox->is_damaged = outbox_sql_result(outbox->db, code, outbox->path, diag) == ERR_DAMAGED;
         return OUTBOX_CANNOT_WRITE;
     }
+    *id = outbox->next_id;
     accept_append(outbox, append);
     return OUTBOX_APPENDED;
-}
-
-static enum outbox_append_result append_new(struct outbox *outbox, struct append *append, int64_t *id,
-                                            struct diag *diag)
-{
-    int64_t new_id = outbox->next_id;
-    enum outbox_append_result result = append_locked(outbox, append, diag);
-    if (result == OUTBOX_APPENDED) {
-        *id = new_id;
-    }
-    return result;
 }
 
 static enum outbox_append_result match_or_append(struct outbox *outbox, struct append *append, bool by_content,
                                                  int64_t *id, struct diag *diag)
 {
     const struct message *message = append->message;
-    struct unproved *first = outbox_record_match(&outbox->record, message, append->hash, by_content);
+    struct unproved *first =
+        append->is_recorded ? outbox_record_match(&outbox->record, message, append->hash, by_content) : NULL;
     if (first == NULL) {
         return append_new(outbox, append, id, diag);
     }
     *id = first->command_id;
     return outbox_record_take(&outbox->record, first, message->packet_id);
+}
+
+static enum outbox_append_result run_append(struct outbox *outbox, struct append *append, bool by_content, int64_t *id,
+                                            struct diag *diag)
+{
+    prepare_append(append);
+    pthread_mutex_lock(&outbox->mutex);
+    enum outbox_append_result result = match_or_append(outbox, append, by_content, id, diag);
+    pthread_mutex_unlock(&outbox->mutex);
+    free(append->properties);
+    return result;
 }
 
 enum outbox_append_result outbox_append(struct outbox *outbox, const struct message *message,
@@ -375,12 +365,7 @@ enum outbox_append_result outbox_append(struct outbox *outbox, const struct mess
                             .refusal = refusal,
                             .command_text = command_text,
                             .is_recorded = message->qos > 0};
-    prepare_append(&append);
-    pthread_mutex_lock(&outbox->mutex);
-    enum outbox_append_result result = match_or_append(outbox, &append, by_content, id, diag);
-    pthread_mutex_unlock(&outbox->mutex);
-    free(append.properties);
-    return result;
+    return run_append(outbox, &append, by_content, id, diag);
 }
 
 enum outbox_append_result outbox_append_answer(struct outbox *outbox, const struct message *message,
@@ -388,10 +373,5 @@ enum outbox_append_result outbox_append_answer(struct outbox *outbox, const stru
                                                struct diag *diag)
 {
     struct append append = {.message = message, .arrived = arrived, .command_text = command_text};
-    prepare_append(&append);
-    pthread_mutex_lock(&outbox->mutex);
-    enum outbox_append_result result = append_new(outbox, &append, id, diag);
-    pthread_mutex_unlock(&outbox->mutex);
-    free(append.properties);
-    return result;
+    return run_append(outbox, &append, false, id, diag);
 }

@@ -123,15 +123,12 @@ enum err outbox_find_original(struct outbox *outbox, int64_t id, const unsigned 
 {
     struct duplicate_search search = {.before = id, .key = key, .hash = hash, .now = now, .window_ms = window_ms};
     struct outbox_original found = {0};
-    enum err err = ERR_OK;
     pthread_mutex_lock(&outbox->mutex);
     int code = search_committed(outbox, &search, &found);
     if (code == SQLITE_DONE) {
         code = search_staged(outbox, &search, &found);
     }
-    if (code != SQLITE_DONE) {
-        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
-    }
+    enum err err = outbox_sql_result(outbox->db, code, outbox->path, diag);
     pthread_mutex_unlock(&outbox->mutex);
     if (err != ERR_OK) {
         free(found.reply);
@@ -174,29 +171,20 @@ static int find_purged(struct outbox *outbox, struct purge *purge)
 static int delete_purged(struct outbox *outbox, void *context)
 {
     const struct purge *purge = context;
-    int code = SQLITE_DONE;
-    for (size_t i = 0; code == SQLITE_DONE && i < purge->count; i++) {
-        outbox_bind_int(outbox->statements[SQL_DELETE], 1, purge->ids[i]);
-        code = outbox_sql_run(outbox->statements[SQL_DELETE]);
-    }
-    return code;
+    return outbox_sql_run_each(outbox, SQL_DELETE, purge->ids, purge->count);
 }
 
 enum err outbox_purge(struct outbox *outbox, const struct moment *now, int64_t window_ms, int64_t max_done,
                       struct diag *diag)
 {
-    enum err err = ERR_OK;
     pthread_mutex_lock(&outbox->mutex);
     struct purge purge = {.now = now, .window_ms = window_ms, .excess = outbox->counts.done - max_done};
     int code = find_purged(outbox, &purge);
     if (code == SQLITE_DONE && purge.count > 0) {
         code = outbox_sql_transaction(outbox, delete_purged, &purge);
     }
-    if (code == SQLITE_DONE) {
-        outbox->counts.done -= (int64_t)purge.count;
-    } else {
-        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
-    }
+    outbox->counts.done -= code == SQLITE_DONE ? (int64_t)purge.count : 0;
+    enum err err = outbox_sql_result(outbox->db, code, outbox->path, diag);
     pthread_mutex_unlock(&outbox->mutex);
     return err;
 }

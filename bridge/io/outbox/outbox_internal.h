@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "io/outbox/outbox.h"
@@ -224,15 +225,16 @@ enum err outbox_sql_prepare(struct outbox *outbox, struct diag *diag) MUST_CHECK
 void outbox_sql_finalize(struct outbox *outbox);
 // Steps to the end and resets; the result is SQLITE_DONE or an error.
 int outbox_sql_run(sqlite3_stmt *statement);
+// Runs a statement of one parameter with each of the ids, up to the first error.
+int outbox_sql_run_each(struct outbox *outbox, enum statement which, const int64_t *ids, size_t count);
 // Begins, lets `write` do its work and commits; anything but SQLITE_DONE from it rolls back.
 int outbox_sql_transaction(struct outbox *outbox, int (*write)(struct outbox *outbox, void *context), void *context);
-// The kind and the sentence for an error of SQLite.
-enum err outbox_sql_error(sqlite3 *db, int code, const char *path, struct diag *diag);
+// ERR_OK for SQLITE_OK, SQLITE_ROW and SQLITE_DONE, else the kind and the sentence for an error of SQLite.
+enum err outbox_sql_result(sqlite3 *db, int code, const char *path, struct diag *diag);
 // NULL binds NULL. Memory must live until the statement is reset.
 void outbox_bind_text(sqlite3_stmt *statement, int index, const char *text_or_null);
 void outbox_bind_blob(sqlite3_stmt *statement, int index, const void *data_or_null, size_t len);
 void outbox_bind_int(sqlite3_stmt *statement, int index, int64_t value);
-void outbox_bind_null(sqlite3_stmt *statement, int index);
 // Copies that the caller frees; NULL for NULL.
 char *outbox_column_text(sqlite3_stmt *statement, int column);
 char *outbox_column_blob(sqlite3_stmt *statement, int column, size_t *len);
@@ -261,12 +263,17 @@ enum err outbox_repair_finish(const char *path, char **aside, struct diag *diag)
 
 // ---- outbox_live.c
 
+static inline int64_t outbox_text_len(const char *text_or_null)
+{
+    return text_or_null == NULL ? 0 : (int64_t)strlen(text_or_null);
+}
 void outbox_live_add(struct live_rows *live, int64_t id, const struct live_facts *facts); // id above all others
 struct live_row *outbox_live_find(const struct live_rows *live, int64_t id);              // or NULL
 void outbox_live_remove(struct live_rows *live, struct live_row *row);
 void outbox_live_free(struct live_rows *live);
-// What a row adds to the counts.
-struct outbox_counts outbox_live_counts(const struct live_facts *facts);
+int64_t outbox_live_bytes(const struct live_facts *facts);
+// Adds what the row adds to the counts; a `sign` of -1 takes it away.
+void outbox_live_count(struct outbox_counts *counts, const struct live_facts *facts, int64_t sign);
 // Applies one change; false if it is not legal.
 bool outbox_live_apply(struct live_facts *facts, const struct change *change);
 
@@ -304,6 +311,10 @@ enum err outbox_memory_read(struct outbox *outbox, struct diag *diag) MUST_CHECK
 char *outbox_encode_properties(const struct message *message, size_t *len);
 // Of a statement that gives OUTBOX_COLUMNS and OUTBOX_NOTE_COLUMN.
 void outbox_read_row(sqlite3_stmt *statement, struct outbox_row *row);
+// Runs such a statement, which gives no more rows than there is room for; SQLITE_DONE or an error.
+int outbox_read_rows(sqlite3_stmt *statement, struct outbox_row *rows, size_t *count);
+// Runs a statement that gives one text at most; NULL if it gives none. The caller frees it.
+char *outbox_read_text(sqlite3_stmt *statement);
 // Runs a statement that gives call, state and note of the calls of one command; SQLITE_DONE or an error.
 int outbox_read_calls(sqlite3_stmt *statement, int64_t id, struct outbox_call **calls, size_t *count);
 

@@ -62,19 +62,23 @@ void outbox_live_free(struct live_rows *live)
     *live = (struct live_rows){0};
 }
 
-struct outbox_counts outbox_live_counts(const struct live_facts *facts)
+int64_t outbox_live_bytes(const struct live_facts *facts)
+{
+    return facts->head_bytes + facts->payload_bytes + facts->command_bytes + facts->reply_bytes;
+}
+
+void outbox_live_count(struct outbox_counts *counts, const struct live_facts *facts, int64_t sign)
 {
     if (facts->deleted) {
-        return (struct outbox_counts){0};
+        return;
     }
     if (facts->state == COMMAND_DONE) {
-        return (struct outbox_counts){.done = 1};
+        counts->done += sign;
+        return;
     }
-    return (struct outbox_counts){
-        .commands = 1,
-        .refused = facts->refused ? 1 : 0,
-        .bytes = facts->head_bytes + facts->payload_bytes + facts->command_bytes + facts->reply_bytes,
-    };
+    counts->commands += sign;
+    counts->refused += facts->refused ? sign : 0;
+    counts->bytes += sign * outbox_live_bytes(facts);
 }
 
 static bool set_state(struct live_facts *facts, enum command_state state)
@@ -86,15 +90,10 @@ static bool set_state(struct live_facts *facts, enum command_state state)
     return true;
 }
 
-static int64_t text_bytes(const char *text_or_null)
-{
-    return text_or_null == NULL ? 0 : (int64_t)strlen(text_or_null);
-}
-
 static bool set_reply(struct live_facts *facts, const char *reply)
 {
     facts->payload_bytes = 0;
-    facts->reply_bytes = text_bytes(reply);
+    facts->reply_bytes = outbox_text_len(reply);
     return set_state(facts, COMMAND_REPLIED);
 }
 

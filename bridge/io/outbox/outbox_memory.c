@@ -1,6 +1,6 @@
 #include "io/outbox/outbox_internal.h"
 
-#include <string.h>
+#include "base/mem.h"
 
 // Sizes are counted as outbox_append and the staged changes count them.
 static const char live_sql[] =
@@ -10,14 +10,6 @@ static const char live_sql[] =
     " length(payload) + ifnull(length(properties), 0),"
     " ifnull(length(CAST(plan AS BLOB)), 0), ifnull(length(CAST(reply AS BLOB)), 0)"
     " FROM command WHERE state <> 3 ORDER BY id";
-
-static void count(struct outbox_counts *counts, const struct live_facts *facts)
-{
-    struct outbox_counts part = outbox_live_counts(facts);
-    counts->commands += part.commands;
-    counts->refused += part.refused;
-    counts->bytes += part.bytes;
-}
 
 static void read_live(struct outbox *outbox, sqlite3_stmt *statement)
 {
@@ -29,7 +21,7 @@ static void read_live(struct outbox *outbox, sqlite3_stmt *statement)
                                .command_bytes = sqlite3_column_int64(statement, 6),
                                .reply_bytes = sqlite3_column_int64(statement, 7)};
     outbox_live_add(&outbox->live, sqlite3_column_int64(statement, 0), &facts);
-    count(&outbox->counts, &facts);
+    outbox_live_count(&outbox->counts, &facts, 1);
 }
 
 static void read_totals(struct outbox *outbox, sqlite3_stmt *statement)
@@ -65,23 +57,23 @@ static enum err for_each(struct outbox *outbox, const char *sql,
         read(outbox, statement);
     }
     sqlite3_finalize(statement);
-    return code == SQLITE_DONE ? ERR_OK : outbox_sql_error(outbox->db, code, outbox->path, diag);
+    return outbox_sql_result(outbox->db, code, outbox->path, diag);
 }
 
 enum err outbox_memory_read(struct outbox *outbox, struct diag *diag)
 {
-    enum err err = for_each(outbox, live_sql, read_live, diag);
-    if (err == ERR_OK) {
-        err = for_each(outbox, "SELECT slot, packet_id, hash, command_id FROM delivery ORDER BY number", read_delivery,
-                       diag);
-    }
-    if (err == ERR_OK) {
-        err =
-            for_each(outbox, "SELECT ifnull(max(max(number), max(slot)), -1) + 1 FROM delivery", read_next_slot, diag);
-    }
-    if (err == ERR_OK) {
-        err = for_each(outbox, "SELECT ifnull(max(id), 0), (SELECT count(*) FROM command WHERE state = 3) FROM command",
-                       read_totals, diag);
+    static const struct {
+        const char *sql;
+        void (*read)(struct outbox *outbox, sqlite3_stmt *statement);
+    } parts[] = {
+        {live_sql, read_live},
+        {"SELECT slot, packet_id, hash, command_id FROM delivery ORDER BY number", read_delivery},
+        {"SELECT ifnull(max(max(number), max(slot)), -1) + 1 FROM delivery", read_next_slot},
+        {"SELECT ifnull(max(id), 0), (SELECT count(*) FROM command WHERE state = 3) FROM command", read_totals},
+    };
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < COUNT_OF(parts); i++) {
+        err = for_each(outbox, parts[i].sql, parts[i].read, diag);
     }
     return err;
 }

@@ -39,7 +39,7 @@ static enum err attach(struct outbox_asker *asker, struct diag *diag)
         // A request need not survive a power cut, and moving the log into the file is the service's work.
         int code =
             sqlite3_exec(asker->db, "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0", NULL, NULL, NULL);
-        err = code == SQLITE_OK ? ERR_OK : outbox_sql_error(asker->db, code, asker->path, diag);
+        err = outbox_sql_result(asker->db, code, asker->path, diag);
     }
     return err;
 }
@@ -72,7 +72,7 @@ static enum err insert(struct outbox_asker *asker, enum outbox_verb verb, int64_
                         asker->path);
     }
     if (code != SQLITE_DONE) {
-        return outbox_sql_error(asker->db, code, asker->path, diag);
+        return outbox_sql_result(asker->db, code, asker->path, diag);
     }
     if (sqlite3_changes(asker->db) == 0) {
         return diag_set(diag, ERR_FULL, "outbox %s: %d requests wait for the service already; try again later",
@@ -88,9 +88,7 @@ enum err outbox_request_make(const char *path, enum outbox_verb verb, int64_t co
     struct outbox_asker *asker = mem_alloc(sizeof *asker);
     asker->path = mem_strdup(path);
     enum err err = attach(asker, diag);
-    if (err == ERR_OK) {
-        err = insert(asker, verb, command, now, diag);
-    }
+    err = err != ERR_OK ? err : insert(asker, verb, command, now, diag);
     if (err != ERR_OK) {
         close_asker(asker);
         return err;
@@ -122,11 +120,11 @@ enum err outbox_request_look(struct outbox_asker *asker, struct outbox_answer *a
         read_answer(statement, &found);
     }
     sqlite3_finalize(statement);
-    if (code != SQLITE_ROW && code != SQLITE_DONE) {
-        return outbox_sql_error(asker->db, code, asker->path, diag);
+    enum err err = outbox_sql_result(asker->db, code, asker->path, diag);
+    if (err == ERR_OK) {
+        *answer = found;
     }
-    *answer = found;
-    return ERR_OK;
+    return err;
 }
 
 void outbox_request_end(struct outbox_asker *asker)
@@ -144,7 +142,7 @@ enum err outbox_forget_requests(struct outbox *outbox, struct diag *diag)
 {
     // Without the condition SQLite would write the table anew even if it is empty.
     int code = sqlite3_exec(outbox->db, "DELETE FROM request WHERE id > 0", NULL, NULL, NULL);
-    return code == SQLITE_OK ? ERR_OK : outbox_sql_error(outbox->db, code, outbox->path, diag);
+    return outbox_sql_result(outbox->db, code, outbox->path, diag);
 }
 
 static int read_data_version(struct outbox *outbox, int64_t *version)
@@ -204,11 +202,7 @@ static int look_for_requests(struct outbox *outbox, struct operator_look *look)
         consider(outbox, statement, look);
     }
     sqlite3_reset(statement);
-    for (size_t i = 0; code == SQLITE_DONE && i < look->old_count; i++) {
-        outbox_bind_int(outbox->statements[SQL_FORGET_REQUEST], 1, look->old[i]);
-        code = outbox_sql_run(outbox->statements[SQL_FORGET_REQUEST]);
-    }
-    return code;
+    return code == SQLITE_DONE ? outbox_sql_run_each(outbox, SQL_FORGET_REQUEST, look->old, look->old_count) : code;
 }
 
 static int take_locked(struct outbox *outbox, struct operator_look *look)
@@ -233,17 +227,13 @@ enum err outbox_take_request(struct outbox *outbox, const struct moment *now, st
 {
     struct outbox_request taken = {0};
     struct operator_look look = {.now = now, .request = &taken};
-    enum err err = ERR_OK;
     pthread_mutex_lock(&outbox->mutex);
     int code = take_locked(outbox, &look);
-    if (code != SQLITE_DONE) {
-        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
-    }
+    enum err err = outbox_sql_result(outbox->db, code, outbox->path, diag);
     pthread_mutex_unlock(&outbox->mutex);
-    if (err != ERR_OK) {
-        return err;
+    if (err == ERR_OK) {
+        *request = taken;
+        *found = look.found;
     }
-    *request = taken;
-    *found = look.found;
-    return ERR_OK;
+    return err;
 }

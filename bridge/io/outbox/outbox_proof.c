@@ -28,7 +28,6 @@ enum err outbox_prove(struct outbox *outbox, struct diag *diag)
 {
     AUTO_FREE char *text = mem_alloc(PROOF_LEN + 1);
     memset(text, '.', PROOF_LEN);
-    enum err err = ERR_OK;
     pthread_mutex_lock(&outbox->mutex);
     // It is tried again anyway, and the core has other things to do than to wait for another program.
     sqlite3_busy_timeout(outbox->db, PROOF_BUSY_MS);
@@ -37,9 +36,7 @@ enum err outbox_prove(struct outbox *outbox, struct diag *diag)
         code = outbox_sql_transaction(outbox, delete_proof, NULL);
     }
     code = outbox->is_damaged ? SQLITE_CORRUPT : code;
-    if (code != SQLITE_DONE) {
-        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
-    }
+    enum err err = outbox_sql_result(outbox->db, code, outbox->path, diag);
     sqlite3_busy_timeout(outbox->db, BUSY_TIMEOUT_MS);
     pthread_mutex_unlock(&outbox->mutex);
     return err;

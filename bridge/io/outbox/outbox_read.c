@@ -102,37 +102,42 @@ void outbox_row_clear(struct outbox_row *row)
     *row = (struct outbox_row){0};
 }
 
-static void clear_rows(struct outbox_row *rows, size_t count)
+int outbox_read_rows(sqlite3_stmt *statement, struct outbox_row *rows, size_t *count)
 {
-    for (size_t i = 0; i < count; i++) {
+    size_t read = 0;
+    int code = sqlite3_step(statement);
+    for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
+        outbox_read_row(statement, &rows[read++]);
+    }
+    sqlite3_reset(statement);
+    if (code == SQLITE_DONE) {
+        *count = read;
+        return code;
+    }
+    for (size_t i = 0; i < read; i++) {
         outbox_row_clear(&rows[i]);
     }
+    return code;
+}
+
+char *outbox_read_text(sqlite3_stmt *statement)
+{
+    char *text = sqlite3_step(statement) == SQLITE_ROW ? outbox_column_text(statement, 0) : NULL;
+    sqlite3_reset(statement);
+    return text;
 }
 
 enum err outbox_load(struct outbox *outbox, int64_t after, struct outbox_row *rows, size_t max, size_t *count,
                      struct diag *diag)
 {
-    size_t read = 0;
-    enum err err = ERR_OK;
     pthread_mutex_lock(&outbox->mutex);
     sqlite3_stmt *statement = outbox->statements[SQL_LOAD];
     outbox_bind_int(statement, 1, after);
     outbox_bind_int(statement, 2, (int64_t)max);
-    int code = sqlite3_step(statement);
-    for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
-        outbox_read_row(statement, &rows[read++]);
-    }
-    if (code != SQLITE_DONE) {
-        err = outbox_sql_error(outbox->db, code, outbox->path, diag);
-    }
-    sqlite3_reset(statement);
+    int code = outbox_read_rows(statement, rows, count);
+    enum err err = outbox_sql_result(outbox->db, code, outbox->path, diag);
     pthread_mutex_unlock(&outbox->mutex);
-    if (err != ERR_OK) {
-        clear_rows(rows, read);
-        return err;
-    }
-    *count = read;
-    return ERR_OK;
+    return err;
 }
 
 void outbox_calls_free(struct outbox_call *calls, size_t count)
@@ -170,7 +175,7 @@ enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call
 {
     pthread_mutex_lock(&outbox->mutex);
     int code = outbox_read_calls(outbox->statements[SQL_LOAD_CALLS], id, calls, count);
-    enum err err = code == SQLITE_DONE ? ERR_OK : outbox_sql_error(outbox->db, code, outbox->path, diag);
+    enum err err = outbox_sql_result(outbox->db, code, outbox->path, diag);
     pthread_mutex_unlock(&outbox->mutex);
     return err;
 }
@@ -178,24 +183,17 @@ enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call
 char *outbox_read_note(struct outbox *outbox, const char *name)
 {
     pthread_mutex_lock(&outbox->mutex);
-    sqlite3_stmt *statement = outbox->statements[SQL_READ_NOTE];
-    outbox_bind_text(statement, 1, name);
-    char *text = sqlite3_step(statement) == SQLITE_ROW ? outbox_column_text(statement, 0) : NULL;
-    sqlite3_reset(statement);
+    outbox_bind_text(outbox->statements[SQL_READ_NOTE], 1, name);
+    char *text = outbox_read_text(outbox->statements[SQL_READ_NOTE]);
     pthread_mutex_unlock(&outbox->mutex);
     return text;
 }
 
 char *outbox_read_reply(struct outbox *outbox, int64_t id)
 {
-    char *reply = NULL;
     pthread_mutex_lock(&outbox->mutex);
-    sqlite3_stmt *statement = outbox->statements[SQL_READ_REPLY];
-    outbox_bind_int(statement, 1, id);
-    if (sqlite3_step(statement) == SQLITE_ROW) {
-        reply = outbox_column_text(statement, 0);
-    }
-    sqlite3_reset(statement);
+    outbox_bind_int(outbox->statements[SQL_READ_REPLY], 1, id);
+    char *reply = outbox_read_text(outbox->statements[SQL_READ_REPLY]);
     pthread_mutex_unlock(&outbox->mutex);
     return reply;
 }

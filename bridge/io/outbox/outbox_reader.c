@@ -21,9 +21,9 @@ static const char show_sql[] = "SELECT " OUTBOX_COLUMNS OUTBOX_NOTE_COLUMN " FRO
 static const char note_sql[] = "SELECT text FROM note WHERE name = ?1";
 static const char calls_sql[] = "SELECT call, state, note FROM call WHERE command_id = ?1 ORDER BY call";
 
-static enum err fail(const struct outbox_reader *reader, int code, struct diag *diag)
+static enum err result(const struct outbox_reader *reader, int code, struct diag *diag)
 {
-    return outbox_sql_error(reader->db, code, reader->path, diag);
+    return outbox_sql_result(reader->db, code, reader->path, diag);
 }
 
 static enum err prepare(struct outbox_reader *reader, struct diag *diag)
@@ -38,7 +38,7 @@ static enum err prepare(struct outbox_reader *reader, struct diag *diag)
     if (code == SQLITE_OK) {
         code = sqlite3_prepare_v2(reader->db, note_sql, -1, &reader->note, NULL);
     }
-    return code == SQLITE_OK ? ERR_OK : fail(reader, code, diag);
+    return result(reader, code, diag);
 }
 
 enum err outbox_open_reader(const char *path, struct outbox_reader **out, struct diag *diag)
@@ -75,31 +75,16 @@ void outbox_close_reader(struct outbox_reader *reader)
 enum err outbox_list(struct outbox_reader *reader, int64_t after, unsigned states, struct outbox_row *rows, size_t max,
                      size_t *count, struct diag *diag)
 {
-    size_t read = 0;
     outbox_bind_int(reader->list, 1, after);
     outbox_bind_int(reader->list, 2, states);
     outbox_bind_int(reader->list, 3, (int64_t)max);
-    int code = sqlite3_step(reader->list);
-    for (; code == SQLITE_ROW; code = sqlite3_step(reader->list)) {
-        outbox_read_row(reader->list, &rows[read++]);
-    }
-    sqlite3_reset(reader->list);
-    if (code == SQLITE_DONE) {
-        *count = read;
-        return ERR_OK;
-    }
-    for (size_t i = 0; i < read; i++) {
-        outbox_row_clear(&rows[i]);
-    }
-    return fail(reader, code, diag);
+    return result(reader, outbox_read_rows(reader->list, rows, count), diag);
 }
 
 char *outbox_reader_note(struct outbox_reader *reader, const char *name)
 {
     outbox_bind_text(reader->note, 1, name);
-    char *text = sqlite3_step(reader->note) == SQLITE_ROW ? outbox_column_text(reader->note, 0) : NULL;
-    sqlite3_reset(reader->note);
-    return text;
+    return outbox_read_text(reader->note);
 }
 
 // SQLITE_ROW if there is such a row.
@@ -129,7 +114,7 @@ enum err outbox_show(struct outbox_reader *reader, int64_t id, struct outbox_row
     }
     outbox_row_clear(&found);
     if (code != SQLITE_DONE) {
-        return fail(reader, code, diag);
+        return result(reader, code, diag);
     }
     return diag_set(diag, ERR_MISSING, "outbox %s: there is no command %lld", reader->path, (long long)id);
 }

@@ -138,7 +138,7 @@ static enum err fill(struct salvage *salvage, const char *path, struct diag *dia
     if (code == SQLITE_OK) {
         code = sqlite3_exec(salvage->to, "COMMIT", NULL, NULL, NULL);
     }
-    return code == SQLITE_OK ? ERR_OK : outbox_sql_error(salvage->to, code, path, diag);
+    return outbox_sql_result(salvage->to, code, path, diag);
 }
 
 static void remove_unfinished(const char *unfinished)
@@ -169,12 +169,8 @@ static enum err salvage_into(const char *path, const char *unfinished, struct di
         return err;
     }
     err = outbox_schema_migrate(salvage.to, unfinished, 0, diag);
-    if (err == ERR_OK) {
-        err = connect_damaged(path, &salvage.from, diag);
-    }
-    if (err == ERR_OK) {
-        err = fill(&salvage, unfinished, diag);
-    }
+    err = err != ERR_OK ? err : connect_damaged(path, &salvage.from, diag);
+    err = err != ERR_OK ? err : fill(&salvage, unfinished, diag);
     sqlite3_close(salvage.from);
     sqlite3_close(salvage.to);
     return err;

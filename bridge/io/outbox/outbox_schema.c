@@ -79,7 +79,7 @@ static enum err connect(const char *path, int flags, sqlite3 **out, struct diag 
     sqlite3 *db = NULL;
     int code = sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code != SQLITE_OK) {
-        enum err err = outbox_sql_error(db, code, path, diag);
+        enum err err = outbox_sql_result(db, code, path, diag);
         sqlite3_close(db);
         return err;
     }
@@ -103,8 +103,7 @@ enum err outbox_schema_connect(const char *path, sqlite3 **out, struct diag *dia
 
 static enum err run(sqlite3 *db, const char *path, const char *sql, struct diag *diag)
 {
-    int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
-    return code == SQLITE_OK ? ERR_OK : outbox_sql_error(db, code, path, diag);
+    return outbox_sql_result(db, sqlite3_exec(db, sql, NULL, NULL, NULL), path, diag);
 }
 
 // The first column of the first row, as text; "" for none.
@@ -118,7 +117,7 @@ static enum err ask(sqlite3 *db, const char *path, const char *sql, char *answer
     const char *text = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
     snprintf(answer, size, "%s", text == NULL ? "" : text);
     sqlite3_finalize(statement);
-    return code == SQLITE_ROW || code == SQLITE_DONE ? ERR_OK : outbox_sql_error(db, code, path, diag);
+    return outbox_sql_result(db, code, path, diag);
 }
 
 static enum err ask_int(sqlite3 *db, const char *path, const char *sql, int *value, struct diag *diag)
@@ -135,12 +134,8 @@ static enum err check_version(sqlite3 *db, const char *path, int *version, struc
     int app_id = 0;
     int tables = 0;
     enum err err = ask_int(db, path, "PRAGMA application_id", &app_id, diag);
-    if (err == ERR_OK) {
-        err = ask_int(db, path, "PRAGMA user_version", version, diag);
-    }
-    if (err == ERR_OK) {
-        err = ask_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, diag);
-    }
+    err = err != ERR_OK ? err : ask_int(db, path, "PRAGMA user_version", version, diag);
+    err = err != ERR_OK ? err : ask_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, diag);
     if (err != ERR_OK) {
         return err;
     }
@@ -217,16 +212,10 @@ static enum err check_and_migrate(sqlite3 *db, const char *path, bool sync_full,
 {
     int version = 0;
     enum err err = run(db, path, "PRAGMA cell_size_check = ON", diag);
-    if (err == ERR_OK) {
-        err = check_version(db, path, &version, diag);
-    }
-    if (err == ERR_OK) {
-        err = check_damage(db, path, diag);
-    }
-    if (err == ERR_OK) {
-        err = configure(db, path, sync_full, diag);
-    }
-    return err == ERR_OK ? outbox_schema_migrate(db, path, version, diag) : err;
+    err = err != ERR_OK ? err : check_version(db, path, &version, diag);
+    err = err != ERR_OK ? err : check_damage(db, path, diag);
+    err = err != ERR_OK ? err : configure(db, path, sync_full, diag);
+    return err != ERR_OK ? err : outbox_schema_migrate(db, path, version, diag);
 }
 
 enum err outbox_schema_open(const char *path, bool sync_full, sqlite3 **out, struct diag *diag)

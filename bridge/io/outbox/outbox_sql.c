@@ -48,7 +48,7 @@ enum err outbox_sql_prepare(struct outbox *outbox, struct diag *diag)
         int code = sqlite3_prepare_v3(outbox->db, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                       &outbox->statements[i], NULL);
         if (code != SQLITE_OK) {
-            return outbox_sql_error(outbox->db, code, outbox->path, diag);
+            return outbox_sql_result(outbox->db, code, outbox->path, diag);
         }
     }
     return ERR_OK;
@@ -69,6 +69,16 @@ int outbox_sql_run(sqlite3_stmt *statement)
         code = sqlite3_step(statement);
     }
     sqlite3_reset(statement);
+    return code;
+}
+
+int outbox_sql_run_each(struct outbox *outbox, enum statement which, const int64_t *ids, size_t count)
+{
+    int code = SQLITE_DONE;
+    for (size_t i = 0; code == SQLITE_DONE && i < count; i++) {
+        outbox_bind_int(outbox->statements[which], 1, ids[i]);
+        code = outbox_sql_run(outbox->statements[which]);
+    }
     return code;
 }
 
@@ -105,8 +115,11 @@ static const struct trouble {
     {SQLITE_NOTADB, ERR_DAMAGED, "it is damaged; restart, and the file is set aside and what is readable is saved"},
 };
 
-enum err outbox_sql_error(sqlite3 *db, int code, const char *path, struct diag *diag)
+enum err outbox_sql_result(sqlite3 *db, int code, const char *path, struct diag *diag)
 {
+    if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) {
+        return ERR_OK;
+    }
     struct trouble found = {code, ERR_IO, "the database failed; check the disk and restart"};
     for (size_t i = 0; i < COUNT_OF(troubles); i++) {
         if ((code & 0xff) == troubles[i].code) {
@@ -144,11 +157,6 @@ void outbox_bind_blob(sqlite3_stmt *statement, int index, const void *data_or_nu
 void outbox_bind_int(sqlite3_stmt *statement, int index, int64_t value)
 {
     must_bind(sqlite3_bind_int64(statement, index, value));
-}
-
-void outbox_bind_null(sqlite3_stmt *statement, int index)
-{
-    must_bind(sqlite3_bind_null(statement, index));
 }
 
 char *outbox_column_text(sqlite3_stmt *statement, int column)

@@ -147,8 +147,7 @@ static int delete_calls(struct outbox *outbox, int64_t id)
     if (row == NULL || !row->next.has_calls) {
         return SQLITE_DONE;
     }
-    outbox_bind_int(outbox->statements[SQL_DELETE_CALLS], 1, id);
-    return outbox_sql_run(outbox->statements[SQL_DELETE_CALLS]);
+    return outbox_sql_run_each(outbox, SQL_DELETE_CALLS, &id, 1);
 }
 
 static int write_text(struct outbox *outbox, enum statement which, const struct change *change)
@@ -214,26 +213,13 @@ static int write_answer(struct outbox *outbox, const struct change *change)
     return outbox_sql_run(statement);
 }
 
-static int write_proved(struct outbox *outbox, const struct change *change)
-{
-    sqlite3_stmt *statement = outbox->statements[SQL_FORGET_DELIVERY];
-    int code = SQLITE_DONE;
-    for (size_t i = 0; code == SQLITE_DONE && i < change->slot_count; i++) {
-        outbox_bind_int(statement, 1, change->slots[i]);
-        code = outbox_sql_run(statement);
-    }
-    return code;
-}
-
 // *done_deleted counts the rows that were DONE already, which memory does not know one by one.
 static int write_delete(struct outbox *outbox, const struct change *change, int64_t *done_deleted)
 {
     int code = delete_calls(outbox, change->id);
-    if (code != SQLITE_DONE) {
-        return code;
+    if (code == SQLITE_DONE) {
+        code = outbox_sql_run_each(outbox, SQL_DELETE, &change->id, 1);
     }
-    outbox_bind_int(outbox->statements[SQL_DELETE], 1, change->id);
-    code = outbox_sql_run(outbox->statements[SQL_DELETE]);
     if (code == SQLITE_DONE && outbox_live_find(&outbox->live, change->id) == NULL) {
         *done_deleted += sqlite3_changes(outbox->db);
     }
@@ -258,7 +244,7 @@ static int write_change(struct outbox *outbox, const struct change *change, int6
     case CHANGE_ANSWER:
         return write_answer(outbox, change);
     case CHANGE_PROVED:
-        return write_proved(outbox, change);
+        return outbox_sql_run_each(outbox, SQL_FORGET_DELIVERY, change->slots, change->slot_count);
     }
     return SQLITE_INTERNAL;
 }
@@ -270,15 +256,6 @@ static int write_changes(struct outbox *outbox, void *done_deleted)
         code = write_change(outbox, &outbox->staged.items[i], done_deleted);
     }
     return code;
-}
-
-static void count_row(struct outbox_counts *counts, const struct live_facts *facts, int64_t sign)
-{
-    struct outbox_counts part = outbox_live_counts(facts);
-    counts->commands += sign * part.commands;
-    counts->refused += sign * part.refused;
-    counts->bytes += sign * part.bytes;
-    counts->done += sign * part.done;
 }
 
 static void pass_point(const struct change *change, const struct live_facts *now)
@@ -302,9 +279,9 @@ static void accept_change(struct outbox *outbox, const struct change *change)
         return;
     }
     enum command_state from = row->now.state;
-    count_row(&outbox->counts, &row->now, -1);
+    outbox_live_count(&outbox->counts, &row->now, -1);
     (void)outbox_live_apply(&row->now, change);
-    count_row(&outbox->counts, &row->now, 1);
+    outbox_live_count(&outbox->counts, &row->now, 1);
     pass_point(change, &row->now);
     if (row->now.state != from || row->now.deleted) {
         LOG(LOG_DEBUG, "outbox_state", LOG_N("id", change->id), LOG_S("from", command_state_name(from)),
@@ -336,7 +313,7 @@ static enum err commit_locked(struct outbox *outbox, struct diag *diag)
     FAULT_POINT("before_commit");
     int code = outbox_sql_transaction(outbox, write_changes, &done_deleted);
     if (code != SQLITE_DONE) {
-        return outbox_sql_error(outbox->db, code, outbox->path, diag);
+        return outbox_sql_result(outbox->db, code, outbox->path, diag);
     }
     FAULT_POINT("after_commit");
     accept_changes(outbox, done_deleted);
