@@ -129,7 +129,9 @@ static enum err open_all(struct outbox *outbox, struct damage *damage, struct di
 {
     enum err err = take_lock(outbox, diag);
     err = err != ERR_OK ? err : open_file(outbox, damage, diag);
-    err = err != ERR_OK ? err : outbox_sql_prepare(outbox, diag);
+    err = err != ERR_OK
+              ? err
+              : outbox_sql_prepare(outbox->db, outbox->path, outbox_sql_texts, SQL_COUNT, outbox->statements, diag);
     err = err != ERR_OK ? err : outbox_forget_requests(outbox, diag);
     return err != ERR_OK ? err : outbox_memory_read(outbox, diag);
 }
@@ -176,7 +178,7 @@ void outbox_close(struct outbox *outbox)
     if (outbox == NULL) {
         return;
     }
-    outbox_sql_finalize(outbox);
+    outbox_sql_finalize(outbox->statements, SQL_COUNT);
     sqlite3_close(outbox->db);
     if (outbox->lock_fd >= 0) {
         close(outbox->lock_fd);

@@ -221,8 +221,10 @@ struct outbox {
 
 // ---- outbox_sql.c
 
-enum err outbox_sql_prepare(struct outbox *outbox, struct diag *diag) MUST_CHECK;
-void outbox_sql_finalize(struct outbox *outbox);
+extern const char *const outbox_sql_texts[SQL_COUNT];
+enum err outbox_sql_prepare(sqlite3 *db, const char *path, const char *const *texts, size_t count,
+                            sqlite3_stmt **statements, struct diag *diag) MUST_CHECK;
+void outbox_sql_finalize(sqlite3_stmt **statements, size_t count);
 // Steps to the end and resets; the result is SQLITE_DONE or an error.
 int outbox_sql_run(sqlite3_stmt *statement);
 // Runs a statement of one parameter with each of the ids, up to the first error.

@@ -6,20 +6,13 @@
 
 #include "base/mem.h"
 
+enum reader_statement { READER_LIST, READER_SHOW, READER_CALLS, READER_NOTE, READER_COUNT };
+
 struct outbox_reader {
     char *path;
     sqlite3 *db;
-    sqlite3_stmt *list;
-    sqlite3_stmt *show;
-    sqlite3_stmt *calls;
-    sqlite3_stmt *note;
+    sqlite3_stmt *statements[READER_COUNT];
 };
-
-static const char list_sql[] = "SELECT " OUTBOX_HEAD_COLUMNS ", x'', NULL, NULL" OUTBOX_NOTE_COLUMN
-                               " FROM command WHERE id > ?1 AND (1 << state) & ?2 ORDER BY id LIMIT ?3";
-static const char show_sql[] = "SELECT " OUTBOX_COLUMNS OUTBOX_NOTE_COLUMN " FROM command WHERE id = ?1";
-static const char note_sql[] = "SELECT text FROM note WHERE name = ?1";
-static const char calls_sql[] = "SELECT call, state, note FROM call WHERE command_id = ?1 ORDER BY call";
 
 static enum err result(const struct outbox_reader *reader, int code, struct diag *diag)
 {
@@ -28,17 +21,14 @@ static enum err result(const struct outbox_reader *reader, int code, struct diag
 
 static enum err prepare(struct outbox_reader *reader, struct diag *diag)
 {
-    int code = sqlite3_prepare_v2(reader->db, list_sql, -1, &reader->list, NULL);
-    if (code == SQLITE_OK) {
-        code = sqlite3_prepare_v2(reader->db, show_sql, -1, &reader->show, NULL);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_prepare_v2(reader->db, calls_sql, -1, &reader->calls, NULL);
-    }
-    if (code == SQLITE_OK) {
-        code = sqlite3_prepare_v2(reader->db, note_sql, -1, &reader->note, NULL);
-    }
-    return result(reader, code, diag);
+    const char *const texts[] = {
+        [READER_LIST] = ("SELECT " OUTBOX_HEAD_COLUMNS ", x'', NULL, NULL" OUTBOX_NOTE_COLUMN
+                         " FROM command WHERE id > ?1 AND (1 << state) & ?2 ORDER BY id LIMIT ?3"),
+        [READER_SHOW] = "SELECT " OUTBOX_COLUMNS OUTBOX_NOTE_COLUMN " FROM command WHERE id = ?1",
+        [READER_CALLS] = outbox_sql_texts[SQL_LOAD_CALLS],
+        [READER_NOTE] = outbox_sql_texts[SQL_READ_NOTE],
+    };
+    return outbox_sql_prepare(reader->db, reader->path, texts, READER_COUNT, reader->statements, diag);
 }
 
 enum err outbox_open_reader(const char *path, struct outbox_reader **out, struct diag *diag)
@@ -47,9 +37,7 @@ enum err outbox_open_reader(const char *path, struct outbox_reader **out, struct
     int version = 0;
     reader->path = mem_strdup(path);
     enum err err = outbox_schema_attach(path, false, &reader->db, &version, diag);
-    if (err == ERR_OK) {
-        err = prepare(reader, diag);
-    }
+    err = err != ERR_OK ? err : prepare(reader, diag);
     if (err != ERR_OK) {
         outbox_close_reader(reader);
         return err;
@@ -63,10 +51,7 @@ void outbox_close_reader(struct outbox_reader *reader)
     if (reader == NULL) {
         return;
     }
-    sqlite3_finalize(reader->list);
-    sqlite3_finalize(reader->show);
-    sqlite3_finalize(reader->calls);
-    sqlite3_finalize(reader->note);
+    outbox_sql_finalize(reader->statements, READER_COUNT);
     sqlite3_close(reader->db);
     free(reader->path);
     free(reader);
@@ -75,30 +60,32 @@ void outbox_close_reader(struct outbox_reader *reader)
 enum err outbox_list(struct outbox_reader *reader, int64_t after, unsigned states, struct outbox_row *rows, size_t max,
                      size_t *count, struct diag *diag)
 {
-    outbox_bind_int(reader->list, 1, after);
-    outbox_bind_int(reader->list, 2, states);
-    outbox_bind_int(reader->list, 3, (int64_t)max);
-    return result(reader, outbox_read_rows(reader->list, rows, count), diag);
+    sqlite3_stmt *list = reader->statements[READER_LIST];
+    outbox_bind_int(list, 1, after);
+    outbox_bind_int(list, 2, states);
+    outbox_bind_int(list, 3, (int64_t)max);
+    return result(reader, outbox_read_rows(list, rows, count), diag);
 }
 
 char *outbox_reader_note(struct outbox_reader *reader, const char *name)
 {
-    outbox_bind_text(reader->note, 1, name);
-    return outbox_read_text(reader->note);
+    outbox_bind_text(reader->statements[READER_NOTE], 1, name);
+    return outbox_read_text(reader->statements[READER_NOTE]);
 }
 
 // SQLITE_ROW if there is such a row.
 static int read_one(struct outbox_reader *reader, int64_t id, struct outbox_row *row, struct outbox_call **calls,
                     size_t *count)
 {
-    outbox_bind_int(reader->show, 1, id);
-    int code = sqlite3_step(reader->show);
+    sqlite3_stmt *show = reader->statements[READER_SHOW];
+    outbox_bind_int(show, 1, id);
+    int code = sqlite3_step(show);
     if (code == SQLITE_ROW) {
-        outbox_read_row(reader->show, row);
-        int calls_code = outbox_read_calls(reader->calls, id, calls, count);
+        outbox_read_row(show, row);
+        int calls_code = outbox_read_calls(reader->statements[READER_CALLS], id, calls, count);
         code = calls_code == SQLITE_DONE ? SQLITE_ROW : calls_code;
     }
-    sqlite3_reset(reader->show);
+    sqlite3_reset(show);
     return code;
 }
 

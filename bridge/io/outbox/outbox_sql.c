@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-static const char *const statement_texts[SQL_COUNT] = {
+const char *const outbox_sql_texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
@@ -42,23 +42,22 @@ static const char *const statement_texts[SQL_COUNT] = {
     [SQL_OLDEST_DONE] = "SELECT id, boot_id, boot_ms, wall_ms FROM command WHERE state = 3 ORDER BY id LIMIT ?1",
 };
 
-enum err outbox_sql_prepare(struct outbox *outbox, struct diag *diag)
+enum err outbox_sql_prepare(sqlite3 *db, const char *path, const char *const *texts, size_t count,
+                            sqlite3_stmt **statements, struct diag *diag)
 {
-    for (int i = 0; i < SQL_COUNT; i++) {
-        int code = sqlite3_prepare_v3(outbox->db, statement_texts[i], -1, SQLITE_PREPARE_PERSISTENT,
-                                      &outbox->statements[i], NULL);
+    for (size_t i = 0; i < count; i++) {
+        int code = sqlite3_prepare_v3(db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &statements[i], NULL);
         if (code != SQLITE_OK) {
-            return outbox_sql_result(outbox->db, code, outbox->path, diag);
+            return outbox_sql_result(db, code, path, diag);
         }
     }
     return ERR_OK;
 }
 
-void outbox_sql_finalize(struct outbox *outbox)
+void outbox_sql_finalize(sqlite3_stmt **statements, size_t count)
 {
-    for (int i = 0; i < SQL_COUNT; i++) {
-        sqlite3_finalize(outbox->statements[i]);
-        outbox->statements[i] = NULL;
+    for (size_t i = 0; i < count; i++) {
+        sqlite3_finalize(statements[i]);
     }
 }
 
