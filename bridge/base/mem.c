@@ -22,6 +22,15 @@ void *mem_resize(void *old, size_t count, size_t size)
     return checked(reallocarray(old, count > 0 ? count : 1, size));
 }
 
+void *mem_grow(void *items, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity) {
+        return items;
+    }
+    *capacity = *capacity == 0 ? 16 : *capacity * 2;
+    return mem_resize(items, *capacity, size);
+}
+
 void *mem_dup(const void *data, size_t len)
 {
     char *copy = checked(malloc(len + 1));

@@ -10,7 +10,9 @@
 
 void *mem_alloc(size_t len) __attribute__((malloc, returns_nonnull)); // zeroed
 void *mem_resize(void *old, size_t count, size_t size)
-    __attribute__((returns_nonnull));                                         // count * size checked for overflow
+    __attribute__((returns_nonnull)); // count * size checked for overflow
+// Makes room for one more than `count` items: twice as much when the capacity is reached, 16 at first.
+void *mem_grow(void *items, size_t count, size_t *capacity, size_t size);
 void *mem_dup(const void *data, size_t len) __attribute__((returns_nonnull)); // copy with a NUL byte after it
 char *mem_strdup(const char *text) __attribute__((returns_nonnull));
 char *mem_strdup_or_null(const char *text_or_null);

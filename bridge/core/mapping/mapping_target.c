@@ -81,10 +81,8 @@ static enum err add_device(struct request *request, struct name_set *set, const 
                     MAPPING_MAX_DEVICES);
         return ERR_LIMIT;
     }
-    if (command->device_count == set->capacity) {
-        set->capacity = set->capacity > 0 ? set->capacity * 2 : 4;
-        command->device_names = mem_resize(command->device_names, set->capacity, sizeof(char *));
-    }
+    command->device_names =
+        mem_grow(command->device_names, command->device_count, &set->capacity, sizeof *command->device_names);
     json_put(set->seen, name, NULL);
     command->device_names[command->device_count++] = mem_strdup(name);
     return ERR_OK;

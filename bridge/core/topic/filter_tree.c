@@ -63,10 +63,7 @@ struct tree_search {
 
 static uint32_t add_node(struct filter_tree *tree, uint32_t parent)
 {
-    if (tree->count == tree->capacity) {
-        tree->capacity = tree->capacity > 0 ? tree->capacity * 2 : 16;
-        tree->nodes = mem_resize(tree->nodes, tree->capacity, sizeof *tree->nodes);
-    }
+    tree->nodes = mem_grow(tree->nodes, tree->count, &tree->capacity, sizeof *tree->nodes);
     tree->nodes[tree->count] = (struct node){.parent = parent};
     return (uint32_t)tree->count++;
 }

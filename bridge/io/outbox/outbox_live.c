@@ -23,10 +23,7 @@ void outbox_live_add(struct live_rows *live, int64_t id, const struct live_facts
     if (live->count == live->capacity && live->removed > live->capacity / 2) {
         compact(live);
     }
-    if (live->count == live->capacity) {
-        live->capacity = live->capacity == 0 ? 64 : live->capacity * 2;
-        live->rows = mem_resize(live->rows, live->capacity, sizeof *live->rows);
-    }
+    live->rows = mem_grow(live->rows, live->count, &live->capacity, sizeof *live->rows);
     live->rows[live->count++] = (struct live_row){.id = id, .now = *facts, .next = *facts};
 }
 

@@ -12,10 +12,7 @@
 static struct change *stage(struct outbox *outbox, enum change_kind kind, int64_t id)
 {
     struct staged *staged = &outbox->staged;
-    if (staged->count == staged->capacity) {
-        staged->capacity = staged->capacity == 0 ? 64 : staged->capacity * 2;
-        staged->items = mem_resize(staged->items, staged->capacity, sizeof *staged->items);
-    }
+    staged->items = mem_grow(staged->items, staged->count, &staged->capacity, sizeof *staged->items);
     struct change *change = &staged->items[staged->count++];
     *change = (struct change){.kind = kind, .id = id};
     return change;
@@ -49,10 +46,7 @@ void outbox_stage_call(struct outbox *outbox, int64_t id, int call, enum command
 void outbox_stage_key(struct outbox *outbox, int64_t id, const unsigned char key[32], const unsigned char hash[32])
 {
     struct staged *staged = &outbox->staged;
-    if (staged->key_count == staged->key_capacity) {
-        staged->key_capacity = staged->key_capacity == 0 ? 64 : staged->key_capacity * 2;
-        staged->keys = mem_resize(staged->keys, staged->key_capacity, sizeof *staged->keys);
-    }
+    staged->keys = mem_grow(staged->keys, staged->key_count, &staged->key_capacity, sizeof *staged->keys);
     struct staged_key *entry = &staged->keys[staged->key_count++];
     entry->change = staged->count;
     memcpy(&entry->prefix, key, sizeof entry->prefix);

@@ -60,10 +60,7 @@ static void push(struct topic_walk *walk, uint32_t from, const char *a, const ch
         return;
     }
     walk->visited[pair / 8] |= (unsigned char)(1U << (pair % 8));
-    if (walk->count == walk->capacity) {
-        walk->capacity = walk->capacity > 0 ? walk->capacity * 2 : 64;
-        walk->steps = mem_resize(walk->steps, walk->capacity, sizeof *walk->steps);
-    }
+    walk->steps = mem_grow(walk->steps, walk->count, &walk->capacity, sizeof *walk->steps);
     walk->steps[walk->count] = (struct topic_step){(uint32_t)at_a, (uint32_t)at_b, from, walk->top, took};
     walk->top = (uint32_t)walk->count++;
 }
