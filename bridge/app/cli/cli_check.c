@@ -1,11 +1,11 @@
+#include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
 
 #include "app/cli/cli.h"
 #include "app/cli/cli_options.h"
 #include "app/cli/problem_report.h"
-#include "app/config/config.h"
-#include "core/mapping/load/mapping_load.h"
+#include "app/cli/ruleset.h"
 
 static const char help_text[] =
     "  thingbridge check\n"
@@ -17,14 +17,7 @@ static const char help_text[] =
     "  -c, --config FILE   configuration (default " CONFIG_DEFAULT_PATH ")\n"
     "      --json          problems as JSON\n";
 
-struct check {
-    struct config config;
-    struct mapping_files files;
-    struct mapping *mapping;
-    struct problems problems;
-};
-
-static void check_rules(struct check *check, const struct text_list *given)
+static void check_rules(struct ruleset *check, const struct text_list *given)
 {
     // What they return is counted in the problems too.
     enum err err = given->count > 0 ? config_load_mappings(given, &check->files, &check->problems)
@@ -35,7 +28,7 @@ static void check_rules(struct check *check, const struct text_list *given)
     }
 }
 
-static void report(const struct check *check, bool json)
+static void report(const struct ruleset *check, bool json)
 {
     if (json) {
         problem_report_json(stdout, &check->problems);
@@ -53,29 +46,29 @@ static void report(const struct check *check, bool json)
 
 int cli_check(int argc, char **argv)
 {
-    struct cli_options options;
-    int code = cli_read_options(argc, argv, help_text, &options);
+    const char *path = NULL;
+    bool json = false;
+    const struct cli_option options[] = {{"config", 'c', .text = &path}, {"json", .flag = &json}, {.help = help_text}};
+    int code = cli_read_options(argc, argv, options);
     if (code >= 0) {
         return code;
     }
-    struct check check = {0};
-    bool with_config = options.config != NULL || options.given.count == 0;
+    struct ruleset check = {0};
+    struct text_list given = {.items = argv + optind, .count = (size_t)(argc - optind)};
+    bool with_config = path != NULL || given.count == 0;
     if (!with_config) {
         config_defaults(&check.config);
     }
-    bool readable = !with_config || config_load(options.config, &check.config, &check.problems) == ERR_OK ||
-                    config_is_read(&check.config);
+    bool readable =
+        !with_config || config_load(path, &check.config, &check.problems) == ERR_OK || config_is_read(&check.config);
     if (with_config && readable) {
         config_check_files(&check.config, &check.problems);
     }
     if (readable) {
-        check_rules(&check, &options.given);
+        check_rules(&check, &given);
     }
-    report(&check, options.json);
+    report(&check, json);
     code = check.problems.errors > 0 ? EX_CONFIG : EX_OK;
-    mapping_destroy(check.mapping);
-    config_clear_mappings(&check.files);
-    problems_clear(&check.problems);
-    config_clear(&check.config);
+    ruleset_clear(&check);
     return code;
 }

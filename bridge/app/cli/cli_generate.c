@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/cli_options.h"
 #include "app/cli/problem_report.h"
 #include "app/config/config.h"
 #include "base/file.h"
@@ -172,34 +173,16 @@ static int generate_from(const struct generate *generate)
 // An exit code, or -1 to go on.
 static int read_options(int argc, char **argv, struct generate *generate)
 {
-    static const struct option known[] = {{"topic", required_argument, NULL, 't'},
-                                          {"product-key", required_argument, NULL, 'p'},
-                                          {"output", required_argument, NULL, 'o'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-    for (int option; (option = getopt_long(argc, argv, "o:h", known, NULL)) != -1;) {
-        switch (option) {
-        case 't':
-            generate->topic = optarg;
-            break;
-        case 'p':
-            generate->product_key = optarg;
-            break;
-        case 'o':
-            generate->output = optarg;
-            break;
-        case 'h':
-            fputs(help_text, stdout);
-            return EX_OK;
-        default:
-            return EX_USAGE;
-        }
-    }
-    if (optind == argc) {
+    const struct cli_option options[] = {{"topic", .text = &generate->topic},
+                                         {"product-key", .text = &generate->product_key},
+                                         {"output", 'o', .text = &generate->output},
+                                         {.help = help_text}};
+    int code = cli_read_options(argc, argv, options);
+    if (code < 0 && optind == argc) {
         fputs(help_text, stderr);
         return EX_USAGE;
     }
-    return -1;
+    return code;
 }
 
 int cli_generate(int argc, char **argv)

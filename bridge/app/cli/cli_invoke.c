@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/cli_options.h"
 #include "app/cli/input.h"
 #include "app/cli/one_call.h"
 #include "app/cli/problem_report.h"
@@ -58,7 +59,6 @@ struct invoke {
     const char *config_path;
     int64_t timeout_ms; // 0: as configured
     bool json;
-    bool help;
 };
 
 // ---- what came of it
@@ -179,46 +179,21 @@ static bool fail(const char *text)
     return false;
 }
 
-static bool read_option(int option, struct invoke *invoke)
+static bool add_device(void *context, const char *name)
 {
-    struct direct *direct = &invoke->direct;
-    switch (option) {
-    case 'd':
-        if (direct->device_count == MAX_DEVICES) {
-            return fail("there are too many devices; one call has at most 100");
-        }
-        invoke->devices[direct->device_count++] = optarg;
-        return true;
-    case 'k':
-        direct->product_key = optarg;
-        return true;
-    case 'i':
-        direct->iot_id = optarg;
-        return true;
-    case 's':
-        direct->identifier = optarg;
-        return true;
-    case 'a':
-        invoke->args = optarg;
-        return true;
-    case 'p':
-        invoke->platform = optarg;
-        return true;
-    case 't':
-        return (str_parse_duration_ms(optarg, &invoke->timeout_ms) == ERR_OK && invoke->timeout_ms > 0) ||
-               fail("--timeout is a duration above 0 with its unit, such as 20s");
-    case 'c':
-        invoke->config_path = optarg;
-        return true;
-    case 'j':
-        invoke->json = true;
-        return true;
-    case 'h':
-        invoke->help = true;
-        return true;
-    default:
-        return false;
+    struct invoke *invoke = context;
+    if (invoke->direct.device_count == MAX_DEVICES) {
+        return fail("there are too many devices; one call has at most 100");
     }
+    invoke->devices[invoke->direct.device_count++] = name;
+    return true;
+}
+
+static bool set_timeout(void *context, const char *text)
+{
+    int64_t *timeout_ms = context;
+    return (str_parse_duration_ms(text, timeout_ms) == ERR_OK && *timeout_ms > 0) ||
+           fail("--timeout is a duration above 0 with its unit, such as 20s");
 }
 
 static bool check_target(const struct direct *direct)
@@ -236,44 +211,33 @@ static bool check_target(const struct direct *direct)
     return direct->product_key != NULL || fail("--product-key is missing: a device's name needs its product");
 }
 
-static bool read_options(int argc, char **argv, struct invoke *invoke)
+static int read_options(int argc, char **argv, struct invoke *invoke)
 {
-    static const struct option known[] = {{"device", required_argument, NULL, 'd'},
-                                          {"product-key", required_argument, NULL, 'k'},
-                                          {"iot-id", required_argument, NULL, 'i'},
-                                          {"identifier", required_argument, NULL, 's'},
-                                          {"args", required_argument, NULL, 'a'},
-                                          {"platform", required_argument, NULL, 'p'},
-                                          {"timeout", required_argument, NULL, 't'},
-                                          {"config", required_argument, NULL, 'c'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-    for (int option; (option = getopt_long(argc, argv, "c:h", known, NULL)) != -1;) {
-        if (!read_option(option, invoke)) {
-            return false;
-        }
-    }
-    if (invoke->help) {
-        return true;
-    }
-    if (optind < argc) {
+    const struct cli_option options[] = {{"device", .take = add_device, .context = invoke},
+                                         {"product-key", .text = &invoke->direct.product_key},
+                                         {"iot-id", .text = &invoke->direct.iot_id},
+                                         {"identifier", .text = &invoke->direct.identifier},
+                                         {"args", .text = &invoke->args},
+                                         {"platform", .text = &invoke->platform},
+                                         {"timeout", .take = set_timeout, .context = &invoke->timeout_ms},
+                                         {"config", 'c', .text = &invoke->config_path},
+                                         {"json", .flag = &invoke->json},
+                                         {.help = help_text, .help_last = true}};
+    int code = cli_read_options(argc, argv, options);
+    if (code < 0 && optind < argc) {
         fprintf(stderr, "thingbridge invoke: `%s` is not expected here; arguments are given with --args\n",
                 argv[optind]);
-        return false;
+        return EX_USAGE;
     }
-    return check_target(&invoke->direct);
+    return code < 0 && !check_target(&invoke->direct) ? EX_USAGE : code;
 }
 
 int cli_invoke(int argc, char **argv)
 {
     struct invoke invoke = {.args = "{}"};
-    if (!read_options(argc, argv, &invoke)) {
-        return EX_USAGE;
-    }
-    if (invoke.help) {
-        fputs(help_text, stdout);
-        return EX_OK;
+    int code = read_options(argc, argv, &invoke);
+    if (code >= 0) {
+        return code;
     }
     secret_hide_memory();
     AUTO_FREE char *args = NULL;

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/cli_options.h"
 #include "app/config/config_schema.h"
 #include "base/json/json.h"
 #include "base/mem.h"
@@ -27,13 +28,10 @@ static struct json_object *schema_of(const char *name)
 
 int cli_schema(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (option != 'h') {
-            return EX_USAGE;
-        }
-        fputs(help_text, stdout);
-        return EX_OK;
+    static const struct cli_option options[] = {{.help = help_text}};
+    int code = cli_read_options(argc, argv, options);
+    if (code >= 0) {
+        return code;
     }
     AUTO_JSON struct json_object *schema = optind + 1 == argc ? schema_of(argv[optind]) : NULL;
     if (schema == NULL) {

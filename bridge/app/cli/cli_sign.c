@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/cli_options.h"
 #include "app/cli/problem_report.h"
 #include "app/cli/terminal.h"
 #include "app/config/config.h"
@@ -167,46 +168,20 @@ static int sign_configured(const struct sign_request_options *options, struct pa
 // An exit code, or -1 to go on.
 static int read_options(int argc, char **argv, struct sign_request_options *options)
 {
-    static const struct option known[] = {{"method", required_argument, NULL, 'm'},
-                                          {"algorithm", required_argument, NULL, 'a'},
-                                          {"secret-file", required_argument, NULL, 's'},
-                                          {"config", required_argument, NULL, 'c'},
-                                          {"exact", no_argument, NULL, 'e'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-    for (int option; (option = getopt_long(argc, argv, "c:h", known, NULL)) != -1;) {
-        switch (option) {
-        case 'm':
-            options->method = optarg;
-            break;
-        case 'a':
-            options->algorithm = optarg;
-            break;
-        case 's':
-            options->secret_file = optarg;
-            break;
-        case 'c':
-            options->config_path = optarg;
-            break;
-        case 'e':
-            options->exact = true;
-            break;
-        case 'j':
-            options->json = true;
-            break;
-        case 'h':
-            fputs(help_text, stdout);
-            return EX_OK;
-        default:
-            return EX_USAGE;
-        }
-    }
-    if (options->method != NULL && strcmp(options->method, "GET") != 0 && strcmp(options->method, "POST") != 0) {
+    const struct cli_option known[] = {{"method", .text = &options->method},
+                                       {"algorithm", .text = &options->algorithm},
+                                       {"secret-file", .text = &options->secret_file},
+                                       {"config", 'c', .text = &options->config_path},
+                                       {"exact", .flag = &options->exact},
+                                       {"json", .flag = &options->json},
+                                       {.help = help_text}};
+    int code = cli_read_options(argc, argv, known);
+    if (code < 0 && options->method != NULL && strcmp(options->method, "GET") != 0 &&
+        strcmp(options->method, "POST") != 0) {
         fprintf(stderr, "thingbridge sign: there is no method `%s` here; use GET or POST\n", options->method);
         return EX_USAGE;
     }
-    return -1;
+    return code;
 }
 
 int cli_sign(int argc, char **argv)

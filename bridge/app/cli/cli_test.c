@@ -1,5 +1,6 @@
 // Loads the rules, runs the tests of all their files in order (core/mapping/tools), and prints each with its
 // differences, or all as JSON. The exit code says whether all passed.
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,13 +172,16 @@ static int run_suite(struct suite *suite, const char *path, const struct text_li
 
 int cli_test(int argc, char **argv)
 {
-    struct cli_options options;
-    int code = cli_read_options(argc, argv, help_text, &options);
+    const char *path = NULL;
+    bool json = false;
+    const struct cli_option options[] = {{"config", 'c', .text = &path}, {"json", .flag = &json}, {.help = help_text}};
+    int code = cli_read_options(argc, argv, options);
     if (code >= 0) {
         return code;
     }
-    struct suite suite = {.report = options.json ? json_new_list() : NULL};
-    code = run_suite(&suite, options.config, &options.given);
+    struct text_list given = {.items = argv + optind, .count = (size_t)(argc - optind)};
+    struct suite suite = {.report = json ? json_new_list() : NULL};
+    code = run_suite(&suite, path, &given);
     json_free(suite.report);
     ruleset_clear(&suite.rules);
     return code;

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/cli_options.h"
 #include "app/cli/explain/cli_explain_internal.h"
 #include "app/cli/input.h"
 #include "app/cli/ruleset.h"
@@ -47,7 +48,6 @@ struct explain {
     struct message message;
     bool curl;
     bool json;
-    bool help;
 };
 
 // ---- the answer
@@ -114,8 +114,9 @@ static bool fail(const char *text)
     return false;
 }
 
-static bool add_property(struct message *message, const char *text)
+static bool add_property(void *context, const char *text)
 {
+    struct message *message = context;
     const char *equals = strchr(text, '=');
     if (equals == NULL || equals == text || !str_utf8_valid(text, strlen(text))) {
         return fail("a user property is given as --property NAME=VALUE");
@@ -126,8 +127,9 @@ static bool add_property(struct message *message, const char *text)
     return true;
 }
 
-static bool set_response_topic(struct message *message, const char *topic)
+static bool set_response_topic(void *context, const char *topic)
 {
+    struct message *message = context;
     if (!topic_name_valid(topic, strlen(topic))) {
         return fail("--response-topic is a topic without + and #");
     }
@@ -136,48 +138,23 @@ static bool set_response_topic(struct message *message, const char *topic)
     return true;
 }
 
-static bool read_options(int argc, char **argv, struct explain *explain)
+static int read_options(int argc, char **argv, struct explain *explain)
 {
-    static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'},   {"mapping", required_argument, NULL, 'm'},
-        {"property", required_argument, NULL, 'p'}, {"response-topic", required_argument, NULL, 'r'},
-        {"curl", no_argument, NULL, 'u'},           {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},           {0}};
-    for (int option; (option = getopt_long(argc, argv, "c:m:h", known, NULL)) != -1;) {
-        switch (option) {
-        case 'm':
-            text_list_add(&explain->mappings, optarg);
-            break;
-        case 'r':
-            if (!set_response_topic(&explain->message, optarg)) {
-                return false;
-            }
-            break;
-        case 'c':
-            explain->config_path = optarg;
-            break;
-        case 'p':
-            if (!add_property(&explain->message, optarg)) {
-                return false;
-            }
-            break;
-        case 'u':
-            explain->curl = true;
-            break;
-        case 'j':
-            explain->json = true;
-            break;
-        case 'h':
-            explain->help = true;
-            break;
-        default:
-            return false;
-        }
+    const struct cli_option options[] = {
+        {"config", 'c', .text = &explain->config_path},
+        {"mapping", 'm', .list = &explain->mappings},
+        {"property", .take = add_property, .context = &explain->message},
+        {"response-topic", .take = set_response_topic, .context = &explain->message},
+        {"curl", .flag = &explain->curl},
+        {"json", .flag = &explain->json},
+        {.help = help_text, .help_last = true},
+    };
+    int code = cli_read_options(argc, argv, options);
+    if (code < 0 && explain->curl && explain->mappings.count > 0 && explain->config_path == NULL) {
+        fail("--curl needs the platform: give its configuration with -c");
+        return EX_USAGE;
     }
-    if (explain->curl && explain->mappings.count > 0 && explain->config_path == NULL) {
-        return fail("--curl needs the platform: give its configuration with -c");
-    }
-    return true;
+    return code;
 }
 
 static bool read_topic(int count, char **words, struct message *message)
@@ -210,12 +187,10 @@ static int read_payload(const char *word, struct message *message)
 int cli_explain(int argc, char **argv)
 {
     struct explain explain = {0};
-    int code = EX_USAGE;
-    bool valid = read_options(argc, argv, &explain);
-    if (valid && explain.help) {
-        fputs(help_text, stdout);
-        code = EX_OK;
-    } else if (valid && read_topic(argc - optind, argv + optind, &explain.message)) {
+    int code = read_options(argc, argv, &explain);
+    if (code < 0 && !read_topic(argc - optind, argv + optind, &explain.message)) {
+        code = EX_USAGE;
+    } else if (code < 0) {
         secret_hide_memory();
         code = read_payload(optind + 1 < argc ? argv[optind + 1] : "", &explain.message);
         code = code == EX_OK ? explain_rules(&explain) : code;

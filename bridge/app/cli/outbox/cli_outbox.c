@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "app/cli/cli.h"
+#include "app/cli/cli_options.h"
 #include "app/cli/outbox/cli_outbox_internal.h"
 #include "app/cli/problem_report.h"
 #include "base/mem.h"
@@ -92,8 +93,9 @@ static bool parse_state(const char *word, unsigned *states)
     return false;
 }
 
-static bool parse_states(const char *text, unsigned *states)
+static bool parse_states(void *context, const char *text)
 {
+    unsigned *states = context;
     AUTO_FREE char *words = mem_strdup(text);
     char *rest = NULL;
     bool valid = *text != '\0' || parse_state("", states);
@@ -101,38 +103,6 @@ static bool parse_states(const char *text, unsigned *states)
         valid = parse_state(word, states);
     }
     return valid;
-}
-
-static bool read_options(int argc, char **argv, struct outbox_cli *cli)
-{
-    static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'}, {"state", required_argument, NULL, 's'},
-        {"number", no_argument, NULL, 'n'},       {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},         {0}};
-    for (int option; (option = getopt_long(argc, argv, "c:h", known, NULL)) != -1;) {
-        switch (option) {
-        case 'c':
-            cli->config_path = optarg;
-            break;
-        case 's':
-            if (!parse_states(optarg, &cli->states)) {
-                return false;
-            }
-            break;
-        case 'n':
-            cli->by_number = true;
-            break;
-        case 'j':
-            cli->json = true;
-            break;
-        case 'h':
-            cli->help = true;
-            break;
-        default:
-            return false;
-        }
-    }
-    return true;
 }
 
 static bool check_verb(const char *verb)
@@ -174,15 +144,14 @@ static bool read_words(int count, char **words, struct outbox_cli *cli)
 int cli_outbox(int argc, char **argv)
 {
     struct outbox_cli cli = {0};
-    if (!read_options(argc, argv, &cli)) {
-        return EX_USAGE;
+    const struct cli_option options[] = {{"config", 'c', .text = &cli.config_path},
+                                         {"state", .take = parse_states, .context = &cli.states},
+                                         {"number", .flag = &cli.by_number},
+                                         {"json", .flag = &cli.json},
+                                         {.help = help_text, .help_last = true}};
+    int code = cli_read_options(argc, argv, options);
+    if (code >= 0) {
+        return code;
     }
-    if (cli.help) {
-        fputs(help_text, stdout);
-        return EX_OK;
-    }
-    if (!read_words(argc - optind, argv + optind, &cli)) {
-        return EX_USAGE;
-    }
-    return perform_configured(&cli);
+    return read_words(argc - optind, argv + optind, &cli) ? perform_configured(&cli) : EX_USAGE;
 }

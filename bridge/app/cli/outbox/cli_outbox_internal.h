@@ -23,7 +23,6 @@ struct outbox_cli {
     unsigned states; // OUTBOX_STATE_BIT of each; 0: all that are not done
     bool json;
     bool by_number;
-    bool help;
 };
 #define OUTBOX_STATE_BIT(state) (1u << (state))
 
