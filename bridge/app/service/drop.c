@@ -9,6 +9,26 @@ void drop_outcome(const struct entry_call *call, struct call_outcome *outcome)
                              : "an operator dropped it before it was sent");
 }
 
+enum err drop_report_ended(int64_t row_id, struct diag *report)
+{
+    return diag_set(report, ERR_MISSING, "command %lld has ended already", (long long)row_id);
+}
+
+enum err drop_load(struct outbox *outbox, int64_t row_id, struct outbox_row *row, struct entry **entry,
+                   struct diag *report)
+{
+    size_t count = 0;
+    struct diag reason;
+    enum err err = outbox_load(outbox, row_id - 1, row, 1, &count, report);
+    if (err == ERR_OK && (count == 0 || row->id != row_id)) {
+        return drop_report_ended(row_id, report);
+    }
+    if (err == ERR_OK && entry_create_stored(row, entry, &reason) != ERR_OK) {
+        *entry = NULL;
+    }
+    return err;
+}
+
 void drop_unreadable(struct outbox *outbox, int64_t row_id, struct diag *report)
 {
     outbox_stage_delete(outbox, row_id);

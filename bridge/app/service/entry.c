@@ -13,6 +13,7 @@ struct entry *entry_create(struct arrival *arrival)
     entry->arrived = arrival->arrived;
     entry->command = arrival->command;
     entry->calls = mem_alloc(arrival->command->call_count * sizeof *entry->calls);
+    entry->outcomes = mem_alloc(arrival->command->call_count * sizeof *entry->outcomes);
     arrival->command = NULL;
     return entry;
 }
@@ -23,9 +24,10 @@ void entry_free(struct entry *entry)
         return;
     }
     for (size_t i = 0; i < entry->command->call_count; i++) {
-        call_outcome_clear(&entry->calls[i].outcome);
+        call_outcome_clear(&entry->outcomes[i]);
     }
     free(entry->calls);
+    free(entry->outcomes);
     free(entry->scheduled_calls);
     free(entry->outgoing);
     reply_record_clear(&entry->record);
@@ -53,15 +55,6 @@ struct reply_facts entry_facts(const struct entry *entry, const struct moment *n
     int64_t elapsed = clock_elapsed_ms(&entry->arrived, now);
     return (struct reply_facts){
         .wall_ms = now->wall_ms, .duration_ms = elapsed < 0 ? 0 : elapsed, .attempts = entry->attempts};
-}
-
-struct call_outcome *entry_outcomes(const struct entry *entry)
-{
-    struct call_outcome *outcomes = mem_alloc(entry->command->call_count * sizeof *outcomes);
-    for (size_t i = 0; i < entry->command->call_count; i++) {
-        outcomes[i] = entry->calls[i].outcome;
-    }
-    return outcomes;
 }
 
 static void add_outgoing(struct entry *entry, const struct outgoing *outgoing)

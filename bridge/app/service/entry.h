@@ -23,7 +23,6 @@ struct entry_call {
     bool refusal_doubted;   // tried again as its refusal came right after throttling
     bool connecting;        // its last attempt was given up at the deadline, before it was sent
     struct failure last;    // of the last attempt, if it was not the end
-    struct call_outcome outcome;
 };
 
 struct entry {
@@ -51,7 +50,8 @@ struct entry {
     bool forgotten; // its row has ended; it is freed with the last abandoned request
     size_t calls_done;
     struct entry_call *calls;
-    size_t *scheduled_calls; // the scheduler's number of a call -> ours: calls that had ended are not entered
+    struct call_outcome *outcomes; // of the calls
+    size_t *scheduled_calls;       // the scheduler's number of a call -> ours: calls that had ended are not entered
 
     struct reply_record record;
     struct outgoing *outgoing; // progress first, then each delivery
@@ -72,7 +72,5 @@ bool entry_is_remembered(const struct entry *entry);
 // CLOCK_BOOTTIME of its deadline. After a reboot with a clock that stands before the arrival the deadline has passed.
 int64_t entry_deadline_ms(const struct entry *entry, const struct moment *now);
 struct reply_facts entry_facts(const struct entry *entry, const struct moment *now);
-// The outcomes of all its calls, in a list that the caller frees; what they point to stays the calls'.
-struct call_outcome *entry_outcomes(const struct entry *entry);
 // Makes entry->outgoing from entry->record.
 void entry_prepare_outgoing(struct entry *entry);

@@ -40,7 +40,7 @@ static void restore_call(struct entry *entry, const struct outbox_call *stored)
         }
         return;
     }
-    if (stored->note != NULL && call_outcome_decode(stored->note, &call->outcome) == ERR_OK) {
+    if (stored->note != NULL && call_outcome_decode(stored->note, &entry->outcomes[stored->call]) == ERR_OK) {
         entry->calls_done++;
     } else {
         call->state = COMMAND_SENT; // its outcome cannot be read: it may have run

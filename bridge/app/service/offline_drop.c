@@ -8,20 +8,13 @@
 #include "base/crypto.h"
 #include "base/mem.h"
 
-// Loads the row, and the command with its calls; *entry is NULL if it cannot be read.
+// With the calls.
 static enum err load(struct outbox *outbox, int64_t row_id, struct outbox_row *row, struct entry **entry,
                      struct diag *report)
 {
-    size_t count = 0;
-    struct diag reason;
-    enum err err = outbox_load(outbox, row_id - 1, row, 1, &count, report);
-    if (err == ERR_OK && (count == 0 || row->id != row_id)) {
-        return diag_set(report, ERR_MISSING, "command %lld has ended already", (long long)row_id);
-    }
-    if (err != ERR_OK || entry_create_stored(row, entry, &reason) != ERR_OK) {
-        return err;
-    }
-    return (*entry)->state == COMMAND_SENT ? entry_load_calls(*entry, outbox, report) : ERR_OK;
+    enum err err = drop_load(outbox, row_id, row, entry, report);
+    bool has_calls = err == ERR_OK && *entry != NULL && (*entry)->state == COMMAND_SENT;
+    return has_calls ? entry_load_calls(*entry, outbox, report) : err;
 }
 
 static enum err refuse_decided(const struct entry *entry, struct diag *report)
@@ -64,31 +57,32 @@ static enum err stage_key(struct outbox *outbox, const struct outbox_row *row, c
 
 // An idempotent command that was sent again after a crash has calls that wait and may have run all the same: its row
 // shows that.
-static void end_call(struct entry *entry, struct entry_call *call)
+static void end_call(struct entry *entry, size_t at)
 {
+    struct entry_call *call = &entry->calls[at];
     call->may_have_run = call->may_have_run || (entry->command->idempotent && entry->state == COMMAND_SENT);
     if (call->state == COMMAND_DONE) {
         entry->attempts++;
         return;
     }
     entry->attempts += command_state_may_have_run(call->state, call->may_have_run) ? 1 : 0;
-    drop_outcome(call, &call->outcome);
+    drop_outcome(call, &entry->outcomes[at]);
 }
 
 static void stage_end(struct outbox *outbox, struct entry *entry, const struct moment *now, struct diag *report)
 {
     entry->attempts = 0; // counted anew, one for each call that has left
-    for (size_t i = 0; i < entry->command->call_count; i++) {
-        end_call(entry, &entry->calls[i]);
-    }
     size_t count = entry->command->call_count;
-    AUTO_FREE struct call_outcome *outcomes = entry_outcomes(entry);
+    for (size_t i = 0; i < count; i++) {
+        end_call(entry, i);
+    }
     struct reply_facts facts = entry_facts(entry, now);
-    reply_record_build(entry->command, reply_final(entry->command, outcomes, count, &facts), NULL, &entry->record);
+    reply_record_build(entry->command, reply_final(entry->command, entry->outcomes, count, &facts), NULL,
+                       &entry->record);
     AUTO_FREE char *record = reply_record_encode(&entry->record);
     outbox_stage_reply(outbox, entry->row_id, record);
     diag_set(report, ERR_OK, "command %lld is dropped; the next start of the service tells its sender `%s`",
-             (long long)entry->row_id, status_name(reply_status(outcomes, count)));
+             (long long)entry->row_id, status_name(reply_status(entry->outcomes, count)));
 }
 
 static enum err stage_drop(struct outbox *outbox, const struct outbox_row *row, struct entry *entry_or_null,

@@ -118,12 +118,6 @@ static void end_with(struct pipeline *pipeline, struct entry *entry, const struc
     answer_duplicates(pipeline, entry);
 }
 
-static void end_by_calls(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
-{
-    AUTO_FREE struct call_outcome *outcomes = entry_outcomes(entry);
-    end_with(pipeline, entry, outcomes, entry->command->call_count, now);
-}
-
 // Once an attempt may have run, only an answer about the device itself can end the call as anything but
 // `unknown`.
 static bool is_about_device(const struct call_outcome *outcome)
@@ -135,15 +129,14 @@ static bool is_about_device(const struct call_outcome *outcome)
 void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t call, const struct call_outcome *outcome,
                        const struct moment *now)
 {
-    struct entry_call *mine = &entry->calls[call];
-    mine->outcome = *outcome;
-    if (mine->may_have_run && !is_about_device(outcome)) {
-        mine->outcome.status = STATUS_UNKNOWN;
+    entry->outcomes[call] = *outcome;
+    if (entry->calls[call].may_have_run && !is_about_device(outcome)) {
+        entry->outcomes[call].status = STATUS_UNKNOWN;
     }
     entry->calls_done++;
     pipeline_set_call_state(pipeline, entry, call, COMMAND_DONE);
     if (entry->calls_done == entry->command->call_count) {
-        end_by_calls(pipeline, entry, now);
+        end_with(pipeline, entry, entry->outcomes, entry->calls_done, now);
     }
 }
 

@@ -30,9 +30,10 @@ void pipeline_set_sent(struct pipeline *pipeline, const struct attempt *attempt)
 // The call waits for another attempt; its command is QUEUED again only if no attempt at all may have run.
 void pipeline_set_waiting(struct pipeline *pipeline, struct entry *entry, size_t call);
 
-// pipeline_wait.c: what a command waits for, in words that follow "waits for"
-void pipeline_describe_wait(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
-                            char *out, size_t size);
+// pipeline_wait.c: what a command waits for. False if it is not the platform's doing: a command that waits for its
+// device's turn gets no word.
+bool pipeline_describe_queued(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
+                              struct failure *failure);
 // Why the deadline of a call has passed.
 void pipeline_describe_late(const struct pipeline *pipeline, const struct entry *entry, size_t call,
                             const struct moment *now, struct failure *failure);

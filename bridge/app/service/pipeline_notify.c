@@ -60,40 +60,11 @@ void pipeline_unwatch(struct entry *entry)
     }
 }
 
-// Why a command waits, if it is the platform's doing. A command that waits for its device's turn gets no word.
-static bool find_reason(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
-                        struct failure *reason)
-{
-    char wait[280];
-    const char *code = NULL;
-    switch (schedule_waits_for(pipeline->schedule, entry->id)) {
-    case SCHEDULE_FOR_PLATFORM:
-        code = "connect_failed";
-        break;
-    case SCHEDULE_FOR_RATE:
-    case SCHEDULE_FOR_PAUSE:
-    case SCHEDULE_FOR_QUOTA:
-    case SCHEDULE_FOR_ROOM:
-    case SCHEDULE_FOR_TURN:
-        code = "throttled";
-        break;
-    case SCHEDULE_FOR_RETRY:
-        *reason = entry->calls[0].last;
-        return reason->code != NULL;
-    case SCHEDULE_NO_WAIT:
-    case SCHEDULE_FOR_LANE:
-    case SCHEDULE_FOR_GROUP:
-        return false;
-    }
-    pipeline_describe_wait(pipeline, entry, now, wait, sizeof wait);
-    failure_set(reason, code, "it waits for %s; it is sent until its deadline", wait);
-    return true;
-}
-
 static void notify_waiting(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
 {
     struct call_outcome outcome = {.status = STATUS_QUEUED};
-    if (clock_elapsed_ms(&entry->arrived, now) < WAIT_MS || !find_reason(pipeline, entry, now, &outcome.failure)) {
+    if (clock_elapsed_ms(&entry->arrived, now) < WAIT_MS ||
+        !pipeline_describe_queued(pipeline, entry, now, &outcome.failure)) {
         return;
     }
     struct reply_facts facts = entry_facts(entry, now);

@@ -12,32 +12,13 @@ static long long number(const struct entry *entry)
     return (long long)entry->row_id;
 }
 
-static enum err report_ended(int64_t row_id, struct diag *report)
-{
-    return diag_set(report, ERR_MISSING, "command %lld has ended already", (long long)row_id);
-}
-
-// The row of a command that the pipeline does not hold; id 0 if there is none.
-static enum err load_row(const struct pipeline *pipeline, int64_t row_id, struct outbox_row *row, struct diag *report)
-{
-    size_t count = 0;
-    enum err err = outbox_load(pipeline->options.outbox, row_id - 1, row, 1, &count, report);
-    if (err == ERR_OK && count == 1 && row->id != row_id) {
-        outbox_row_clear(row);
-    }
-    return err;
-}
-
 // A row that could not be restored, or a command that this turn has not taken up yet.
 static enum err drop_unheld(struct pipeline *pipeline, int64_t row_id, struct diag *report)
 {
     struct outbox_row row = {0};
     struct entry *entry = NULL;
-    struct diag reason;
-    enum err err = load_row(pipeline, row_id, &row, report);
-    if (err == ERR_OK && row.id == 0) {
-        err = report_ended(row_id, report);
-    } else if (err == ERR_OK && entry_create_stored(&row, &entry, &reason) != ERR_OK) {
+    enum err err = drop_load(pipeline->options.outbox, row_id, &row, &entry, report);
+    if (err == ERR_OK && entry == NULL) {
         drop_unreadable(pipeline->options.outbox, row_id, report);
     } else if (err == ERR_OK) {
         err = diag_set(report, ERR_REFUSED, "command %lld is only just arriving; try again", (long long)row_id);
@@ -68,7 +49,7 @@ enum err pipeline_retry_now(struct pipeline *pipeline, int64_t row_id, const str
 {
     const struct entry *entry = entry_list_find_row(&pipeline->entries, row_id);
     if (!is_held(entry)) {
-        return report_ended(row_id, report);
+        return drop_report_ended(row_id, report);
     }
     if (entry->record.reply != NULL) {
         return diag_set(report, ERR_REFUSED, "command %lld has its reply already, which waits for the broker",
@@ -121,8 +102,7 @@ static enum status end_calls(struct pipeline *pipeline, struct entry *entry, con
             pipeline_end_call(pipeline, entry, i, &outcome, now);
         }
     }
-    AUTO_FREE struct call_outcome *outcomes = entry_outcomes(entry);
-    return reply_status(outcomes, entry->command->call_count);
+    return reply_status(entry->outcomes, entry->command->call_count);
 }
 
 // A duplicate ends alone: its original goes on.
@@ -143,7 +123,7 @@ enum err pipeline_drop(struct pipeline *pipeline, int64_t row_id, const struct m
         return drop_unheld(pipeline, row_id, report);
     }
     if (entry->forgotten) {
-        return report_ended(row_id, report);
+        return drop_report_ended(row_id, report);
     }
     if (entry->record.reply != NULL) {
         return drop_reply(pipeline, entry, report);

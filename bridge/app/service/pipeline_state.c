@@ -42,7 +42,7 @@ static void stage_call(struct pipeline *pipeline, const struct entry *entry, siz
     if (mine->state == COMMAND_QUEUED) {
         stage_note(pipeline, entry, call);
     } else if (entry->command->call_count > 1) {
-        AUTO_FREE char *note = mine->state == COMMAND_DONE ? call_outcome_encode(&mine->outcome) : NULL;
+        AUTO_FREE char *note = mine->state == COMMAND_DONE ? call_outcome_encode(&entry->outcomes[call]) : NULL;
         outbox_stage_call(pipeline->options.outbox, entry->row_id, (int)call, mine->state, note);
     }
 }

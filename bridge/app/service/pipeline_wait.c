@@ -17,26 +17,14 @@ static const struct failure *last_failure(const struct entry *entry)
     return NULL;
 }
 
-// What holds up the command that is before: it may be said of that one only what its own sender hears as well.
+// Of the command that is before it may be said only what its own sender hears as well.
 static const char *state_of_first(const struct pipeline *pipeline, const struct entry *first)
 {
-    switch (schedule_waits_for(pipeline->schedule, first->id)) {
-    case SCHEDULE_NO_WAIT:
-        return "is under way";
-    case SCHEDULE_FOR_PLATFORM:
-        return "waits for a platform that cannot be reached";
-    case SCHEDULE_FOR_RETRY:
-        return "waits for its next try";
-    case SCHEDULE_FOR_LANE:
-    case SCHEDULE_FOR_GROUP:
-    case SCHEDULE_FOR_RATE:
-    case SCHEDULE_FOR_PAUSE:
-    case SCHEDULE_FOR_QUOTA:
-    case SCHEDULE_FOR_ROOM:
-    case SCHEDULE_FOR_TURN:
-        break;
-    }
-    return "waits itself";
+    enum schedule_reason reason = schedule_waits_for(pipeline->schedule, first->id);
+    return reason == SCHEDULE_NO_WAIT        ? "is under way"
+           : reason == SCHEDULE_FOR_PLATFORM ? "waits for a platform that cannot be reached"
+           : reason == SCHEDULE_FOR_RETRY    ? "waits for its next try"
+                                             : "waits itself";
 }
 
 static void describe_first(const struct pipeline *pipeline, const struct entry *entry, char *out, size_t size)
@@ -82,39 +70,52 @@ static void describe_quota(const struct pipeline *pipeline, const struct entry *
     }
 }
 
-void pipeline_describe_wait(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
-                            char *out, size_t size)
+static const struct {
+    const char *what; // it waits for; NULL: not the same for all
+    const char *code; // if it is the platform's doing
+} words[] = {
+    [SCHEDULE_NO_WAIT] = {"its turn", NULL},
+    [SCHEDULE_FOR_LANE] = {NULL, NULL},
+    [SCHEDULE_FOR_PLATFORM] = {NULL, "connect_failed"},
+    [SCHEDULE_FOR_RETRY] = {"its next try", NULL},
+    [SCHEDULE_FOR_GROUP] = {"commands to be folded with (batch.window)", NULL},
+    [SCHEDULE_FOR_RATE] = {"the rate of its rule, which other commands use up", "throttled"},
+    [SCHEDULE_FOR_PAUSE] = {"the platform, which asked to wait (throttled)", "throttled"},
+    [SCHEDULE_FOR_QUOTA] = {NULL, "throttled"},
+    [SCHEDULE_FOR_ROOM] = {"a place among the requests that the platform gets at once", "throttled"},
+    [SCHEDULE_FOR_TURN] = {"its turn", "throttled"},
+};
+
+static void describe_wait(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
+                          char *out, size_t size)
 {
-    switch (schedule_waits_for(pipeline->schedule, entry->id)) {
-    case SCHEDULE_FOR_LANE:
+    enum schedule_reason reason = schedule_waits_for(pipeline->schedule, entry->id);
+    if (words[reason].what != NULL) {
+        snprintf(out, size, "%s", words[reason].what);
+    } else if (reason == SCHEDULE_FOR_LANE) {
         describe_first(pipeline, entry, out, size);
-        return;
-    case SCHEDULE_FOR_PLATFORM:
+    } else if (reason == SCHEDULE_FOR_PLATFORM) {
         describe_platform(pipeline, entry, out, size);
-        return;
-    case SCHEDULE_FOR_RETRY:
-        snprintf(out, size, "its next try");
-        return;
-    case SCHEDULE_FOR_GROUP:
-        snprintf(out, size, "commands to be folded with (batch.window)");
-        return;
-    case SCHEDULE_FOR_RATE:
-        snprintf(out, size, "the rate of its rule, which other commands use up");
-        return;
-    case SCHEDULE_FOR_PAUSE:
-        snprintf(out, size, "the platform, which asked to wait (throttled)");
-        return;
-    case SCHEDULE_FOR_QUOTA:
+    } else {
         describe_quota(pipeline, entry, now, out, size);
-        return;
-    case SCHEDULE_FOR_ROOM:
-        snprintf(out, size, "a place among the requests that the platform gets at once");
-        return;
-    case SCHEDULE_FOR_TURN:
-    case SCHEDULE_NO_WAIT:
-        break;
     }
-    snprintf(out, size, "its turn");
+}
+
+bool pipeline_describe_queued(const struct pipeline *pipeline, const struct entry *entry, const struct moment *now,
+                              struct failure *failure)
+{
+    char wait[280];
+    enum schedule_reason reason = schedule_waits_for(pipeline->schedule, entry->id);
+    if (reason == SCHEDULE_FOR_RETRY) {
+        *failure = entry->calls[0].last;
+        return failure->code != NULL;
+    }
+    if (words[reason].code == NULL) {
+        return false;
+    }
+    describe_wait(pipeline, entry, now, wait, sizeof wait);
+    failure_set(failure, words[reason].code, "it waits for %s; it is sent until its deadline", wait);
+    return true;
 }
 
 // It had no time left when it was looked at for the first time.
@@ -144,7 +145,7 @@ void pipeline_describe_late(const struct pipeline *pipeline, const struct entry 
     } else if (entry->calls[call].connecting) {
         snprintf(why, sizeof why, "its deadline passed while a connection to the platform was being made");
     } else {
-        pipeline_describe_wait(pipeline, entry, now, wait, sizeof wait);
+        describe_wait(pipeline, entry, now, wait, sizeof wait);
         snprintf(why, sizeof why, "its deadline passed while it waited for %s", wait);
     }
     if (command->lifetime_ms > 0 && command->lifetime_ms < BRIEF_MS && !command->age_known) {

@@ -142,13 +142,12 @@ bool platform_read_secret_again(struct platform *platform, int used_version)
 
 void platform_note_throttled(struct platform *platform, int64_t now_boot_ms)
 {
-    platform->was_throttled = true;
-    platform->throttled_ms = now_boot_ms;
+    platform->throttled_until_ms = now_boot_ms + AFTER_THROTTLING_MS;
 }
 
 bool platform_just_throttled(const struct platform *platform, int64_t now_boot_ms)
 {
-    return platform->was_throttled && now_boot_ms - platform->throttled_ms <= AFTER_THROTTLING_MS;
+    return now_boot_ms <= platform->throttled_until_ms;
 }
 
 static bool same_time(int64_t a_ms, int64_t b_ms)

@@ -13,12 +13,11 @@ struct platform {
     struct http_target *target;
     struct crypto_mac_key *key;
     struct sign_account account;
-    int64_t down_since_ms;   // wall time at which its breaker opened; 0: it can be used
-    size_t schedule_account; // its number in the scheduler
-    int64_t clock_offset_ms; // the platform's time minus ours, learned from an answer
-    int secret_version;      // counts the changes of the secret
-    int64_t throttled_ms;    // CLOCK_BOOTTIME of the last answer that the quota is used up
-    bool was_throttled;
+    int64_t down_since_ms;      // wall time at which its breaker opened; 0: it can be used
+    size_t schedule_account;    // its number in the scheduler
+    int64_t clock_offset_ms;    // the platform's time minus ours, learned from an answer
+    int secret_version;         // counts the changes of the secret
+    int64_t throttled_until_ms; // CLOCK_BOOTTIME: until then a refusal may be due to the quota too
 };
 
 struct platform_set {
