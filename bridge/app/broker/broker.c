@@ -4,6 +4,7 @@
 
 #include "app/broker/connection/cookie.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 void broker_send(struct broker *broker, struct outgoing *outgoing)
 {
@@ -15,8 +16,9 @@ bool broker_withdraw(struct broker *broker, const void *owner, size_t due)
     return reply_queue_withdraw(&broker->queue, owner, due);
 }
 
-void broker_publish_own(struct broker *broker, const char *topic, const char *payload, bool retain, int64_t now_ms)
+void broker_publish_own(struct broker *broker, const char *name, const char *payload, bool retain, int64_t now_ms)
 {
+    AUTO_FREE char *topic = mem_printf("%s/bridge/%s", broker->options.config->bridge.base_topic, name);
     reply_queue_publish_own(&broker->queue, topic, payload, retain, now_ms);
 }
 
@@ -27,10 +29,11 @@ static void publish_state(struct broker *broker, const char *state, int64_t now_
     if (broker->commands.state != CONNECTION_UP || own_topic_is_paused(&broker->commands_state, now_ms)) {
         return;
     }
-    if (connection_publish(&broker->commands, broker->state_topic, state, true, COOKIE_STATE, &diag) == ERR_OK) {
+    if (connection_publish(&broker->commands, broker->commands_state.topic, state, true, COOKIE_STATE, &diag) ==
+        ERR_OK) {
         broker->state_under_way = true;
     } else {
-        LOG(LOG_WARN, "own_not_published", LOG_S("topic", broker->state_topic), LOG_S("error", diag.text));
+        LOG(LOG_WARN, "own_not_published", LOG_S("topic", broker->commands_state.topic), LOG_S("error", diag.text));
     }
 }
 
@@ -39,7 +42,7 @@ static void go_offline(struct broker *broker, int64_t now_ms)
 {
     if (broker->online) {
         broker->online = false;
-        broker_publish_own(broker, broker->state_topic, "offline", true, now_ms);
+        broker_publish_own(broker, "state", "offline", true, now_ms);
     }
 }
 
@@ -53,14 +56,16 @@ static const char *unanswered_command(const struct broker *broker)
     if (broker->info_under_way) {
         return broker->info_filter.topic;
     }
-    return broker->state_under_way ? broker->state_topic : broker->proof.in_flight ? broker->proof.topic : NULL;
+    return broker->state_under_way   ? broker->commands_state.topic
+           : broker->proof.in_flight ? broker->proof.topic
+                                     : NULL;
 }
 
 static void commands_lost(struct broker *broker, const struct mqtt_event *event, const char *unanswered, int64_t now_ms)
 {
     if (unanswered != NULL && trial_blames_message(event)) {
         broker->commands_losses++;
-        if (unanswered == broker->state_topic) {
+        if (unanswered == broker->commands_state.topic) {
             own_topic_note_loss(&broker->commands_state, broker->commands_losses, now_ms);
         } else if (unanswered == broker->info_filter.topic) {
             own_topic_note_loss(&broker->info_filter, broker->commands_losses, now_ms);
@@ -112,12 +117,13 @@ static void take_round(struct broker *broker, const struct moment *now)
 static void tell_info(struct broker *broker, const struct mqtt_event *subscribed, int64_t now_ms)
 {
     if (subscribed->kind == MQTT_SUBSCRIBE_FAILED) {
-        LOG(LOG_WARN, "mqtt_subscribe_refused", LOG_S("filter", broker->info.topic), LOG_S("error", subscribed->text),
+        LOG(LOG_WARN, "mqtt_subscribe_refused", LOG_S("filter", broker->info_filter.topic),
+            LOG_S("error", subscribed->text),
             LOG_S("hint", "a second bridge with the same bridge.base_topic is not noticed"));
     }
     broker->info_under_way = false;
     own_topic_acknowledged(&broker->info_filter);
-    broker_publish_own(broker, broker->info.topic, broker->info.text, true, now_ms);
+    broker_publish_own(broker, "info", broker->info.text, true, now_ms);
 }
 
 void broker_on_commands_event(struct broker *broker, const struct mqtt_event *event, const struct moment *now)
@@ -173,13 +179,13 @@ static void subscribe_info(struct broker *broker, int64_t now_ms)
         return;
     }
     broker->info_under_way =
-        mqtt_subscribe(broker->commands.mqtt, broker->info.topic, 0, 0, COOKIE_INFO_SUBSCRIBE, &diag) == ERR_OK;
+        mqtt_subscribe(broker->commands.mqtt, broker->info_filter.topic, 0, 0, COOKIE_INFO_SUBSCRIBE, &diag) == ERR_OK;
 }
 
 void broker_on_info(struct broker *broker, const struct mqtt_event *event, int64_t now_ms)
 {
     if (info_take(&broker->info, event, event->reason != 0, now_ms)) {
-        broker_publish_own(broker, broker->info.topic, broker->info.text, true, now_ms);
+        broker_publish_own(broker, "info", broker->info.text, true, now_ms);
     }
 }
 

@@ -31,8 +31,8 @@ void broker_send(struct broker *broker, struct outgoing *outgoing);
 // Takes back the `due` replies of an owner; false (and nothing is changed) if one of them may be on its way to the
 // broker. `done` does not follow.
 bool broker_withdraw(struct broker *broker, const void *owner, size_t due);
-// A text of our own through the replies connection; nothing if that is down.
-void broker_publish_own(struct broker *broker, const char *topic, const char *payload, bool retain, int64_t now_ms);
+// A text of our own to BASE/bridge/NAME, through the replies connection; nothing if that is down.
+void broker_publish_own(struct broker *broker, const char *name, const char *payload, bool retain, int64_t now_ms);
 
 void broker_on_commands_event(struct broker *broker, const struct mqtt_event *event, const struct moment *now);
 void broker_on_replies_event(struct broker *broker, const struct mqtt_event *event, int64_t now_ms);

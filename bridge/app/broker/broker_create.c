@@ -37,7 +37,7 @@ static enum err create_commands(struct broker *broker, const char *password, str
     options.session_expiry_s = (uint32_t)(config->session_expiry_ms / 1000);
     options.receive_maximum = RECEIVE_MAXIMUM;
     options.max_packet_size = MAX_PACKET_SIZE;
-    options.will_topic = broker->state_topic;
+    options.will_topic = broker->commands_state.topic;
     options.will_payload = "offline";
     return mqtt_create(&options, &handlers, &broker->commands.mqtt, diag);
 }
@@ -73,25 +73,18 @@ static void prepare(struct broker *broker)
     struct subscriber_options subscriber = {
         .commands = &broker->commands,
         .replies = &broker->replies,
+        .config = options->config,
         .mapping = options->mapping,
         .receiver = options->receiver,
         .outbox = options->outbox,
-        .share = options->config->mqtt.share,
         .fence_topic = options->fence_topic,
-        .base_topic = options->config->bridge.base_topic,
-        .username = options->config->mqtt.username,
-        .sessions_may_be_denied = options->config->mqtt.redelivery == CONFIG_BY_CONTENT,
-        .client_id = options->config->mqtt.client_id,
-        .brings_retained_again = options->config->mqtt.version == CONFIG_MQTT_3_1_1,
     };
     broker->commands.name = "commands";
     broker->replies.name = "replies";
-    broker->state_topic = mem_printf("%s/bridge/state", options->config->bridge.base_topic);
+    broker->commands_state.topic = mem_printf("%s/bridge/state", options->config->bridge.base_topic);
     broker->info_filter.topic = mem_printf("%s/bridge/info", options->config->bridge.base_topic);
-    info_init(&broker->info, options->config, options->outbox, broker->info_filter.topic,
-              mapping_rule_count(options->mapping));
+    info_init(&broker->info, options->config, options->outbox, mapping_rule_count(options->mapping));
     subscriber_init(&broker->subscriber, &subscriber);
-    broker->commands_state.topic = broker->state_topic;
     proof_init(&broker->proof, &broker->commands, options->outbox, options->fence_topic);
     reply_queue_init(&broker->queue, &broker->replies, options->fence_topic, options->done, options->context);
 }
@@ -121,7 +114,7 @@ void broker_destroy(struct broker *broker)
     subscriber_clear(&broker->subscriber);
     info_clear(&broker->info);
     reply_queue_clear(&broker->queue);
-    free(broker->state_topic);
+    free(broker->commands_state.topic);
     free(broker->info_filter.topic);
     free(broker);
 }

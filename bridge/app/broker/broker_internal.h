@@ -15,7 +15,6 @@ struct broker {
     struct proof proof;
     struct reply_queue queue;
     struct info info;
-    char *state_topic;
     struct own_topic commands_state; // the state's topic on the commands connection
     bool state_under_way;
     struct own_topic info_filter; // bridge/info on the commands connection

@@ -1,6 +1,5 @@
 #include "app/service/health.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +11,9 @@
 #define HEALTH_MS       60000
 #define HEALTH_FIRST_MS 5000
 
-void health_init(struct health *health, const struct config *config)
+void health_init(struct health *health)
 {
     struct moment now = clock_now();
-    snprintf(health->topic, sizeof health->topic, "%s/bridge/health", config->bridge.base_topic);
-    snprintf(health->event_topic, sizeof health->event_topic, "%s/bridge/event", config->bridge.base_topic);
     health->started_ms = now.boot_ms;
     health->next_ms = now.boot_ms + HEALTH_FIRST_MS;
     health->intake = "";
@@ -47,10 +44,8 @@ void health_run(struct health *health, struct broker *broker, const struct pipel
         return;
     }
     health->next_ms = now->boot_ms + HEALTH_MS;
-    char time[CLOCK_ISO_LEN];
-    clock_iso_ms(now->wall_ms, time);
     AUTO_JSON struct json_object *map = json_new_map();
-    json_put_text(map, "time", time);
+    json_put_time(map, "time", now->wall_ms);
     json_put(map, "uptime_s", json_new_int((now->boot_ms - health->started_ms) / 1000));
     json_put(map, "commands", json_new_int((int64_t)pipeline_count(pipeline)));
     json_put(map, "in_flight", json_new_int((int64_t)pipeline_in_flight(pipeline)));
@@ -60,7 +55,7 @@ void health_run(struct health *health, struct broker *broker, const struct pipel
     json_put(map, "platforms", pipeline_describe_platforms(pipeline));
     json_put(map, "counters", counters());
     AUTO_FREE char *text = json_print(map);
-    broker_publish_own(broker, health->topic, text, false, now->boot_ms);
+    broker_publish_own(broker, "health", text, false, now->boot_ms);
 }
 
 int64_t health_wait_ms(const struct health *health, int64_t now_ms)
@@ -68,18 +63,15 @@ int64_t health_wait_ms(const struct health *health, int64_t now_ms)
     return health->next_ms > now_ms ? health->next_ms - now_ms : 0;
 }
 
-static void publish_intake(const struct health *health, struct broker *broker, const struct intake *intake)
+static void publish_intake(struct broker *broker, const struct intake *intake, const struct moment *now)
 {
-    char time[CLOCK_ISO_LEN];
-    struct moment now = clock_now();
-    clock_iso_ms(now.wall_ms, time);
     AUTO_JSON struct json_object *map = json_new_map();
-    json_put_text(map, "time", time);
+    json_put_time(map, "time", now->wall_ms);
     json_put_text(map, "event", "intake");
     json_put_text(map, "state", intake_state_name(intake->state));
     json_put_text(map, "cause", intake->cause[0] == '\0' ? NULL : intake->cause);
     AUTO_FREE char *text = json_print(map);
-    broker_publish_own(broker, health->event_topic, text, false, now.boot_ms);
+    broker_publish_own(broker, "event", text, false, now->boot_ms);
 }
 
 static void log_intake(const struct intake *intake, int64_t now_ms)
@@ -100,20 +92,21 @@ static void log_intake(const struct intake *intake, int64_t now_ms)
     }
 }
 
-void health_notify_intake(struct health *health, struct broker *broker_or_null, struct intake *intake, int64_t now_ms)
+void health_notify_intake(struct health *health, struct broker *broker_or_null, struct intake *intake,
+                          const struct moment *now)
 {
     const char *before = health->intake;
     health->intake = intake_state_name(intake->state);
     if (!intake_take_change(intake)) {
         return;
     }
-    log_intake(intake, now_ms);
+    log_intake(intake, now->boot_ms);
     if (strcmp(before, health->intake) == 0) {
         return;
     }
     metrics_add(METRIC_INTAKE_CLOSINGS, intake_is_open(intake) ? 0 : 1);
     if (broker_or_null != NULL) {
-        publish_intake(health, broker_or_null, intake);
+        publish_intake(broker_or_null, intake, now);
     }
 }
 

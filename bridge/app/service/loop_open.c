@@ -54,14 +54,13 @@ static enum err open_broker(struct loop *loop, struct diag *diag)
     };
     loop->waiting = waiting_create(&waiting);
     struct receiver_options receiver = {
+        .config = loop->config,
         .outbox = loop->outbox,
         .mapping = loop->mapping,
         .mailbox = loop->mailbox,
-        .max_payload = loop->config->limits.payload,
         .waiting = loop->waiting,
         .fence_topic = loop->fence_topic,
         .info_topic = loop->info_topic,
-        .redelivery_by_content = loop->config->mqtt.redelivery == CONFIG_BY_CONTENT,
     };
     loop->receiver = receiver_create(&receiver);
     loop->pulse = pulse_create(FRESHNESS_BEAT_MS, beat, loop->receiver);
@@ -124,11 +123,11 @@ static enum err open_outbox_in_time(struct loop *loop, struct diag *diag)
 {
     enum err err = open_outbox(loop, diag);
     for (; err == ERR_UNAVAILABLE; err = open_outbox(loop, diag)) {
-        int64_t now_ms = clock_now().boot_ms;
-        intake_cannot_write(&loop->intake, diag->text, now_ms);
-        health_notify_intake(&loop->health, NULL, &loop->intake, now_ms);
+        struct moment now = clock_now();
+        intake_cannot_write(&loop->intake, diag->text, now.boot_ms);
+        health_notify_intake(&loop->health, NULL, &loop->intake, &now);
         struct pollfd signals = {.fd = loop->signals, .events = POLLIN};
-        (void)poll(&signals, 1, (int)intake_wait_ms(&loop->intake, now_ms));
+        (void)poll(&signals, 1, (int)intake_wait_ms(&loop->intake, now.boot_ms));
         if (signals_ask_stop(loop->signals)) {
             return err;
         }
@@ -141,7 +140,7 @@ static int open_parts(struct loop *loop)
     struct diag diag;
     enum err err = platform_set_create(loop->config, &loop->platforms, &diag);
     if (err != ERR_OK) {
-        LOG(LOG_ERROR, "cannot_start", LOG_S("part", "platform"), LOG_S("error", diag.text));
+        (void)fail("platform", err, &diag);
         return EX_CONFIG;
     }
     err = http_create((size_t)loop->platforms.max_connections, &loop->http, &diag);
@@ -178,7 +177,7 @@ int loop_open(struct loop *loop, const struct config *config, const struct mappi
     struct intake_limits limits = {.refused_reserve = REFUSED_RESERVE,
                                    .max_commands = config->outbox.max_commands,
                                    .max_bytes = config->outbox.max_bytes};
-    health_init(&loop->health, config);
+    health_init(&loop->health);
     intake_init(&loop->intake, &limits);
     return open_parts(loop);
 }

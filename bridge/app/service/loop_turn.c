@@ -181,7 +181,7 @@ static int64_t run_broker(struct loop *loop, const struct moment *now)
 {
     struct outbox_counts counts = outbox_counts(loop->outbox);
     intake_look(&loop->intake, &counts, now->boot_ms);
-    health_notify_intake(&loop->health, loop->broker, &loop->intake, now->boot_ms);
+    health_notify_intake(&loop->health, loop->broker, &loop->intake, now);
     bool proved = loop->intake.state != INTAKE_UNPROVED;
     return proved ? broker_run(loop->broker, now, intake_is_open(&loop->intake)) : CLOCK_NEVER;
 }

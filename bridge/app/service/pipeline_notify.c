@@ -90,12 +90,11 @@ void pipeline_notify_waiting(struct pipeline *pipeline, const struct moment *now
 void pipeline_publish_platform(struct pipeline *pipeline, const struct moment *now)
 {
     bool reachable = true;
-    AUTO_FREE char *topic = mem_printf("%s/bridge/platform", pipeline->options.config->bridge.base_topic);
     for (size_t i = 0; i < pipeline->options.platforms->count; i++) {
         size_t account = pipeline->options.platforms->items[i].schedule_account;
         reachable = reachable && schedule_account_state(pipeline->schedule, account).breaker == SCHEDULE_CLOSED;
     }
-    broker_publish_own(pipeline->broker, topic, reachable ? "online" : "offline", true, now->boot_ms);
+    broker_publish_own(pipeline->broker, "platform", reachable ? "online" : "offline", true, now->boot_ms);
 }
 
 struct json_object *pipeline_describe_platforms(const struct pipeline *pipeline)
@@ -125,17 +124,14 @@ static const char *cause_name(enum schedule_finding cause)
 static void publish_event(struct pipeline *pipeline, const char *name, const char *breaker, const char *cause,
                           const struct moment *now)
 {
-    char time[CLOCK_ISO_LEN];
-    clock_iso_ms(now->wall_ms, time);
-    AUTO_FREE char *topic = mem_printf("%s/bridge/event", pipeline->options.config->bridge.base_topic);
     AUTO_JSON struct json_object *map = json_new_map();
-    json_put_text(map, "time", time);
+    json_put_time(map, "time", now->wall_ms);
     json_put_text(map, "event", "breaker");
     json_put_text(map, "platform", name);
     json_put_text(map, "state", breaker);
     json_put_text(map, "cause", cause);
     AUTO_FREE char *text = json_print(map);
-    broker_publish_own(pipeline->broker, topic, text, false, now->boot_ms);
+    broker_publish_own(pipeline->broker, "event", text, false, now->boot_ms);
 }
 
 // For those who look into the outbox: what waits for a platform may never have been tried itself.
@@ -149,10 +145,8 @@ static void note_platform(struct pipeline *pipeline, struct platform *platform,
     platform->down_since_ms = is_down ? now->wall_ms : 0;
     AUTO_FREE char *name = mem_printf(PIPELINE_NOTE_DOWN "%s", platform->config->name);
     AUTO_JSON struct json_object *map = json_new_map();
-    char since[CLOCK_ISO_LEN];
-    clock_iso_ms(now->wall_ms, since);
     json_put_text(map, "cause", cause_name(state->cause));
-    json_put_text(map, "since", since);
+    json_put_time(map, "since", now->wall_ms);
     AUTO_FREE char *text = is_down ? json_print(map) : NULL;
     outbox_stage_note(pipeline->options.outbox, name, text);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/json/json_internal.h"
 #include "base/mem.h"
 
@@ -311,6 +312,13 @@ void json_put_text(struct json_object *map, const char *name, const char *text_o
     if (text_or_null != NULL) {
         json_put(map, name, json_new_text(text_or_null));
     }
+}
+
+void json_put_time(struct json_object *map, const char *name, int64_t wall_ms)
+{
+    char text[CLOCK_ISO_LEN];
+    clock_iso_ms(wall_ms, text);
+    json_put_text(map, name, text);
 }
 
 void json_remove(struct json_object *map, const char *name)

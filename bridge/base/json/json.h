@@ -82,6 +82,7 @@ struct json_object *json_new_bool(bool value);
 struct json_object *json_new_number(const char *text);
 void json_put(struct json_object *map, const char *name, struct json_object *value);     // takes value; replaces
 void json_put_text(struct json_object *map, const char *name, const char *text_or_null); // nothing for NULL
+void json_put_time(struct json_object *map, const char *name, int64_t wall_ms);          // as clock_iso_ms gives it
 void json_remove(struct json_object *map, const char *name);
 void json_add(struct json_object *list, struct json_object *value); // takes value
 

@@ -115,9 +115,7 @@ static void put_outcome(struct json_object *reply, const struct call_outcome *ou
 
 static void put_facts(struct json_object *reply, const struct command *command, const struct reply_facts *facts)
 {
-    char time[CLOCK_ISO_LEN];
-    clock_iso_ms(facts->wall_ms, time);
-    json_put_text(reply, "time", time);
+    json_put_time(reply, "time", facts->wall_ms);
     json_put(reply, "duration_ms", json_new_int(facts->duration_ms));
     json_put(reply, "attempts", json_new_int(facts->attempts));
     if (command->reply_topic_refused) {

@@ -26,16 +26,14 @@ static char *know_instance(struct outbox *outbox, const struct moment *now)
     return mem_strdup(made);
 }
 
-void info_init(struct info *info, const struct config *config, struct outbox *outbox, const char *topic, size_t rules)
+void info_init(struct info *info, const struct config *config, struct outbox *outbox, size_t rules)
 {
     struct moment now = clock_now();
-    char started[CLOCK_ISO_LEN];
-    clock_iso_ms(now.wall_ms, started);
-    *info = (struct info){.base_topic = config->bridge.base_topic, .topic = topic};
+    *info = (struct info){.base_topic = config->bridge.base_topic};
     info->instance = know_instance(outbox, &now);
     AUTO_JSON struct json_object *map = json_new_map();
     json_put_text(map, "version", THINGBRIDGE_VERSION);
-    json_put_text(map, "started", started);
+    json_put_time(map, "started", now.wall_ms);
     json_put(map, "rules", json_new_int((int64_t)rules));
     json_put_text(map, "configuration", config->fingerprint);
     json_put_text(map, "instance", info->instance);

@@ -15,7 +15,6 @@
 
 struct info {
     const char *base_topic; // borrowed
-    const char *topic;      // borrowed
     char *text;
     char *instance;
     int64_t answered_ms; // CLOCK_BOOTTIME, 0: never
@@ -23,7 +22,7 @@ struct info {
 };
 
 // Makes the id of the outbox if it has none yet. `rules` is their number.
-void info_init(struct info *info, const struct config *config, struct outbox *outbox, const char *topic, size_t rules);
+void info_init(struct info *info, const struct config *config, struct outbox *outbox, size_t rules);
 void info_clear(struct info *info);
 
 // Reads what came on the topic: event.text gets the instance, a blank and the client id. False if it is no such

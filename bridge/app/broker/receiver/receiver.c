@@ -29,8 +29,9 @@ struct receiver *receiver_create(const struct receiver_options *options)
                                              .mapping = options->mapping,
                                              .mailbox = options->mailbox,
                                              .waiting = options->waiting,
-                                             .max_payload = options->max_payload};
-    redelivery_init(&receiver->admission.redelivery, options->outbox, options->redelivery_by_content);
+                                             .max_payload = options->config->limits.payload};
+    redelivery_init(&receiver->admission.redelivery, options->outbox,
+                    options->config->mqtt.redelivery == CONFIG_BY_CONTENT);
     copies_init(&receiver->copies);
     receiver->freshness = freshness_create(&now);
     return receiver;
@@ -174,7 +175,7 @@ static bool on_message(void *context, const struct message *message, bool resume
 static void begin_session(struct receiver *receiver, const struct mqtt_event *event)
 {
     struct moment now = clock_now();
-    bool may_be_kept = event->session_present || receiver->options.redelivery_by_content;
+    bool may_be_kept = event->session_present || receiver->admission.redelivery.by_content;
     redelivery_connected(&receiver->admission.redelivery, event->session_present);
     receiver->copies.have_ids = event->subscription_ids;
     freshness_connected(receiver->freshness, may_be_kept, &now);

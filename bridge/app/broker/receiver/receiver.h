@@ -9,6 +9,7 @@
 #include "app/broker/receiver/freshness.h"
 #include "app/broker/receiver/mail.h"
 #include "app/broker/receiver/waiting.h"
+#include "app/config/config.h"
 #include "core/mapping/mapping.h"
 #include "core/topic/topic.h"
 #include "io/outbox/outbox.h"
@@ -16,14 +17,13 @@
 struct receiver;
 
 struct receiver_options {
+    const struct config *config;
     struct outbox *outbox;
     const struct mapping *mapping;
     struct mailbox *mailbox;
-    int64_t max_payload;
     struct waiting *waiting;
     const char *fence_topic;
     const char *info_topic;
-    bool redelivery_by_content; // else by DUP alone; and Session Present 0 may lie
 };
 
 struct receiver *receiver_create(const struct receiver_options *options);

@@ -79,12 +79,12 @@ static bool has_been(const struct fence *fence, enum fence_state state, int64_t 
 
 static void log_barred(const struct fence *fence, const char *why)
 {
-    const char *user = fence->options.username;
+    const char *user = fence->options.config->mqtt.username;
     AUTO_FREE char *hint =
         mem_printf("the broker's access rules must let this client publish to and read its own topics; in Mosquitto's "
                    "acl_file: `user %s` and below it `topic readwrite %s/bridge/#`. Until then the bridge says "
                    "`offline`, and while commands come without a pause after an absence, they count as old as it",
-                   user == NULL || user[0] == '\0' ? "NAME" : user, fence->options.base_topic);
+                   user == NULL || user[0] == '\0' ? "NAME" : user, fence->options.config->bridge.base_topic);
     LOG(LOG_ERROR, "mqtt_fence_barred", LOG_S("topic", fence->options.topic), LOG_S("error", why), LOG_S("hint", hint));
 }
 

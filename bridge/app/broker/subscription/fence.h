@@ -20,6 +20,7 @@
 
 #include "app/broker/connection/connection.h"
 #include "app/broker/receiver/freshness.h"
+#include "app/config/config.h"
 #include "io/outbox/outbox.h"
 
 struct fence_options {
@@ -28,8 +29,7 @@ struct fence_options {
     struct freshness *freshness;
     struct outbox *outbox;
     const char *topic;
-    const char *username;   // for the access rules that the log asks for; or NULL
-    const char *base_topic; // likewise
+    const struct config *config;
 };
 
 enum fence_state {

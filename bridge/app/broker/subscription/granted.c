@@ -8,23 +8,10 @@
 #define NOTE_SESSION "subscriptions_granted_by"
 #define NOTE_GRANTED "subscriptions_granted"
 
-static void find_accepting(struct granted *granted)
-{
-    const struct mapping *mapping = granted->options.mapping;
-    size_t count = mapping_rule_count(mapping);
-    granted->accepting = mem_alloc((count + 1) * sizeof *granted->accepting);
-    for (size_t i = 0; i < count; i++) {
-        const struct rule *rule = mapping_rule_at(mapping, i);
-        if (rule_accepts_retained(rule)) {
-            granted->accepting[granted->accepting_count++] = rule_filter(rule);
-        }
-    }
-}
-
 static void remember(struct granted *granted)
 {
-    char *session = outbox_read_note(granted->options.outbox, NOTE_SESSION);
-    AUTO_FREE char *text = outbox_read_note(granted->options.outbox, NOTE_GRANTED);
+    char *session = outbox_read_note(granted->outbox, NOTE_SESSION);
+    AUTO_FREE char *text = outbox_read_note(granted->outbox, NOTE_GRANTED);
     if (session != NULL && text != NULL && subscription_set_decode(text, &granted->set) == ERR_OK) {
         granted->session = session;
     } else {
@@ -39,13 +26,18 @@ static void drop(struct subscription_set *set, size_t at)
     memmove(&set->items[at], &set->items[at + 1], (set->count - at) * sizeof *set->items);
 }
 
-void granted_init(struct granted *granted, const struct granted_options *options, const struct subscription_set *wanted)
+static bool is_needed(const struct granted *granted)
 {
-    *granted = (struct granted){.options = *options};
-    if (!options->is_needed) {
+    return granted->config->mqtt.version == CONFIG_MQTT_3_1_1;
+}
+
+void granted_init(struct granted *granted, const struct config *config, const struct mapping *mapping,
+                  struct outbox *outbox, const struct subscription_set *wanted)
+{
+    *granted = (struct granted){.config = config, .mapping = mapping, .outbox = outbox};
+    if (!is_needed(granted)) {
         return;
     }
-    find_accepting(granted);
     remember(granted);
     for (size_t i = granted->set.count; i > 0; i--) {
         if (!subscription_set_has(wanted, granted->set.items[i - 1].filter)) {
@@ -58,14 +50,13 @@ void granted_init(struct granted *granted, const struct granted_options *options
 
 void granted_clear(struct granted *granted)
 {
-    free((void *)granted->accepting);
     free(granted->session);
     subscription_set_free(&granted->set);
 }
 
 void granted_connected(struct granted *granted, const char *url, bool session_present)
 {
-    char *session = mem_printf("%s %s", url, granted->options.client_id);
+    char *session = mem_printf("%s %s", url, granted->config->mqtt.client_id);
     bool is_known = session_present && granted->session != NULL && strcmp(session, granted->session) == 0;
     if (!is_known && granted->set.count > 0) {
         subscription_set_free(&granted->set);
@@ -78,8 +69,9 @@ void granted_connected(struct granted *granted, const char *url, bool session_pr
 // A shared subscription never brings them, and its name overlaps no rule's filter.
 static bool can_bring_retained(const struct granted *granted, const char *filter)
 {
-    for (size_t i = 0; i < granted->accepting_count; i++) {
-        if (topic_filter_overlaps(granted->accepting[i], filter)) {
+    for (size_t i = 0; is_needed(granted) && i < mapping_rule_count(granted->mapping); i++) {
+        const struct rule *rule = mapping_rule_at(granted->mapping, i);
+        if (rule_accepts_retained(rule) && topic_filter_overlaps(rule_filter(rule), filter)) {
             return true;
         }
     }
@@ -113,7 +105,7 @@ void granted_note(struct granted *granted)
         return;
     }
     AUTO_FREE char *text = subscription_set_encode(&granted->set);
-    outbox_stage_note(granted->options.outbox, NOTE_GRANTED, text);
-    outbox_stage_note(granted->options.outbox, NOTE_SESSION, granted->session);
+    outbox_stage_note(granted->outbox, NOTE_GRANTED, text);
+    outbox_stage_note(granted->outbox, NOTE_SESSION, granted->session);
     granted->is_changed = false;
 }

@@ -5,29 +5,23 @@
 
 #include <stdbool.h>
 
+#include "app/config/config.h"
 #include "core/mapping/mapping.h"
 #include "core/topic/topic.h"
 #include "io/outbox/outbox.h"
 
-struct granted_options {
-    struct outbox *outbox;
-    const struct mapping *mapping;
-    const char *client_id;
-    bool is_needed; // MQTT 3.1.1
-};
-
 struct granted {
-    struct granted_options options;
-    const char **accepting; // filters of the rules that take retained messages
-    size_t accepting_count;
+    const struct config *config;
+    const struct mapping *mapping;
+    struct outbox *outbox;
     char *session;               // broker and client id
     struct subscription_set set; // those that bring such messages
     bool is_changed;             // since it was noted in the outbox
 };
 
 // `wanted`: all that is going to be subscribed; what else was granted is forgotten.
-void granted_init(struct granted *granted, const struct granted_options *options,
-                  const struct subscription_set *wanted);
+void granted_init(struct granted *granted, const struct config *config, const struct mapping *mapping,
+                  struct outbox *outbox, const struct subscription_set *wanted);
 void granted_clear(struct granted *granted);
 // The session of this connection: of a new one, or of one at another broker, nothing is known.
 void granted_connected(struct granted *granted, const char *url, bool session_present);

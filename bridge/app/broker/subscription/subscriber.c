@@ -53,7 +53,7 @@ static void remember_unsettled(struct subscriber *subscriber)
 
 static char *shared(const struct subscriber *subscriber, const char *filter)
 {
-    const char *group = subscriber->options.share;
+    const char *group = subscriber->options.config->mqtt.share;
     return group[0] == '\0' ? mem_strdup(filter) : mem_printf("$share/%s/%s", group, filter);
 }
 
@@ -62,15 +62,11 @@ static char *shared(const struct subscriber *subscriber, const char *filter)
 static void init_granted(struct subscriber *subscriber)
 {
     const struct subscriber_options *options = &subscriber->options;
-    struct granted_options granted = {.outbox = options->outbox,
-                                      .mapping = options->mapping,
-                                      .client_id = options->client_id,
-                                      .is_needed = options->brings_retained_again};
     struct subscription_set full = {.items = mem_alloc((subscriber->merged.count + 1) * sizeof *full.items)};
     for (; full.count < subscriber->merged.count; full.count++) {
         full.items[full.count].filter = shared(subscriber, subscriber->merged.items[full.count].filter);
     }
-    granted_init(&subscriber->granted, &granted, &full);
+    granted_init(&subscriber->granted, options->config, options->mapping, options->outbox, &full);
     subscription_set_free(&full);
 }
 
@@ -91,8 +87,7 @@ void subscriber_init(struct subscriber *subscriber, const struct subscriber_opti
         .freshness = receiver_freshness(options->receiver),
         .outbox = options->outbox,
         .topic = options->fence_topic,
-        .username = options->username,
-        .base_topic = options->base_topic,
+        .config = options->config,
     };
     fence_init(&subscriber->fence, &fence);
     receiver_set_subscriptions(options->receiver, &subscriber->before,
@@ -177,7 +172,8 @@ static void subscribe_one(struct subscriber *subscriber, const char *filter, uin
 static void tell_cannot_share(struct subscriber *subscriber)
 {
     subscriber->refused = subscriber->wanted->count;
-    LOG(LOG_ERROR, "mqtt_share_unsupported", LOG_S("share", subscriber->options.share), LOG_S("hint", SHARE_HINT));
+    LOG(LOG_ERROR, "mqtt_share_unsupported", LOG_S("share", subscriber->options.config->mqtt.share),
+        LOG_S("hint", SHARE_HINT));
 }
 
 static void subscribe_next(struct subscriber *subscriber)
@@ -245,12 +241,13 @@ static void settle(struct subscriber *subscriber)
 
 void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event *event)
 {
-    bool is_new = !event->session_present && !subscriber->options.sessions_may_be_denied;
+    bool may_be_denied = subscriber->options.config->mqtt.redelivery == CONFIG_BY_CONTENT;
+    bool is_new = !event->session_present && !may_be_denied;
     if (subscriber->state == SUBSCRIBER_IN_FORCE) {
         set_state(subscriber, SUBSCRIBER_CHANGING);
     }
     fence_connected(&subscriber->fence);
-    subscriber->cannot_share = subscriber->options.share[0] != '\0' && !event->shared_subscriptions;
+    subscriber->cannot_share = subscriber->options.config->mqtt.share[0] != '\0' && !event->shared_subscriptions;
     granted_connected(&subscriber->granted, event->url, event->session_present);
     if (is_new) {
         subscription_set_free(&subscriber->made);
@@ -282,7 +279,7 @@ static void note_qos(struct subscriber *subscriber, const struct mqtt_event *eve
 
 static const char *refusal_hint(const struct subscriber *subscriber, const struct mqtt_event *event)
 {
-    bool is_shared = subscriber->options.share[0] != '\0';
+    bool is_shared = subscriber->options.config->mqtt.share[0] != '\0';
     if (is_shared && event->reason == NO_SHARED_SUBSCRIPTIONS) {
         return SHARE_HINT;
     }

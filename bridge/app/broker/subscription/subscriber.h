@@ -27,16 +27,11 @@
 struct subscriber_options {
     struct connection *commands;
     struct connection *replies;
+    const struct config *config;
     const struct mapping *mapping;
     struct receiver *receiver;
     struct outbox *outbox;
-    const char *share; // group name, or ""
     const char *fence_topic;
-    const char *base_topic;
-    const char *username;        // or NULL
-    bool sessions_may_be_denied; // Session Present 0 may lie
-    const char *client_id;
-    bool brings_retained_again; // MQTT 3.1.1: each SUBSCRIBE does
 };
 
 enum subscriber_state {

@@ -91,13 +91,6 @@ static struct json_object *replies_json(const struct command *command)
     return map;
 }
 
-static void put_deadline(struct json_object *map, const struct command *command, const struct outbox_row *row)
-{
-    char deadline[CLOCK_ISO_LEN];
-    clock_iso_ms(row->arrived.wall_ms + command->lifetime_ms, deadline);
-    json_put_text(map, "deadline", deadline);
-}
-
 static void put_plan(struct json_object *map, const struct shown_command *stored)
 {
     static const char *const orders[] = {[ORDER_DEVICE] = "device", [ORDER_RULE] = "rule", [ORDER_NONE] = "none"};
@@ -110,7 +103,7 @@ static void put_plan(struct json_object *map, const struct shown_command *stored
         json_put_text(map, "unreadable", reason.text);
         return;
     }
-    put_deadline(map, command, &stored->row);
+    json_put_time(map, "deadline", stored->row.arrived.wall_ms + command->lifetime_ms);
     json_put(map, "idempotent", json_new_bool(command->idempotent));
     json_put_text(map, "order", orders[command->order]);
     json_put_text(map, "platform", command->platform);

@@ -197,13 +197,6 @@ static void put_captures(struct json_object *report, const struct rule *rule, co
 
 // ---- the command
 
-static void put_time(struct json_object *map, const char *name, int64_t wall_ms)
-{
-    char text[CLOCK_ISO_LEN];
-    clock_iso_ms(wall_ms, text);
-    json_put_text(map, name, text);
-}
-
 static void put_batch(struct json_object *map, const struct command *command)
 {
     if (command->batch_window_ms > 0) {
@@ -221,8 +214,8 @@ static void put_command(struct json_object *report, const struct command *comman
     json_put(map, "id", command->id_is_integer ? json_new_number(command->id) : json_new_text(command->id));
     json_put(map, "id_given", json_new_bool(command->id_given));
     json_put_text(map, "platform", command->platform);
-    put_time(map, "arrived", arrived->wall_ms);
-    put_time(map, "deadline", arrived->wall_ms + command->lifetime_ms);
+    json_put_time(map, "arrived", arrived->wall_ms);
+    json_put_time(map, "deadline", arrived->wall_ms + command->lifetime_ms);
     json_put(map, "expire_ms", json_new_int(command->lifetime_ms));
     json_put_text(map, "order", orders[command->order]);
     json_put(map, "idempotent", json_new_bool(command->idempotent));
