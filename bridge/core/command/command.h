@@ -11,6 +11,7 @@
 #include "core/platform/invoke.h"
 
 enum order { ORDER_DEVICE, ORDER_RULE, ORDER_NONE };
+extern const char *const command_orders[]; // their names; ends with NULL
 
 struct command {
     char *id;           // as text

@@ -7,12 +7,11 @@
 #include "base/buf.h"
 #include "base/json/json.h"
 #include "base/mem.h"
-#include "base/show.h"
 #include "base/str.h"
 
 #define MAX_DEPTH 8
 
-static const char *const order_names[] = {[ORDER_DEVICE] = "device", [ORDER_RULE] = "rule", [ORDER_NONE] = "none"};
+const char *const command_orders[] = {[ORDER_DEVICE] = "device", [ORDER_RULE] = "rule", [ORDER_NONE] = "none", NULL};
 
 static struct json_object *encode_call(const struct call *call)
 {
@@ -35,16 +34,6 @@ static struct json_object *encode_calls(const struct command *command)
         json_add(list, encode_call(&command->calls[i]));
     }
     return list;
-}
-
-static struct json_object *encode_refusal(const struct failure *refusal)
-{
-    struct json_object *map = json_new_map();
-    json_put_text(map, "code", refusal->code->code);
-    json_put_text(map, "detail", refusal->detail);
-    json_put_text(map, "platform_code", refusal->platform_code);
-    json_put(map, "retry_after_ms", json_new_int(refusal->retry_after_ms));
-    return map;
 }
 
 static void put_correlation(const struct command *command, struct json_object *map)
@@ -89,7 +78,7 @@ char *command_encode(const struct command *command)
     json_put(map, "lifetime_ms", json_new_int(command->lifetime_ms));
     json_put(map, "batch_window_ms", json_new_int(command->batch_window_ms));
     json_put(map, "batch_max", json_new_int(command->batch_max));
-    json_put_text(map, "order", order_names[command->order]);
+    json_put_text(map, "order", command_orders[command->order]);
     json_put(map, "device_names", json_new_texts(command->device_names, command->device_count));
     json_put(map, "calls", encode_calls(command));
     json_put(map, "lanes", json_new_texts(command->lanes, command->lane_count));
@@ -98,7 +87,9 @@ char *command_encode(const struct command *command)
         json_put(map, "redelivery_of", json_new_int(command->redelivery_of));
     }
     if (command->refusal.code != NULL) {
-        json_put(map, "refusal", encode_refusal(&command->refusal));
+        struct json_object *refusal = json_new_map();
+        failure_put(&command->refusal, refusal);
+        json_put(map, "refusal", refusal);
     }
     return json_print(map);
 }
@@ -117,50 +108,40 @@ static void refuse(struct command_reader *reader, const char *name)
     }
 }
 
-static char *read_text(struct command_reader *reader, const char *name, bool required)
+// NULL if it is absent or of another kind; an absent one is wrong only if it is required.
+static const struct json_object *read_member(struct command_reader *reader, const char *name, enum json_kind kind,
+                                             bool required)
 {
-    struct json_object *value;
-    if (!json_member(reader->map, name, &value)) {
-        if (required) {
-            refuse(reader, name);
-        }
-        return NULL;
-    }
-    if (json_kind(value) != JSON_TEXT) {
+    struct json_object *value = NULL;
+    bool there = json_member(reader->map, name, &value);
+    if (there ? json_kind(value) != kind : required) {
         refuse(reader, name);
         return NULL;
     }
-    return mem_strdup(json_text(value));
+    return value;
+}
+
+static char *read_text(struct command_reader *reader, const char *name, bool required)
+{
+    return mem_strdup_or_null(json_text(read_member(reader, name, JSON_TEXT, required)));
 }
 
 // False if it is absent: an earlier version did not know it.
 static bool read_flag(struct command_reader *reader, const char *name)
 {
-    struct json_object *value;
-    if (!json_member(reader->map, name, &value)) {
-        return false;
-    }
-    if (json_kind(value) != JSON_BOOL) {
-        refuse(reader, name);
-    }
-    return json_bool(value);
+    return json_bool(read_member(reader, name, JSON_BOOL, false));
 }
 
 static int64_t read_int(struct command_reader *reader, const char *name)
 {
-    struct json_object *value;
-    if (!json_member(reader->map, name, &value) || json_kind(value) != JSON_INT) {
-        refuse(reader, name);
-        return 0;
-    }
-    return json_int(value);
+    return json_int(read_member(reader, name, JSON_INT, true));
 }
 
 static enum order read_order(struct command_reader *reader)
 {
     const char *text = json_member_text(reader->map, "order");
-    for (size_t i = 0; text != NULL && i < COUNT_OF(order_names); i++) {
-        if (strcmp(order_names[i], text) == 0) {
+    for (size_t i = 0; text != NULL && command_orders[i] != NULL; i++) {
+        if (strcmp(command_orders[i], text) == 0) {
             return (enum order)i;
         }
     }
@@ -168,54 +149,41 @@ static enum order read_order(struct command_reader *reader)
     return ORDER_DEVICE;
 }
 
-static const struct json_object *read_list(struct command_reader *reader, const char *name)
-{
-    struct json_object *value;
-    if (!json_member(reader->map, name, &value) || json_kind(value) != JSON_LIST) {
-        refuse(reader, name);
-        return NULL;
-    }
-    return value;
-}
-
 static void read_texts(struct command_reader *reader, const char *name, char ***texts, size_t *count)
 {
-    const struct json_object *list = read_list(reader, name);
+    const struct json_object *list = read_member(reader, name, JSON_LIST, true);
     *texts = mem_alloc((json_count(list) + 1) * sizeof **texts);
     for (size_t i = 0; i < json_count(list); i++) {
-        struct json_object *item;
-        if (!json_item(list, i, &item) || json_kind(item) != JSON_TEXT) {
+        const char *text = json_text(json_at(list, i));
+        if (text == NULL) {
             refuse(reader, name);
             return;
         }
-        (*texts)[(*count)++] = mem_strdup(json_text(item));
+        (*texts)[(*count)++] = mem_strdup(text);
     }
 }
 
 static void read_parameters(struct command_reader *reader, struct parameters *out)
 {
-    const struct json_object *list = read_list(reader, "parameters");
+    const struct json_object *list = read_member(reader, "parameters", JSON_LIST, true);
     for (size_t i = 0; i < json_count(list); i++) {
-        struct json_object *pair = NULL;
-        struct json_object *name = NULL;
-        struct json_object *value = NULL;
-        if (!json_item(list, i, &pair) || !json_item(pair, 0, &name) || !json_item(pair, 1, &value) ||
-            json_kind(name) != JSON_TEXT || json_kind(value) != JSON_TEXT) {
+        const struct json_object *pair = json_at(list, i);
+        const char *name = json_text(json_at(pair, 0));
+        const char *value = json_text(json_at(pair, 1));
+        if (name == NULL || value == NULL) {
             refuse(reader, "parameters");
             return;
         }
-        parameters_add(out, json_text(name), json_text(value));
+        parameters_add(out, name, value);
     }
 }
 
 static void read_calls(struct command_reader *reader, struct command *command)
 {
-    const struct json_object *list = read_list(reader, "calls");
+    const struct json_object *list = read_member(reader, "calls", JSON_LIST, true);
     command->calls = mem_alloc((json_count(list) + 1) * sizeof *command->calls);
     for (size_t i = 0; i < json_count(list); i++) {
-        struct json_object *item = NULL;
-        json_item(list, i, &item);
-        struct command_reader inner = {item, reader->diag, ERR_OK};
+        struct command_reader inner = {json_at(list, i), reader->diag, ERR_OK};
         struct call *call = &command->calls[command->call_count++];
         call->action = read_text(&inner, "action", true);
         read_parameters(&inner, &call->parameters);
@@ -226,25 +194,15 @@ static void read_calls(struct command_reader *reader, struct command *command)
     }
 }
 
+// A refusal must not turn into a command that runs, so one that cannot be read is an error.
 static void read_refusal(struct command_reader *reader, struct failure *out)
 {
     struct json_object *map;
-    if (!json_member(reader->map, "refusal", &map)) {
-        return;
-    }
-    const char *code = json_member_text(map, "code");
-    const char *detail = json_member_text(map, "detail");
-    const char *platform_code = json_member_text(map, "platform_code");
-    struct command_reader inner = {map, reader->diag, ERR_OK};
-    int64_t retry_after_ms = read_int(&inner, "retry_after_ms");
-    // A refusal must not turn into a command that runs, so one that cannot be read is an error.
-    if (code == NULL || error_code_find(code) == NULL || detail == NULL || inner.err != ERR_OK) {
+    if (json_member(reader->map, "refusal", &map) &&
+        (!failure_read(map, out) || out->code == NULL || json_member_text(map, "detail") == NULL ||
+         json_kind(json_get(map, "retry_after_ms")) != JSON_INT)) {
         refuse(reader, "refusal");
-        return;
     }
-    failure_set(out, code, "%s", detail);
-    out->retry_after_ms = (long)retry_after_ms;
-    show_cut(out->platform_code, sizeof out->platform_code, platform_code != NULL ? platform_code : "");
 }
 
 static void read_correlation(struct command_reader *reader, struct command *command)

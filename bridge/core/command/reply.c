@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/show.h"
 #include "core/command/reply_internal.h"
 
 // A stored reply wraps a result of the greatest depth that answers may have.
@@ -75,12 +74,9 @@ static void put_target(struct json_object *reply, const struct command *command)
     }
 }
 
-static void put_whole_text(struct json_object *map, const char *name, const char *text)
+static void put_if_any(struct json_object *map, const char *name, const char *text)
 {
-    size_t len = show_whole_len(text, strlen(text)); // a text cut to its array may end within a character
-    if (len > 0) {
-        json_put(map, name, json_new_text_len(text, len));
-    }
+    json_put_text(map, name, text[0] != '\0' ? text : NULL);
 }
 
 static void put_error(struct json_object *map, const struct failure *failure)
@@ -92,8 +88,8 @@ static void put_error(struct json_object *map, const struct failure *failure)
     struct json_object *error = json_new_map();
     json_put_text(error, "code", code->code);
     json_put_text(error, "title", code->title);
-    put_whole_text(error, "detail", failure->detail);
-    put_whole_text(error, "platform_code", failure->platform_code);
+    put_if_any(error, "detail", failure->detail);
+    put_if_any(error, "platform_code", failure->platform_code);
     json_put(error, "retryable", json_new_bool(code->retryable));
     if (failure->retry_after_ms >= 0) {
         json_put(error, "retry_after_ms", json_new_int(failure->retry_after_ms));

@@ -3,24 +3,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/show.h"
 #include "base/str.h"
 #include "core/command/reply.h"
 #include "core/command/reply_internal.h"
 
 // ---- outcomes of calls
-
-static void put_failure(struct json_object *map, const struct failure *failure)
-{
-    if (failure->code == NULL) {
-        return;
-    }
-    json_put_text(map, "code", failure->code->code);
-    json_put(map, "detail",
-             json_new_text_len(failure->detail, show_whole_len(failure->detail, strlen(failure->detail))));
-    json_put_text(map, "platform_code", failure->platform_code);
-    json_put(map, "retry_after_ms", json_new_int(failure->retry_after_ms));
-}
 
 char *call_outcome_encode(const struct call_outcome *outcome)
 {
@@ -31,34 +18,15 @@ char *call_outcome_encode(const struct call_outcome *outcome)
     if (outcome->has_result) {
         json_put(map, "result", json_ref(outcome->result));
     }
-    put_failure(map, &outcome->failure);
+    failure_put(&outcome->failure, map);
     return json_print(map);
-}
-
-static enum err read_failure(const struct json_object *map, struct failure *out)
-{
-    *out = (struct failure){.retry_after_ms = -1};
-    const char *code = json_member_text(map, "code");
-    if (code == NULL) {
-        return ERR_OK;
-    }
-    out->code = error_code_find(code);
-    const char *detail = json_member_text(map, "detail");
-    const char *platform_code = json_member_text(map, "platform_code");
-    show_cut(out->detail, sizeof out->detail, detail != NULL ? detail : "");
-    show_cut(out->platform_code, sizeof out->platform_code, platform_code != NULL ? platform_code : "");
-    struct json_object *retry_after = NULL;
-    if (json_member(map, "retry_after_ms", &retry_after) && json_kind(retry_after) == JSON_INT) {
-        out->retry_after_ms = (long)json_int(retry_after);
-    }
-    return out->code != NULL ? ERR_OK : ERR_SYNTAX;
 }
 
 static enum err read_outcome(const struct json_object *map, struct call_outcome *out)
 {
     struct call_outcome outcome = {0};
     const char *status = json_member_text(map, "status");
-    if (status == NULL || !status_parse(status, &outcome.status) || read_failure(map, &outcome.failure) != ERR_OK) {
+    if (status == NULL || !status_parse(status, &outcome.status) || !failure_read(map, &outcome.failure)) {
         return ERR_SYNTAX;
     }
     struct json_object *result = NULL;
@@ -83,7 +51,7 @@ char *retry_note_encode(const struct retry_note *note)
     AUTO_JSON struct json_object *map = json_new_map();
     json_put(map, "attempts", json_new_int(note->attempts));
     json_put(map, "may_have_run", json_new_bool(note->may_have_run));
-    put_failure(map, &note->failure);
+    failure_put(&note->failure, map);
     return json_print(map);
 }
 
@@ -93,7 +61,7 @@ static enum err read_retry_note(const struct json_object *map, struct retry_note
     struct json_object *may_have_run = NULL;
     struct retry_note note = {0};
     if (!json_member(map, "attempts", &attempts) || json_kind(attempts) != JSON_INT || json_int(attempts) < 0 ||
-        json_int(attempts) > INT_MAX || read_failure(map, &note.failure) != ERR_OK) {
+        json_int(attempts) > INT_MAX || !failure_read(map, &note.failure)) {
         return ERR_SYNTAX;
     }
     note.attempts = (int)json_int(attempts);

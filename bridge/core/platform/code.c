@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json/json.h"
 #include "base/mem.h"
 #include "base/show.h"
 #include "base/str.h"
@@ -227,4 +228,33 @@ void failure_set(struct failure *failure, const char *code, const char *fmt, ...
     vsnprintf(failure->detail, sizeof failure->detail, fmt, args);
     failure->detail[show_whole_len(failure->detail, strlen(failure->detail))] = '\0';
     va_end(args);
+}
+
+void failure_put(const struct failure *failure, struct json_object *map)
+{
+    if (failure->code != NULL) {
+        json_put_text(map, "code", failure->code->code);
+        json_put_text(map, "detail", failure->detail);
+        json_put_text(map, "platform_code", failure->platform_code);
+        json_put(map, "retry_after_ms", json_new_int(failure->retry_after_ms));
+    }
+}
+
+bool failure_read(const struct json_object *map, struct failure *out)
+{
+    const char *code = json_member_text(map, "code");
+    const char *detail = json_member_text(map, "detail");
+    const char *platform_code = json_member_text(map, "platform_code");
+    const struct json_object *retry_after = json_get(map, "retry_after_ms");
+    *out = (struct failure){.retry_after_ms = -1};
+    if (code == NULL) {
+        return true;
+    }
+    out->code = error_code_find(code);
+    show_cut(out->detail, sizeof out->detail, detail != NULL ? detail : "");
+    show_cut(out->platform_code, sizeof out->platform_code, platform_code != NULL ? platform_code : "");
+    if (json_kind(retry_after) == JSON_INT) {
+        out->retry_after_ms = (long)json_int(retry_after);
+    }
+    return out->code != NULL;
 }

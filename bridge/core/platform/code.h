@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct json_object;
+
 enum status {
     STATUS_OK,
     STATUS_ACCEPTED,
@@ -43,3 +45,7 @@ struct failure {
 // What to look at: for codes of the platform that say more than the failure's own; or NULL.
 const char *failure_hint(const struct failure *failure);
 void failure_set(struct failure *failure, const char *code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// Members of a map that the outbox stores, and back; nothing for no failure. False for a code that this version does
+// not know.
+void failure_put(const struct failure *failure, struct json_object *map);
+bool failure_read(const struct json_object *map, struct failure *out);

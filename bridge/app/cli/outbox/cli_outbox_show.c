@@ -93,7 +93,6 @@ static struct json_object *replies_json(const struct command *command)
 
 static void put_plan(struct json_object *map, const struct shown_command *stored)
 {
-    static const char *const orders[] = {[ORDER_DEVICE] = "device", [ORDER_RULE] = "rule", [ORDER_NONE] = "none"};
     AUTO_COMMAND struct command *command = NULL;
     struct diag reason;
     if (stored->row.command_text == NULL) {
@@ -105,7 +104,7 @@ static void put_plan(struct json_object *map, const struct shown_command *stored
     }
     json_put_time(map, "deadline", stored->row.arrived.wall_ms + command->lifetime_ms);
     json_put(map, "idempotent", json_new_bool(command->idempotent));
-    json_put_text(map, "order", orders[command->order]);
+    json_put_text(map, "order", command_orders[command->order]);
     json_put_text(map, "platform", command->platform);
     json_put_text(map, "refusal", command->refusal.code == NULL ? NULL : command->refusal.detail);
     json_put(map, "calls", calls_json(command, stored));

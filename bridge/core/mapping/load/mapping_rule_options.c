@@ -2,7 +2,6 @@
 #include "core/mapping/load/loader.h"
 #include "core/mapping/rule.h"
 
-static const char *const order_choices[] = {"device", "rule", "none", NULL};
 static const char *const retained_choices[] = {"ignore", "accept", NULL};
 static const char *const response_choices[] = {"also", "instead", "ignore", NULL};
 static const char *const empty_choices[] = {"reject", "accept", NULL};
@@ -34,7 +33,7 @@ const struct option_row mapping_file_options[] = {
                    .max = MAPPING_MAX_LIFETIME, .help = "a command that could not be sent by then is not sent"),       \
         OPTION_ROW(rule_options, "idempotent", OPTION_BOOL, idempotent, .fallback = "false",                           \
                    .help = "running it twice does no harm"),                                                           \
-        OPTION_ROW(rule_options, "order", OPTION_CHOICE, order, .fallback = "device", .choices = order_choices,        \
+        OPTION_ROW(rule_options, "order", OPTION_CHOICE, order, .fallback = "device", .choices = command_orders,       \
                    .help = "what waits for what: commands of one device, of the rule, or none"),                       \
         OPTION_ROW(rule_options, "latest_only", OPTION_BOOL, latest_only, .fallback = "false",                         \
                    .help = "a newer command takes the place of one that waits"),                                       \

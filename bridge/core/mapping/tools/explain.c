@@ -209,7 +209,6 @@ static void put_batch(struct json_object *map, const struct command *command)
 
 static void put_command(struct json_object *report, const struct command *command, const struct moment *arrived)
 {
-    static const char *const orders[] = {[ORDER_DEVICE] = "device", [ORDER_RULE] = "rule", [ORDER_NONE] = "none"};
     struct json_object *map = json_new_map();
     json_put(map, "id", command->id_is_integer ? json_new_number(command->id) : json_new_text(command->id));
     json_put(map, "id_given", json_new_bool(command->id_given));
@@ -217,7 +216,7 @@ static void put_command(struct json_object *report, const struct command *comman
     json_put_time(map, "arrived", arrived->wall_ms);
     json_put_time(map, "deadline", arrived->wall_ms + command->lifetime_ms);
     json_put(map, "expire_ms", json_new_int(command->lifetime_ms));
-    json_put_text(map, "order", orders[command->order]);
+    json_put_text(map, "order", command_orders[command->order]);
     json_put(map, "idempotent", json_new_bool(command->idempotent));
     json_put(map, "latest_only", json_new_bool(command->latest_only));
     json_put(map, "progress", json_new_bool(command->progress));
