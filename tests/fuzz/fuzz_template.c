@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "base/message.h"
-#include "core/template/template.h"
+#include "core/template/template_internal.h"
 
 #define PATTERN "home/{room}/{path#}"
 #define TOPIC   "home/hall/lamp/1"
@@ -31,21 +31,20 @@ static void must_give_text(const struct template *tmpl, const struct template_in
 
 static void evaluate(const struct template *tmpl, const struct template_input *input)
 {
-    struct json_object *value = NULL;
+    struct template_value value = {0};
     struct failure failure = {0};
-    bool missing = false;
-    enum err err = template_value(tmpl, input, &value, &missing, &failure);
-    MUST(err == ERR_OK || value == NULL);
-    MUST(!missing || value == NULL);
+    enum err err = template_evaluate(tmpl, input, &value, &failure);
+    MUST(err == ERR_OK || value.json == NULL);
+    MUST(!value.missing || value.json == NULL);
     if (err != ERR_OK) {
         must_be_failure(&failure);
     } else {
-        AUTO_FREE char *printed = json_print(value);
+        AUTO_FREE char *printed = json_print(value.json);
         AUTO_JSON struct json_object *again = must_be_json(printed);
         must_be_same(mem_strdup(printed), json_print(again));
     }
-    must_give_text(tmpl, input, err, value, missing);
-    json_free(value);
+    must_give_text(tmpl, input, err, value.json, value.missing);
+    json_free(value.json);
 }
 
 // As a message's payload is read: JSON if it is that, else text.
@@ -65,8 +64,7 @@ static void evaluate_all(const struct template *tmpl, const struct topic_pattern
     struct str captures[TOPIC_MAX_CAPTURES];
     MUST(topic_pattern_match(pattern, TOPIC, captures));
     AUTO_JSON struct json_object *payload = read_payload(data);
-    struct template_input input = {.pattern = pattern,
-                                   .captures = captures,
+    struct template_input input = {.captures = captures,
                                    .topic = TOPIC,
                                    .id = "42",
                                    .id_is_integer = true,
@@ -195,20 +193,20 @@ static const struct {
 static void check_filter(size_t index, const struct template_input *input)
 {
     static struct template *compiled[COUNT_OF(filters)];
-    AUTO_JSON struct json_object *value = NULL;
+    struct template_value value = {0};
     struct template_scope scope = {0};
     struct diag diag;
     struct failure failure = {0};
-    bool missing = false;
     if (compiled[index] == NULL) {
         MUST(template_compile_text(filters[index].text, &scope, &compiled[index], &diag) == ERR_OK);
     }
-    if (template_value(compiled[index], input, &value, &missing, &failure) != ERR_OK) {
+    if (template_evaluate(compiled[index], input, &value, &failure) != ERR_OK) {
         must_be_failure(&failure);
         MUST(strcmp(failure.code->code, "filter_failed") == 0);
     } else {
-        MUST(!missing);
-        filters[index].check(input->payload, value);
+        MUST(!value.missing);
+        filters[index].check(input->payload, value.json);
+        json_free(value.json);
     }
 }
 
@@ -238,7 +236,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(tmpl == NULL);
         must_tell(diag.text);
     } else {
-        MUST(strcmp(template_text(tmpl), text) == 0);
+        MUST(strcmp(tmpl->text, text) == 0);
         evaluate_all(tmpl, pattern, rest_of(&parts));
         template_free(tmpl);
     }

@@ -9,6 +9,7 @@
 #include "base/json/json.h"
 #include "base/mem.h"
 #include "core/mapping/mapping_internal.h"
+#include "core/template/template_internal.h"
 
 #define MAX_ID_LEN 256
 // Year 9999: further away, a time is a mistake, and sums could overflow.
@@ -72,19 +73,19 @@ static bool take_id(struct mapper *mapper, const struct json_object *value)
 // What is missing or null is no id.
 static void take_id_from_rule(struct mapper *mapper)
 {
-    AUTO_JSON struct json_object *value = NULL;
-    bool missing = false;
+    struct template_value value = {0};
     struct failure failure;
-    if (template_value(mapper->rule->id_from, &mapper->input, &value, &missing, &failure) != ERR_OK) {
+    if (template_evaluate(mapper->rule->id_from, &mapper->input, &value, &failure) != ERR_OK) {
         refuse(mapper, &failure);
-    } else if (json_kind(value) != JSON_NULL && !take_id(mapper, value)) {
-        refuse_value(mapper, "id_invalid", "what id_from gives", value);
+    } else if (json_kind(value.json) != JSON_NULL && !take_id(mapper, value.json)) {
+        refuse_value(mapper, "id_invalid", "what id_from gives", value.json);
     }
+    json_free(value.json);
 }
 
 static void find_id(struct mapper *mapper, const char *uuid)
 {
-    if (mapper->payload.has_id) {
+    if (mapper->payload.id != NULL) {
         if (!take_id(mapper, mapper->payload.id)) {
             refuse_value(mapper, "id_invalid", "$id", mapper->payload.id);
         }
@@ -200,22 +201,19 @@ static bool read_time(const struct json_object *value, int64_t *wall_ms)
 // Gives the time at which the message was sent, if it says so.
 static bool find_sent_at(struct mapper *mapper, int64_t *wall_ms)
 {
-    AUTO_JSON struct json_object *value = json_ref(mapper->payload.sent_at);
-    bool missing = !mapper->payload.has_sent_at;
+    struct template_value sent = {json_ref(mapper->payload.sent_at), !mapper->payload.has_sent_at, ""};
     struct failure failure;
-    if (missing && mapper->rule->sent_at != NULL &&
-        template_value(mapper->rule->sent_at, &mapper->input, &value, &missing, &failure) != ERR_OK) {
+    if (sent.missing && mapper->rule->sent_at != NULL &&
+        template_evaluate(mapper->rule->sent_at, &mapper->input, &sent, &failure) != ERR_OK) {
         refuse(mapper, &failure);
         return false;
     }
-    if (missing) {
-        return false;
+    bool is_read = !sent.missing && read_time(sent.json, wall_ms);
+    if (!sent.missing && !is_read) {
+        refuse_value(mapper, "expire_invalid", "the time when it was sent", sent.json);
     }
-    if (!read_time(value, wall_ms)) {
-        refuse_value(mapper, "expire_invalid", "the time when it was sent", value);
-        return false;
-    }
-    return true;
+    json_free(sent.json);
+    return is_read;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -246,8 +244,7 @@ void mapping_make_input(const struct rule *rule, const struct message *message, 
                         const struct mapping_payload *payload, struct str *captures, struct template_input *out)
 {
     rule_takes(rule, message->topic, captures);
-    *out = (struct template_input){.pattern = rule->pattern,
-                                   .captures = captures,
+    *out = (struct template_input){.captures = captures,
                                    .topic = message->topic,
                                    .payload = payload->value,
                                    .has_payload = payload->present,

@@ -20,12 +20,10 @@ struct mapping_payload {
     bool present; // false: empty or not readable
     bool exact;   // false: numbers are rounded, so only what a rejection reports may be read
     struct json_object *value;
-    struct json_object *id; // owned, as the others; has_ keeps JSON null from none, but a $id of null is none
+    struct json_object *id; // owned, as the others; a $id or $reply_to of null is none
     struct json_object *reply_to;
-    struct json_object *expire;
+    struct json_object *expire; // has_ keeps JSON null from none
     struct json_object *sent_at;
-    bool has_id;
-    bool has_reply_to;
     bool has_expire;
     bool has_sent_at;
     struct failure failure; // code set: the command is rejected for it

@@ -96,8 +96,8 @@ static bool take(struct json_object *map, const char *name, struct json_object *
 static void take_bridge_members(struct mapping_payload *payload)
 {
     struct json_object *traceparent = NULL;
-    payload->has_id = take(payload->value, "$id", &payload->id) && json_kind(payload->id) != JSON_NULL;
-    payload->has_reply_to = take(payload->value, "$reply_to", &payload->reply_to);
+    take(payload->value, "$id", &payload->id);
+    take(payload->value, "$reply_to", &payload->reply_to);
     payload->has_expire = take(payload->value, "$expire", &payload->expire);
     payload->has_sent_at = take(payload->value, "$sent_at", &payload->sent_at);
     take(payload->value, "$traceparent", &traceparent);

@@ -123,8 +123,8 @@ static enum err add_devices_of(struct request *request, struct name_set *set, co
         return err;
     }
     if (value.missing) {
-        failure_set(request->failure, "member_missing", "devices: %s has no value: %s",
-                    show_plain(template_text(tmpl)).text, value.why);
+        failure_set(request->failure, "member_missing", "devices: %s has no value: %s", show_plain(tmpl->text).text,
+                    value.why);
         return ERR_MISSING;
     }
     // `device` is one, whatever the message brings.

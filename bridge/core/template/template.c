@@ -80,11 +80,6 @@ const char *template_unchecked(const struct template *tmpl, const bool *checked)
     return NULL;
 }
 
-const char *template_text(const struct template *tmpl)
-{
-    return tmpl->text;
-}
-
 static struct template_value found(struct json_object *json)
 {
     return (struct template_value){.json = json};
@@ -200,15 +195,14 @@ static enum err fail_missing(const struct template_expression *expression, const
 static enum err append_text(struct buf *out, const struct template_expression *expression,
                             const struct json_object *value, struct failure *failure)
 {
-    enum json_kind kind = json_kind(value);
-    if (kind == JSON_NULL || kind == JSON_LIST || kind == JSON_MAP) {
+    AUTO_FREE char *text = json_scalar_text(value);
+    if (text == NULL) {
         failure_set(failure, "filter_failed",
                     "${%s} is %s, which is no text; use | json for its JSON text, or | default(...) for null",
                     show_plain(expression->name).text, json_show(value).text);
         return ERR_REFUSED;
     }
-    AUTO_FREE char *printed = kind == JSON_TEXT ? NULL : json_print(value);
-    buf_text(out, printed != NULL ? printed : json_text(value));
+    buf_text(out, text);
     if (out->len > TEMPLATE_MAX_VALUE) {
         failure_set(failure, "request_too_large", "the text made with ${%s} has more than %d bytes",
                     show_plain(expression->name).text, TEMPLATE_MAX_VALUE);
@@ -261,18 +255,6 @@ enum err template_evaluate(const struct template *tmpl, const struct template_in
     enum err err = template_string(tmpl, input, &text, failure);
     if (err == ERR_OK) {
         *out = found(json_new_text(text));
-    }
-    return err;
-}
-
-enum err template_value(const struct template *tmpl, const struct template_input *input, struct json_object **out,
-                        bool *missing, struct failure *failure)
-{
-    struct template_value value;
-    enum err err = template_evaluate(tmpl, input, &value, failure);
-    if (err == ERR_OK) {
-        *out = value.json;
-        *missing = value.missing;
     }
     return err;
 }

@@ -35,8 +35,7 @@ struct template_scope {
 
 // What a template is evaluated against. Everything is borrowed.
 struct template_input {
-    const struct topic_pattern *pattern;
-    const struct str *captures;
+    const struct str *captures; // of the topic
     const char *topic;
     const char *id; // as text; NULL while id_from itself is evaluated
     bool id_is_integer;
@@ -57,13 +56,7 @@ enum err template_compile_text(const char *text, const struct template_scope *sc
 void template_free(struct template *tmpl);
 // True if it uses what the sender chooses: a capture, the topic, the payload, the id or a property.
 bool template_uses_outside(const struct template *tmpl);
-const char *template_text(const struct template *tmpl); // as written
 
-// The value: a template that is one ${...} keeps the JSON type and number text; otherwise text. *missing is set (and
-// *out is NULL) if it is one ${...} whose value is missing at the end of its filters. Failures: member_missing inside
-// longer text, filter_failed, request_too_large.
-enum err template_value(const struct template *tmpl, const struct template_input *input, struct json_object **out,
-                        bool *missing, struct failure *failure) MUST_CHECK;
 // The value as text (text as it is, numbers and booleans as JSON writes them; lists, maps and null are filter_failed;
 // missing is member_missing). The caller frees it.
 enum err template_string(const struct template *tmpl, const struct template_input *input, char **out,

@@ -41,11 +41,7 @@ static struct json_object *to_bool(struct template_filter_use *use)
 {
     static const char *const words[] = {"false", "true", "off", "on", "no", "yes", "0", "1"};
     use->wants = "wants true, false, on, off, yes, no, 1 or 0";
-    AUTO_FREE char *printed = json_kind(use->value) == JSON_INT ? json_print(use->value) : NULL;
-    const char *text = printed != NULL ? printed : json_text(use->value);
-    if (json_kind(use->value) == JSON_BOOL) {
-        return json_copy(use->value);
-    }
+    AUTO_FREE char *text = json_scalar_text(use->value);
     for (size_t i = 0; text != NULL && i < COUNT_OF(words); i++) {
         if (strcasecmp(text, words[i]) == 0) {
             return json_new_bool(i % 2 == 1);

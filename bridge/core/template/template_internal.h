@@ -58,7 +58,7 @@ struct template_part {
 
 struct template
 {
-    char *text;
+    char *text; // as written
     struct template_part *parts;
     size_t count;
 };
@@ -94,7 +94,9 @@ unsigned template_filter_kinds(const struct template_filter *filter, unsigned ki
 enum err template_filter_apply(const struct template_filter *filter, const char *name, struct template_value *value,
                                struct failure *failure) MUST_CHECK;
 
-// As template_value, but a missing value says why.
+// The value: a template that is one ${...} keeps the JSON type and number text; otherwise text. It is missing if it is
+// one ${...} whose value is missing at the end of its filters. Failures: member_missing inside longer text,
+// filter_failed, request_too_large.
 enum err template_evaluate(const struct template *tmpl, const struct template_input *input, struct template_value *out,
                            struct failure *failure) MUST_CHECK;
 

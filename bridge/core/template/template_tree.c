@@ -183,17 +183,12 @@ static enum err evaluate_template(const struct template_tree *tree, const char *
 static enum err evaluate(const struct template_tree *tree, const char *name, const struct template_input *input,
                          struct json_object **out, struct failure *failure)
 {
-    switch (tree->kind) {
-    case TREE_TEMPLATE:
-        return evaluate_template(tree, name, input, out, failure);
-    case TREE_LIST:
-    case TREE_MAP:
-        return evaluate_children(tree, name, input, out, failure);
-    case TREE_CONSTANT:
-        break;
+    if (tree->kind == TREE_CONSTANT) {
+        *out = json_copy(tree->constant);
+        return ERR_OK;
     }
-    *out = json_copy(tree->constant);
-    return ERR_OK;
+    bool is_template = tree->kind == TREE_TEMPLATE;
+    return (is_template ? evaluate_template : evaluate_children)(tree, name, input, out, failure);
 }
 
 enum err template_tree_value(const struct template_tree *tree, const struct template_input *input,

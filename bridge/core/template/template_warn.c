@@ -11,20 +11,16 @@
 
 unsigned template_source_kinds(enum expression_kind kind)
 {
-    switch (kind) {
-    case EXPRESSION_PAYLOAD:
-        return JSON_ANY_KIND;
-    case EXPRESSION_ID:
-        return JSON_KIND_BIT(JSON_TEXT) | JSON_KIND_BIT(JSON_INT);
-    case EXPRESSION_GROUP:
-        return JSON_KIND_BIT(JSON_LIST);
-    case EXPRESSION_CAPTURE:
-    case EXPRESSION_TOPIC:
-    case EXPRESSION_PROPERTY:
-    case EXPRESSION_NOW:
-        break;
-    }
-    return JSON_KIND_BIT(JSON_TEXT);
+    static const unsigned kinds[] = {
+        [EXPRESSION_CAPTURE] = JSON_KIND_BIT(JSON_TEXT),
+        [EXPRESSION_PAYLOAD] = JSON_ANY_KIND,
+        [EXPRESSION_TOPIC] = JSON_KIND_BIT(JSON_TEXT),
+        [EXPRESSION_ID] = JSON_KIND_BIT(JSON_TEXT) | JSON_KIND_BIT(JSON_INT),
+        [EXPRESSION_PROPERTY] = JSON_KIND_BIT(JSON_TEXT),
+        [EXPRESSION_GROUP] = JSON_KIND_BIT(JSON_LIST),
+        [EXPRESSION_NOW] = JSON_KIND_BIT(JSON_TEXT),
+    };
+    return kinds[kind];
 }
 
 // One of the names that ${...} can begin with here.

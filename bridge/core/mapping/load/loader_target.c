@@ -92,7 +92,7 @@ static enum err check_is_text(const struct target *target, const struct yaml_nod
 // "downstairs" or "group.downstairs" where the group's devices were meant.
 static void warn_of_group(const struct target *target, const struct yaml_node *node, const struct template *tmpl)
 {
-    const char *text = template_text(tmpl);
+    const char *text = tmpl->text;
     const char *name = strncmp(text, "group.", 6) == 0 ? text + 6 : text;
     if (json_member_text(target->loader->shared->group_names, name) != NULL) {
         yaml_warn(target->loader->problems, node,

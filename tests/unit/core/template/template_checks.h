@@ -13,7 +13,7 @@
 
 #include "base/mem.h"
 #include "base/message.h"
-#include "core/template/template.h"
+#include "core/template/template_internal.h"
 
 struct fixture {
     struct topic_pattern *pattern;
@@ -40,8 +40,7 @@ static inline struct fixture fixture_create(const char *payload)
     json_add(fixture.group->members, json_new_text("hall-lamp"));
     json_add(fixture.group->members, json_new_text("kitchen-lamp"));
     fixture.scope = (struct template_scope){.pattern = fixture.pattern, .groups = fixture.group, .group_count = 1};
-    fixture.input = (struct template_input){.pattern = fixture.pattern,
-                                            .topic = "home/hall/7",
+    fixture.input = (struct template_input){.topic = "home/hall/7",
                                             .id = "42",
                                             .id_is_integer = true,
                                             .has_payload = payload != NULL,
@@ -79,17 +78,16 @@ static inline char *value_with(struct fixture *fixture, const char *text)
 {
     struct template *tmpl = compile(fixture, text);
     struct failure failure = {0};
-    struct json_object *value = NULL;
-    bool missing = false;
+    struct template_value value = {0};
     fixture->input.captures = fixture->captures;
-    enum err err = template_value(tmpl, &fixture->input, &value, &missing, &failure);
+    enum err err = template_evaluate(tmpl, &fixture->input, &value, &failure);
     template_free(tmpl);
     if (err != ERR_OK) {
         assert_non_null(failure.code);
         return mem_strdup(failure.code->code);
     }
-    char *printed = missing ? mem_strdup("missing") : json_print(value);
-    json_free(value);
+    char *printed = value.missing ? mem_strdup("missing") : json_print(value.json);
+    json_free(value.json);
     return printed;
 }
 

@@ -142,7 +142,7 @@ static void it_is_known_whether_a_template_uses_what_comes_from_outside(void **s
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct template *tmpl = compile(&fixture, rows[i].text);
         assert_int_equal(template_uses_outside(tmpl), rows[i].outside);
-        assert_string_equal(template_text(tmpl), rows[i].text);
+        assert_string_equal(tmpl->text, rows[i].text);
         template_free(tmpl);
     }
     fixture_free(&fixture);

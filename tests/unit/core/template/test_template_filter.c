@@ -192,10 +192,9 @@ static void a_failure_names_the_filter_the_expression_and_the_value(void **state
     struct fixture fixture = fixture_create("{\"level\":\"h\xC3\xB6"
                                             "ch\"}");
     struct template *tmpl = compile(&fixture, "${payload.level | int}");
-    struct json_object *value = NULL;
-    bool missing;
+    struct template_value value = {0};
     struct failure failure = {0};
-    assert_int_equal(template_value(tmpl, &fixture.input, &value, &missing, &failure), ERR_REFUSED);
+    assert_int_equal(template_evaluate(tmpl, &fixture.input, &value, &failure), ERR_REFUSED);
     assert_string_equal(failure.code->code, "filter_failed");
     assert_string_equal(failure.detail, "the filter int of ${payload.level} wants a number, or text that is one, not "
                                         "text \"h\xC3\xB6"
