@@ -1,7 +1,7 @@
 // Digits are kept as text behind "0." with a power of ten, without zeros at either end, so that cutting, rounding and
-// comparing work on texts. Text is printed without an exponent between 10^-6 and 10^21, as JavaScript does, else in
-// scientific form.
-#include "core/template/decimal_internal.h"
+// comparing work on texts; arithmetic is that of school. Text is printed without an exponent between 10^-6 and 10^21,
+// as JavaScript does, else in scientific form.
+#include "core/template/decimal.h"
 
 #include <float.h>
 #include <math.h>
@@ -18,6 +18,10 @@
 // Largest and smallest power of ten that is written without an exponent.
 #define PLAIN_MAX_POINT 21
 #define PLAIN_MIN_POINT (-6)
+
+// Of a quotient, beside the digits of both numbers. A quotient can lie very near to the middle between two doubles: it
+// takes 17 digits and those of the divisor to see on which side.
+#define EXTRA_DIGITS 40
 
 static bool is_digit(char c)
 {
@@ -58,7 +62,8 @@ static bool take_exponent(const char **at, long *exponent)
     return true;
 }
 
-void decimal_trim_zeros(struct decimal *decimal)
+// Takes the zeros at both ends away, and the sign of zero.
+static void trim_zeros(struct decimal *decimal)
 {
     size_t leading = strspn(decimal->digits, "0");
     decimal->count -= leading;
@@ -92,7 +97,7 @@ bool decimal_parse(const char *text, struct decimal *out)
     }
     size_t count = digits.len;
     *out = (struct decimal){negative, buf_steal(&digits), count, (long)whole + exponent};
-    decimal_trim_zeros(out);
+    trim_zeros(out);
     return true;
 }
 
@@ -129,7 +134,7 @@ static void keep_digits(struct decimal *decimal, long keep)
 void decimal_cut(struct decimal *decimal)
 {
     keep_digits(decimal, decimal->point);
-    decimal_trim_zeros(decimal);
+    trim_zeros(decimal);
 }
 
 // Adds one to the digit before `end`; a carry out of the first digit makes the number one digit longer.
@@ -161,7 +166,7 @@ void decimal_round(struct decimal *decimal, int places)
     if (up) {
         add_one(decimal, decimal->count);
     }
-    decimal_trim_zeros(decimal);
+    trim_zeros(decimal);
 }
 
 bool decimal_fits_integer(const struct decimal *decimal)
@@ -237,4 +242,108 @@ char *decimal_print(const struct decimal *decimal, bool point)
     bool plain = decimal->point <= PLAIN_MAX_POINT && decimal->point >= PLAIN_MIN_POINT;
     (plain ? print_plain : print_scientific)(decimal, point, &out);
     return buf_steal(&out);
+}
+
+// ---- arithmetic
+
+// The digit that counts ten to the power of `power`.
+static int digit_at(const struct decimal *decimal, long power)
+{
+    long index = decimal->point - 1 - power;
+    return index >= 0 && index < (long)decimal->count ? decimal->digits[index] - '0' : 0;
+}
+
+static int signed_digit_at(const struct decimal *decimal, long power)
+{
+    int digit = digit_at(decimal, power);
+    return decimal->negative ? -digit : digit;
+}
+
+static long lowest_power(const struct decimal *decimal)
+{
+    return decimal->point - (long)decimal->count;
+}
+
+static struct decimal negated(const struct decimal *decimal)
+{
+    struct decimal result = *decimal;
+    result.negative = !decimal->negative && decimal->count > 0;
+    return result;
+}
+
+void decimal_add(const struct decimal *a, const struct decimal *b, struct decimal *out)
+{
+    long low = lowest_power(a) < lowest_power(b) ? lowest_power(a) : lowest_power(b);
+    long high = a->point > b->point ? a->point : b->point; // the carry's
+    struct decimal minus_b = negated(b);
+    bool negative = decimal_compare(a, &minus_b) < 0;
+    size_t count = (size_t)(high - low + 1);
+    *out = (struct decimal){negative, mem_alloc(count + 1), count, high + 1};
+    int carry = 0;
+    for (size_t i = 0; i < count; i++) {
+        int sum = signed_digit_at(a, low + (long)i) + signed_digit_at(b, low + (long)i);
+        int column = (negative ? -sum : sum) + carry;
+        int digit = (column + 20) % 10;
+        carry = (column - digit) / 10;
+        out->digits[count - 1 - i] = (char)('0' + digit);
+    }
+    out->digits[count] = '\0';
+    trim_zeros(out);
+}
+
+void decimal_subtract(const struct decimal *a, const struct decimal *b, struct decimal *out)
+{
+    struct decimal minus_b = negated(b);
+    decimal_add(a, &minus_b, out);
+}
+
+void decimal_multiply(const struct decimal *a, const struct decimal *b, struct decimal *out)
+{
+    size_t count = a->count + b->count;
+    *out = (struct decimal){a->negative != b->negative, mem_alloc(count + 1), count, a->point + b->point};
+    memset(out->digits, '0', count);
+    out->digits[count] = '\0';
+    for (size_t i = a->count; i > 0; i--) {
+        int carry = 0;
+        for (size_t k = b->count; k > 0; k--) {
+            char *place = &out->digits[i + k - 1];
+            int column = *place - '0' + (a->digits[i - 1] - '0') * (b->digits[k - 1] - '0') + carry;
+            *place = (char)('0' + column % 10);
+            carry = column / 10;
+        }
+        out->digits[i - 1] = (char)('0' + carry);
+    }
+    trim_zeros(out);
+}
+
+// Takes `amount` off `rest`, both of `count` digits, as often as it goes.
+static int take_off(char *rest, const char *amount, size_t count)
+{
+    int times = 0;
+    for (; memcmp(rest, amount, count) >= 0; times++) {
+        int borrow = 0;
+        for (size_t i = count; i > 0; i--) {
+            int column = rest[i - 1] - amount[i - 1] - borrow;
+            borrow = column < 0;
+            rest[i - 1] = (char)('0' + column + 10 * borrow);
+        }
+    }
+    return times;
+}
+
+void decimal_divide(const struct decimal *a, const struct decimal *b, struct decimal *out)
+{
+    size_t width = b->count + 1;
+    size_t count = a->count + 2 * b->count + EXTRA_DIGITS;
+    AUTO_FREE char *divisor = mem_printf("0%s", b->digits);
+    AUTO_FREE char *rest = mem_printf("%0*d", (int)width, 0);
+    long point = a->point - b->point + (long)b->count;
+    *out = (struct decimal){a->negative != b->negative, mem_alloc(count + 1), count, point};
+    memset(out->digits, '0', count);
+    for (size_t i = 0; i < count && (i < a->count || strspn(rest, "0") < width); i++) {
+        memmove(rest, rest + 1, width - 1);
+        rest[width - 1] = i < a->count ? a->digits[i] : '0';
+        out->digits[i] = (char)('0' + take_off(rest, divisor, width));
+    }
+    trim_zeros(out);
 }
