@@ -16,10 +16,9 @@
 #include "app/cli/cli.h"
 #include "app/cli/cli_options.h"
 #include "app/cli/problem_report.h"
-#include "app/config/config.h"
+#include "app/cli/ruleset.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "core/mapping/load/mapping_load.h"
 #include "core/mapping/tools/generate.h"
 #include "core/model/model.h"
 
@@ -106,24 +105,17 @@ static int read_model(struct generate *generate, const char *path)
 // What a topic of the user's can still bring about, as a reply that would be taken for a command.
 static int check_text(const char *source, const char *text)
 {
-    struct config config = {0};
-    struct problems problems = {0};
-    struct mapping_files files = {0};
-    struct mapping *mapping = NULL;
-    struct yaml_document *document = NULL;
+    struct ruleset rules = {.files = {.documents = mem_alloc(sizeof(struct yaml_document *)), .count = 1}};
+    struct yaml_document **document = &rules.files.documents[0];
     int code = EX_OK;
-    config_defaults(&config);
-    if (yaml_load_text(source, text, strlen(text), &document, &problems) == ERR_OK) {
-        files = (struct mapping_files){.documents = &document, .count = 1};
-    }
-    if (files.count == 0 || config_build_mapping(&config, &files, &mapping, &problems) != ERR_OK) {
-        problem_report(stderr, &problems, document, NULL);
+    *document = NULL;
+    config_defaults(&rules.config);
+    if (yaml_load_text(source, text, strlen(text), document, &rules.problems) != ERR_OK ||
+        config_build_mapping(&rules.config, &rules.files, &rules.mapping, &rules.problems) != ERR_OK) {
+        problem_report(stderr, &rules.problems, *document, NULL);
         code = fail(EX_DATAERR, "", "no such mapping can be written; try another --topic");
     }
-    mapping_destroy(mapping);
-    yaml_free(document);
-    problems_clear(&problems);
-    config_clear(&config);
+    ruleset_clear(&rules);
     return code;
 }
 

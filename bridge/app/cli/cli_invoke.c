@@ -10,9 +10,8 @@
 #include "app/cli/cli_options.h"
 #include "app/cli/input.h"
 #include "app/cli/one_call.h"
-#include "app/cli/problem_report.h"
+#include "app/cli/ruleset.h"
 #include "app/cli/terminal.h"
-#include "app/config/config.h"
 #include "app/config/secret.h"
 #include "base/clock.h"
 #include "base/json/json.h"
@@ -157,17 +156,13 @@ static int perform(const struct invoke *invoke, struct config *config, struct co
 
 static int perform_configured(const struct invoke *invoke)
 {
-    struct config config = {0};
-    struct problems problems = {0};
+    struct ruleset rules;
     int code = EX_CONFIG;
-    if (config_load(invoke->config_path, &config, &problems) != ERR_OK) {
-        problem_report(stderr, &problems, config.document, NULL);
-    } else {
-        struct config_platform *platform = choose_platform(&config, invoke->platform);
-        code = platform == NULL ? EX_USAGE : perform(invoke, &config, platform);
+    if (ruleset_load_config(invoke->config_path, &rules)) {
+        struct config_platform *platform = choose_platform(&rules.config, invoke->platform);
+        code = platform == NULL ? EX_USAGE : perform(invoke, &rules.config, platform);
     }
-    problems_clear(&problems);
-    config_clear(&config);
+    ruleset_clear(&rules);
     return code;
 }
 

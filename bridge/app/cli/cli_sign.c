@@ -8,9 +8,8 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/cli_options.h"
-#include "app/cli/problem_report.h"
+#include "app/cli/ruleset.h"
 #include "app/cli/terminal.h"
-#include "app/config/config.h"
 #include "app/config/secret.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -152,16 +151,13 @@ static int sign_with(const struct sign_request_options *options, const struct se
 
 static int sign_configured(const struct sign_request_options *options, struct parameters *parameters)
 {
-    struct config config = {0};
-    struct problems problems = {0};
+    struct ruleset rules;
     int code = EX_CONFIG;
-    if (config_load(options->config_path, &config, &problems) == ERR_OK) {
-        code = sign_with(options, &config.platforms[0].access_key_secret, &config.platforms[0], parameters);
-    } else {
-        problem_report(stderr, &problems, config.document, NULL);
+    if (ruleset_load_config(options->config_path, &rules)) {
+        const struct config_platform *platform = &rules.config.platforms[0];
+        code = sign_with(options, &platform->access_key_secret, platform, parameters);
     }
-    problems_clear(&problems);
-    config_clear(&config);
+    ruleset_clear(&rules);
     return code;
 }
 

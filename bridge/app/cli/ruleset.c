@@ -16,6 +16,16 @@ enum err ruleset_load(const char *path, const struct text_list *given, struct ru
     return err != ERR_OK ? err : config_build_mapping(&out->config, &out->files, &out->mapping, &out->problems);
 }
 
+bool ruleset_load_config(const char *path, struct ruleset *out)
+{
+    *out = (struct ruleset){0};
+    if (config_load(path, &out->config, &out->problems) != ERR_OK) {
+        ruleset_report(out, false);
+        return false;
+    }
+    return true;
+}
+
 void ruleset_clear(struct ruleset *set)
 {
     mapping_destroy(set->mapping);

@@ -118,35 +118,43 @@ static void read_environment(struct yaml_document **document, struct problems *p
     }
 }
 
-static void read_parameters(struct config_platform *platform, struct problems *problems)
+// Reads an entry of a key whose map no table describes.
+typedef void read_entry(struct config_platform *platform, const struct yaml_node *key, const struct yaml_node *value,
+                        struct problems *problems);
+
+static void read_entries(struct config_platform *platform, const struct yaml_node *node_or_null, const char *key,
+                         const char *cure, read_entry *read, struct problems *problems)
 {
-    const struct yaml_node *node = platform->parameters_node;
-    if (node == NULL) {
+    if (node_or_null != NULL && node_or_null->kind != YAML_MAP) {
+        yaml_error(problems, node_or_null, "`%s` is %s; write %s", key, yaml_kind_name(node_or_null), cure);
         return;
     }
-    if (node->kind != YAML_MAP) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "`parameters` is %s; write names and values, as {Version: \"2018-01-20\"}", yaml_kind_name(node));
-        return;
+    for (size_t i = 0; node_or_null != NULL && i < node_or_null->count; i++) {
+        read(platform, node_or_null->keys[i], node_or_null->items[i], problems);
     }
-    for (size_t i = 0; i < node->count; i++) {
-        const char *name = node->keys[i]->text;
-        const struct yaml_node *value = node->items[i];
-        if (str_is_one_of_folded(name, invoke_made_parameters)) {
-            yaml_problem(problems, SEVERITY_ERROR, node->keys[i], "%s is set by the bridge for each call: remove it",
-                         name);
-        }
-        if (name[0] == '\0') {
-            yaml_problem(problems, SEVERITY_ERROR, node->keys[i], "a parameter's name cannot be empty");
-            continue;
-        }
-        if (value->kind != YAML_SCALAR || yaml_type(value) == YAML_NULL || value->text[0] == '\0') {
-            yaml_problem(problems, SEVERITY_ERROR, value, "parameter %s is %s; it must be a text that is not empty",
-                         show_short(name).text, yaml_kind_name(value));
-            continue;
-        }
+}
+
+static void read_parameter(struct config_platform *platform, const struct yaml_node *key, const struct yaml_node *value,
+                           struct problems *problems)
+{
+    const char *name = key->text;
+    if (str_is_one_of_folded(name, invoke_made_parameters)) {
+        yaml_error(problems, key, "%s is set by the bridge for each call: remove it", name);
+    }
+    if (name[0] == '\0') {
+        yaml_error(problems, key, "a parameter's name cannot be empty");
+    } else if (value->kind != YAML_SCALAR || yaml_type(value) == YAML_NULL || value->text[0] == '\0') {
+        yaml_error(problems, value, "parameter %s is %s; it must be a text that is not empty", show_short(name).text,
+                   yaml_kind_name(value));
+    } else {
         parameters_add(&platform->parameters, name, value->text);
     }
+}
+
+static void add_limit(struct config_platform *platform, const char *action, double per_second)
+{
+    platform->limits = mem_resize(platform->limits, platform->limit_count + 1, sizeof *platform->limits);
+    platform->limits[platform->limit_count++] = (struct schedule_limit){mem_strdup(action), per_second};
 }
 
 static void read_limit(struct config_platform *platform, const struct yaml_node *action, const struct yaml_node *value,
@@ -156,50 +164,25 @@ static void read_limit(struct config_platform *platform, const struct yaml_node 
     double rate = 0;
     const char *nearest = nearest_of(action->text, known);
     if (nearest != NULL && strcmp(nearest, action->text) != 0) {
-        yaml_problem(problems, SEVERITY_WARNING, action, "no action of the platform has this name; did you mean `%s`?",
-                     nearest);
+        yaml_warn(problems, action, "no action of the platform has this name; did you mean `%s`?", nearest);
     }
     if (value->kind != YAML_SCALAR || str_parse_rate(value->text, &rate) != ERR_OK) {
-        yaml_problem(problems, SEVERITY_ERROR, value, "the limit of %s is not a rate; write it as 500/s or 20/m",
-                     show_short(action->text).text);
+        yaml_error(problems, value, "the limit of %s is not a rate; write it as 500/s or 20/m",
+                   show_short(action->text).text);
         return;
     }
-    platform->limits = mem_resize(platform->limits, platform->limit_count + 1, sizeof *platform->limits);
-    platform->limits[platform->limit_count++] = (struct schedule_limit){mem_strdup(action->text), rate};
-}
-
-static bool has_limit(const struct config_platform *platform, const char *action)
-{
-    for (size_t i = 0; i < platform->limit_count; i++) {
-        if (strcmp(platform->limits[i].action, action) == 0) {
-            return true;
-        }
-    }
-    return false;
+    add_limit(platform, action->text, rate);
 }
 
 // The documented quotas hold for what the configuration does not name.
 static void add_default_limit(struct config_platform *platform, const char *action, double per_second)
 {
-    if (!has_limit(platform, action)) {
-        platform->limits = mem_resize(platform->limits, platform->limit_count + 1, sizeof *platform->limits);
-        platform->limits[platform->limit_count++] = (struct schedule_limit){mem_strdup(action), per_second};
+    for (size_t i = 0; i < platform->limit_count; i++) {
+        if (strcmp(platform->limits[i].action, action) == 0) {
+            return;
+        }
     }
-}
-
-static void read_limits(struct config_platform *platform, struct problems *problems)
-{
-    const struct yaml_node *node = platform->limits_node;
-    if (node != NULL && node->kind != YAML_MAP) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "`limits` is %s; write actions and rates, as {InvokeThingService: 500/s}", yaml_kind_name(node));
-        return;
-    }
-    for (size_t i = 0; node != NULL && i < node->count; i++) {
-        read_limit(platform, node->keys[i], node->items[i], problems);
-    }
-    add_default_limit(platform, INVOKE_SINGLE, 500);
-    add_default_limit(platform, INVOKE_SEVERAL, 10);
+    add_limit(platform, action, per_second);
 }
 
 static void wrong_class(const struct yaml_node *key, const struct yaml_node *value, struct problems *problems)
@@ -220,7 +203,7 @@ static void read_error_row(struct config_platform *platform, const struct yaml_n
 {
     enum api_class class;
     if (key->text[0] == '\0') {
-        yaml_problem(problems, SEVERITY_ERROR, key, "an error code cannot be empty");
+        yaml_error(problems, key, "an error code cannot be empty");
     } else if (value->kind != YAML_SCALAR || !api_class_find(value->text, &class)) {
         wrong_class(key, value, problems);
     } else {
@@ -230,24 +213,10 @@ static void read_error_row(struct config_platform *platform, const struct yaml_n
     }
 }
 
-static void read_errors(struct config_platform *platform, struct problems *problems)
-{
-    const struct yaml_node *node = platform->errors_node;
-    if (node != NULL && node->kind != YAML_MAP) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "`errors` is %s; write codes and what they mean, as {iot.vendor.Busy: busy}",
-                     yaml_kind_name(node));
-        return;
-    }
-    for (size_t i = 0; node != NULL && i < node->count; i++) {
-        read_error_row(platform, node->keys[i], node->items[i], problems);
-    }
-}
-
 static void require(bool present, const struct yaml_node *where, const char *what, struct problems *problems)
 {
     if (!present) {
-        yaml_problem(problems, SEVERITY_ERROR, where, "%s is missing", what);
+        yaml_error(problems, where, "%s is missing", what);
     }
 }
 
@@ -255,9 +224,9 @@ static void read_platform(const char *name, const struct yaml_node *node, struct
                           struct problems *problems)
 {
     if (node->kind != YAML_MAP) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "`platform` is %s; it must be a map with endpoint, access_key_id and access_key_secret",
-                     yaml_kind_name(node));
+        yaml_error(problems, node,
+                   "`platform` is %s; it must be a map with endpoint, access_key_id and access_key_secret",
+                   yaml_kind_name(node));
         return;
     }
     config->platforms = mem_resize(config->platforms, config->platform_count + 1, sizeof *config->platforms);
@@ -271,17 +240,21 @@ static void read_platform(const char *name, const struct yaml_node *node, struct
                 "`access_key_secret` (as {file: /etc/thingbridge/secret})", problems);
     }
     config_check_platform(platform, node, problems);
-    read_parameters(platform, problems);
-    read_limits(platform, problems);
-    read_errors(platform, problems);
+    read_entries(platform, platform->parameters_node, "parameters", "names and values, as {Version: \"2018-01-20\"}",
+                 read_parameter, problems);
+    read_entries(platform, platform->limits_node, "limits", "actions and rates, as {InvokeThingService: 500/s}",
+                 read_limit, problems);
+    add_default_limit(platform, INVOKE_SINGLE, 500);
+    add_default_limit(platform, INVOKE_SEVERAL, 10);
+    read_entries(platform, platform->errors_node, "errors", "codes and what they mean, as {iot.vendor.Busy: busy}",
+                 read_error_row, problems);
 }
 
 static void read_platforms(struct config *config, const struct yaml_node *root, struct problems *problems)
 {
     const struct yaml_node *many = config->platforms_node;
     if (config->platform_node != NULL && many != NULL) {
-        yaml_problem(problems, SEVERITY_ERROR, many,
-                     "`platform` and `platforms` are both given: put the one into the others");
+        yaml_error(problems, many, "`platform` and `platforms` are both given: put the one into the others");
     } else if (config->platform_node != NULL) {
         read_platform("default", config->platform_node, config, problems);
     } else if (many == NULL) {
@@ -291,12 +264,11 @@ static void read_platforms(struct config *config, const struct yaml_node *root, 
         require(misspelt, root,
                 "`platform` (with platform.endpoint, platform.access_key_id and platform.access_key_secret)", problems);
     } else if (many->kind != YAML_MAP || many->count == 0) {
-        yaml_problem(problems, SEVERITY_ERROR, many, "`platforms` is %s; write {NAME: {endpoint: ...}, ...}",
-                     yaml_kind_name(many));
+        yaml_error(problems, many, "`platforms` is %s; write {NAME: {endpoint: ...}, ...}", yaml_kind_name(many));
     } else if (yaml_get(many, "endpoint") != NULL) {
-        yaml_problem(problems, SEVERITY_ERROR, many,
-                     "`platforms` holds platforms by name, as {home: {endpoint: ...}}; a single one stands under "
-                     "`platform`");
+        yaml_error(problems, many,
+                   "`platforms` holds platforms by name, as {home: {endpoint: ...}}; a single one stands under "
+                   "`platform`");
     } else {
         for (size_t i = 0; i < many->count; i++) {
             read_platform(many->keys[i]->text, many->items[i], config, problems);
@@ -351,9 +323,9 @@ static bool check_kind(struct config *config, struct problems *problems)
     const struct yaml_node *root = yaml_root(config->document);
     config->is_mapping_file = options_has_any(mapping_file_options, root) && !options_has_any(config_options, root);
     if (config->is_mapping_file) {
-        yaml_problem(problems, SEVERITY_ERROR, root,
-                     "this is a mapping file and no configuration: name it under `mappings` of the configuration, or "
-                     "give it to `thingbridge check` without -c");
+        yaml_error(problems, root,
+                   "this is a mapping file and no configuration: name it under `mappings` of the configuration, or "
+                   "give it to `thingbridge check` without -c");
     }
     return !config->is_mapping_file;
 }

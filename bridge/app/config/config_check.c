@@ -32,11 +32,6 @@ static const struct yaml_node *find_node(const struct yaml_node *root, const cha
 
 #define NODE(root, ...) find_node(root, (const char *const[]){__VA_ARGS__, NULL})
 
-static const struct yaml_node *item_of(const struct yaml_node *node, size_t index)
-{
-    return node->kind == YAML_LIST && index < node->count ? node->items[index] : node;
-}
-
 static void remove_item(struct text_list *list, size_t index)
 {
     free(list->items[index]);
@@ -48,17 +43,17 @@ static void check_urls(const struct config *config, const struct yaml_node *root
 {
     const struct yaml_node *node = NODE(root, "mqtt", "url");
     if (config->mqtt.urls.count == 0) {
-        yaml_problem(problems, SEVERITY_ERROR, node,
-                     "`mqtt.url` is an empty list: name a broker, as "
-                     "mqtt://localhost:1883");
+        yaml_error(problems, node,
+                   "`mqtt.url` is an empty list: name a broker, as "
+                   "mqtt://localhost:1883");
     }
     for (size_t i = 0; i < config->mqtt.urls.count; i++) {
         struct diag diag;
         if (mqtt_url_check(config->mqtt.urls.items[i], &diag) != ERR_OK) {
-            yaml_problem(problems, SEVERITY_ERROR, item_of(node, i), "`mqtt.url`: %s", diag.text);
+            yaml_error(problems, config_item_node(node, i), "`mqtt.url`: %s", diag.text);
         } else if (mqtt_url_is_websocket(config->mqtt.urls.items[i])) {
-            yaml_problem(
-                problems, SEVERITY_WARNING, item_of(node, i),
+            yaml_warn(
+                problems, config_item_node(node, i),
                 "`mqtt.url`: over WebSocket the MQTT library (Paho, 1.3.15 and all before it) loses its place in "
                 "messages of more than about 1 KiB, and the connection with it; use mqtt:// or mqtts:// where the "
                 "broker offers it");
@@ -77,7 +72,7 @@ static void check_allow(struct config *config, const struct yaml_node *root, str
             i++;
             continue;
         }
-        yaml_problem(problems, SEVERITY_ERROR, item_of(node, place), "`reply.allow`: %s", diag.text);
+        yaml_error(problems, config_item_node(node, place), "`reply.allow`: %s", diag.text);
         remove_item(&config->reply.allow, i);
     }
 }
@@ -89,10 +84,10 @@ static void check_base_topic(struct config *config, const struct yaml_node *root
     bool valid = topic_name_valid(base, len) && len <= TOPIC_MAX_LEN / 2 &&
                  topic_count_levels(base, len) <= TOPIC_MAX_LEVELS / 2 && base[0] != '$' && base[len - 1] != '/';
     if (!valid) {
-        yaml_problem(problems, SEVERITY_ERROR, NODE(root, "bridge", "base_topic"),
-                     "`bridge.base_topic` is a topic without + and #, of up to %d bytes and %d levels, that does not "
-                     "begin with $ or end with /, as thingbridge",
-                     TOPIC_MAX_LEN / 2, TOPIC_MAX_LEVELS / 2);
+        yaml_error(problems, NODE(root, "bridge", "base_topic"),
+                   "`bridge.base_topic` is a topic without + and #, of up to %d bytes and %d levels, that does not "
+                   "begin with $ or end with /, as thingbridge",
+                   TOPIC_MAX_LEN / 2, TOPIC_MAX_LEVELS / 2);
         // The rules are held to some base topic all the same.
         free(base);
         config->bridge.base_topic = mem_strdup("thingbridge");
@@ -104,10 +99,10 @@ static void check_share(const struct config *config, const struct yaml_node *roo
     const char *share = config->mqtt.share;
     if (strpbrk(share, "/+#") != NULL || str_has_control(share, strlen(share)) ||
         str_has_noncharacter(share, strlen(share)) || strlen(share) > TOPIC_MAX_LEN) {
-        yaml_problem(problems, SEVERITY_ERROR, NODE(root, "mqtt", "share"),
-                     "`mqtt.share` is the name of a group, of up to %d bytes, without / + #, control characters and "
-                     "noncharacters",
-                     TOPIC_MAX_LEN);
+        yaml_error(problems, NODE(root, "mqtt", "share"),
+                   "`mqtt.share` is the name of a group, of up to %d bytes, without / + #, control characters and "
+                   "noncharacters",
+                   TOPIC_MAX_LEN);
     }
 }
 
@@ -117,17 +112,17 @@ static void check_client_id(const struct config *config, const struct yaml_node 
     size_t len = strlen(client_id);
     // The other connection's name is a few bytes longer, and both fit into two bytes of length.
     if (len > 65000 || str_has_control(client_id, len) || str_has_noncharacter(client_id, len)) {
-        yaml_problem(problems, SEVERITY_ERROR, NODE(root, "mqtt", "client_id"),
-                     "`mqtt.client_id` has up to 65000 bytes, no control characters and no noncharacters");
+        yaml_error(problems, NODE(root, "mqtt", "client_id"),
+                   "`mqtt.client_id` has up to 65000 bytes, no control characters and no noncharacters");
     }
 }
 
 static void check_tls_pair(const struct config_tls *tls, const struct yaml_node *node, struct problems *problems)
 {
     if ((tls->cert_file == NULL) != (tls->key_file == NULL)) {
-        yaml_problem(problems, SEVERITY_ERROR, node, "`tls` has `%s` and no `%s`: a client certificate needs both",
-                     tls->cert_file != NULL ? "cert_file" : "key_file",
-                     tls->cert_file != NULL ? "key_file" : "cert_file");
+        yaml_error(problems, node, "`tls` has `%s` and no `%s`: a client certificate needs both",
+                   tls->cert_file != NULL ? "cert_file" : "key_file",
+                   tls->cert_file != NULL ? "key_file" : "cert_file");
     }
 }
 
@@ -147,7 +142,7 @@ void config_check_platform(const struct config_platform *platform, const struct 
     struct diag diag;
     struct http_target_options options = {.endpoint = platform->endpoint, .proxy = platform->proxy};
     if (platform->endpoint != NULL && http_target_check(&options, &diag) != ERR_OK) {
-        yaml_problem(problems, SEVERITY_ERROR, NODE(node, "endpoint"), "`endpoint`: %s", diag.text);
+        yaml_error(problems, NODE(node, "endpoint"), "`endpoint`: %s", diag.text);
     }
     check_tls_pair(&platform->tls, NODE(node, "tls"), problems);
 }
@@ -166,7 +161,7 @@ static void check_secret(const struct secret_source *source, const struct yaml_n
         bool is_here_only = err == ERR_IO || err == ERR_MISSING;
         yaml_problem(problems, is_here_only ? SEVERITY_WARNING : SEVERITY_ERROR, node, "%s", diag.text);
     } else if (warning != NULL) {
-        yaml_problem(problems, SEVERITY_WARNING, node, "%s", warning);
+        yaml_warn(problems, node, "%s", warning);
     }
     secret_free(secret);
 }
@@ -175,7 +170,7 @@ static void check_file(const char *path, const struct yaml_node *node, struct pr
 {
     struct diag diag;
     if (path != NULL && access_check(path, R_OK, &diag) != ERR_OK) {
-        yaml_problem(problems, SEVERITY_WARNING, node, "cannot be read: %s", diag.text);
+        yaml_warn(problems, node, "cannot be read: %s", diag.text);
     }
 }
 
@@ -206,20 +201,19 @@ static void check_outbox(const char *path, const struct yaml_node *node, struct 
     struct stat status;
     struct diag diag;
     if (stat(folder, &status) != 0 && errno == ENOENT) {
-        yaml_problem(problems, SEVERITY_WARNING, node,
-                     "`outbox.path`: the folder %s does not exist: create it, for the user that runs the bridge",
-                     folder);
+        yaml_warn(problems, node,
+                  "`outbox.path`: the folder %s does not exist: create it, for the user that runs the bridge", folder);
     } else if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-        yaml_problem(problems, SEVERITY_ERROR, node, "`outbox.path`: %s is a folder: name a file in it", path);
+        yaml_error(problems, node, "`outbox.path`: %s is a folder: name a file in it", path);
     } else if (access_check(folder, W_OK | X_OK, &diag) != ERR_OK ||
                (access(path, F_OK) == 0 && access_check(path, R_OK | W_OK, &diag) != ERR_OK)) {
-        yaml_problem(problems, SEVERITY_WARNING, node, "`outbox.path`: %s", diag.text);
+        yaml_warn(problems, node, "`outbox.path`: %s", diag.text);
     }
 }
 
 // A file that the service needs, with its place in the configuration.
 struct needed_file {
-    char *path;
+    const char *path;
     int mode; // as for access(2)
     const struct yaml_node *node;
 };
@@ -233,24 +227,8 @@ static void need(struct needed_files *files, const char *path_or_null, int mode,
 {
     if (path_or_null != NULL) {
         files->items = mem_resize(files->items, files->count + 1, sizeof *files->items);
-        files->items[files->count++] = (struct needed_file){mem_strdup(path_or_null), mode, node};
+        files->items[files->count++] = (struct needed_file){path_or_null, mode, node};
     }
-}
-
-static struct needed_files find_needed(const struct config *config, const struct yaml_node *root)
-{
-    struct needed_files files = {0};
-    AUTO_FREE char *folder = folder_of(config->outbox.path);
-    need(&files, folder, R_OK | W_OK | X_OK, NODE(root, "outbox", "path"));
-    need(&files, config->mqtt.password.file, R_OK, NODE(root, "mqtt", "password"));
-    need(&files, config->mqtt.tls.key_file, R_OK, NODE(root, "mqtt", "tls", "key_file"));
-    for (size_t i = 0; i < config->platform_count; i++) {
-        const struct config_platform *platform = &config->platforms[i];
-        const struct yaml_node *node = platform_node(config, i);
-        need(&files, platform->access_key_secret.file, R_OK, NODE(node, "access_key_secret"));
-        need(&files, platform->tls.key_file, R_OK, NODE(node, "tls", "key_file"));
-    }
-    return files;
 }
 
 // Root can read all, so check as root is of no help to a service that is another user's: that is the user to whom any
@@ -266,21 +244,28 @@ static void check_as_owner(const struct needed_files *files, struct problems *pr
         const struct needed_file *file = &files->items[i];
         if (!access_of_user(user, file->path, file->mode)) {
             AUTO_FREE char *name = access_user_name(user);
-            yaml_problem(problems, SEVERITY_WARNING, file->node,
-                         "the user %s, to whom other files of the bridge belong, cannot %s %s: if the bridge runs as "
-                         "%s, chown it",
-                         name, (file->mode & W_OK) != 0 ? "write" : "read", file->path, name);
+            yaml_warn(problems, file->node,
+                      "the user %s, to whom other files of the bridge belong, cannot %s %s: if the bridge runs as "
+                      "%s, chown it",
+                      name, (file->mode & W_OK) != 0 ? "write" : "read", file->path, name);
         }
     }
 }
 
 static void check_owners(const struct config *config, const struct yaml_node *root, struct problems *problems)
 {
-    struct needed_files files = find_needed(config, root);
-    check_as_owner(&files, problems);
-    for (size_t i = 0; i < files.count; i++) {
-        free(files.items[i].path);
+    struct needed_files files = {0};
+    AUTO_FREE char *folder = folder_of(config->outbox.path);
+    need(&files, folder, R_OK | W_OK | X_OK, NODE(root, "outbox", "path"));
+    need(&files, config->mqtt.password.file, R_OK, NODE(root, "mqtt", "password"));
+    need(&files, config->mqtt.tls.key_file, R_OK, NODE(root, "mqtt", "tls", "key_file"));
+    for (size_t i = 0; i < config->platform_count; i++) {
+        const struct config_platform *platform = &config->platforms[i];
+        const struct yaml_node *node = platform_node(config, i);
+        need(&files, platform->access_key_secret.file, R_OK, NODE(node, "access_key_secret"));
+        need(&files, platform->tls.key_file, R_OK, NODE(node, "tls", "key_file"));
     }
+    check_as_owner(&files, problems);
     free(files.items);
 }
 

@@ -56,13 +56,12 @@ static void tell_missing(const char *pattern, const struct yaml_node *node, stru
                      is_pattern ? "no file fits this pattern" : "there is no such file, or its folder cannot be read",
                      cure);
     } else {
-        yaml_problem(problems, SEVERITY_ERROR, node, "`mappings`: %s %s%s",
-                     is_pattern ? "no file fits" : "there is no file", pattern,
-                     other != NULL ? cure : "; a relative path begins where the bridge is started");
+        yaml_error(problems, node, "`mappings`: %s %s%s", is_pattern ? "no file fits" : "there is no file", pattern,
+                   other != NULL ? cure : "; a relative path begins where the bridge is started");
     }
 }
 
-static const struct yaml_node *pattern_node(const struct yaml_node *list_or_null, size_t index)
+const struct yaml_node *config_item_node(const struct yaml_node *list_or_null, size_t index)
 {
     bool is_list = list_or_null != NULL && list_or_null->kind == YAML_LIST && index < list_or_null->count;
     return is_list ? list_or_null->items[index] : list_or_null;
@@ -75,7 +74,7 @@ static void expand(const struct text_list *patterns, const struct yaml_node *nod
     for (size_t i = 0; i < patterns->count; i++) {
         glob_t found = {0};
         if (glob(patterns->items[i], GLOB_BRACE | GLOB_TILDE, NULL, &found) != 0) {
-            tell_missing(patterns->items[i], pattern_node(node, i), problems);
+            tell_missing(patterns->items[i], config_item_node(node, i), problems);
         }
         for (size_t k = 0; k < found.gl_pathc; k++) {
             text_list_add(paths, found.gl_pathv[k]);
@@ -95,9 +94,9 @@ static bool is_configuration(const struct yaml_node *root)
 static void check_kind(const struct yaml_node *root, struct problems *problems)
 {
     if (is_configuration(root)) {
-        yaml_problem(problems, SEVERITY_ERROR, root,
-                     "this is a configuration and no mapping file: give it with -c, and keep it out of the folder that "
-                     "`mappings` names");
+        yaml_error(problems, root,
+                   "this is a configuration and no mapping file: give it with -c, and keep it out of the folder that "
+                   "`mappings` names");
     }
 }
 

@@ -9,7 +9,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/cli_options.h"
 #include "app/cli/outbox/cli_outbox_internal.h"
-#include "app/cli/problem_report.h"
+#include "app/cli/ruleset.h"
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/str.h"
@@ -66,16 +66,9 @@ static int perform(const struct outbox_cli *cli, const struct config *config)
 
 static int perform_configured(const struct outbox_cli *cli)
 {
-    struct config config = {0};
-    struct problems problems = {0};
-    int code = EX_CONFIG;
-    if (config_load(cli->config_path, &config, &problems) == ERR_OK) {
-        code = perform(cli, &config);
-    } else {
-        problem_report(stderr, &problems, config.document, NULL);
-    }
-    problems_clear(&problems);
-    config_clear(&config);
+    struct ruleset rules;
+    int code = ruleset_load_config(cli->config_path, &rules) ? perform(cli, &rules.config) : EX_CONFIG;
+    ruleset_clear(&rules);
     return code;
 }
 
