@@ -74,15 +74,14 @@ static int perform_configured(const struct outbox_cli *cli)
 
 static bool parse_state(const char *word, unsigned *states)
 {
-    static const char *const words[] = {"queued", "sent", "replied", "done", NULL};
     for (enum command_state state = COMMAND_QUEUED; state <= COMMAND_DONE; state++) {
-        if (strcmp(word, words[state]) == 0) {
+        if (strcmp(word, outbox_state_words[state]) == 0) {
             *states |= OUTBOX_STATE_BIT(state);
             return true;
         }
     }
     fprintf(stderr, "thingbridge outbox list: there is no state `%s`" NEAREST_FORMAT "\n", word,
-            NEAREST_ARGS(nearest_of(word, words), "; use queued, sent, replied or done"));
+            NEAREST_ARGS(nearest_of(word, outbox_state_words), "; use queued, sent, replied or done"));
     return false;
 }
 

@@ -14,6 +14,7 @@
 #include "app/config/config.h"
 #include "base/clock.h"
 #include "base/json/json.h"
+#include "core/platform/code.h"
 #include "io/outbox/outbox.h"
 
 struct outbox_cli {
@@ -40,14 +41,12 @@ struct outbox_view {
     char *topic;
     char *status; // of its reply
     char *refusal;
-    int64_t arrived_ms; // wall time
-    int64_t age_ms;     // below 0: the clock was set back since
-    bool waits;         // it has no reply, and so a deadline
-    int64_t left_ms;    // until its deadline; 0 or less: passed
-    int64_t attempts;   // -1: not known
-    char *error;        // code of the last attempt, while it waits for another
-    char *error_detail;
-    char *error_platform_code;
+    int64_t arrived_ms;       // wall time
+    int64_t age_ms;           // below 0: the clock was set back since
+    bool waits;               // it has no reply, and so a deadline
+    int64_t left_ms;          // until its deadline; 0 or less: passed
+    int64_t attempts;         // -1: not known
+    struct failure failure;   // of the last attempt, while it waits for another; its code is NULL if there is none
     char *platform;           // that it waits for
     struct json_object *down; // why that cannot be used; NULL: it can, as far as is known
 };
@@ -60,7 +59,9 @@ void outbox_view_print_head(FILE *out);
 void outbox_view_print(FILE *out, const struct outbox_view *view);
 // A map that the caller frees.
 struct json_object *outbox_view_json(const struct outbox_view *view);
-const char *outbox_state_word(enum command_state state); // "queued"
+extern const char *const outbox_state_words[]; // by enum command_state; NULL-terminated
+// JSON that the service stored as text; NULL if there is none, or it cannot be read. The caller frees.
+struct json_object *outbox_stored_json(const char *text_or_null);
 
 // Prints all that is stored of one command. An exit code.
 int outbox_show_command(struct outbox_reader *reader, int64_t number, bool json);

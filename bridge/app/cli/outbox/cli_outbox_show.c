@@ -11,8 +11,6 @@
 #include "core/command/command.h"
 #include "core/command/reply.h"
 
-#define REPLY_DEPTH_MAX 64
-
 struct shown_command {
     struct outbox_row row;
     struct outbox_call *calls;
@@ -27,16 +25,11 @@ static void put_base64(struct json_object *map, const char *name, const void *da
     json_put_text(map, name, text.data);
 }
 
-// JSON of our own that is stored as text; as text if it cannot be read.
+// As text if it cannot be read.
 static void put_stored_json(struct json_object *map, const char *name, const char *text_or_null)
 {
-    struct json_object *value = NULL;
-    struct diag ignored;
-    if (text_or_null == NULL) {
-        return;
-    }
-    if (json_parse(text_or_null, strlen(text_or_null), &(struct json_limits){REPLY_DEPTH_MAX}, &value, &ignored) ==
-        ERR_OK) {
+    struct json_object *value = outbox_stored_json(text_or_null);
+    if (value != NULL) {
         json_put(map, name, value);
     } else {
         json_put_text(map, name, text_or_null);
@@ -53,7 +46,7 @@ static struct json_object *call_json(const struct call *call, enum command_state
         json_put_text(parameters, call->parameters.items[i].name, call->parameters.items[i].value);
     }
     json_put_text(map, "action", call->action);
-    json_put_text(map, "state", outbox_state_word(state));
+    json_put_text(map, "state", outbox_state_words[state]);
     json_put(map, "parameters", parameters);
     json_put(map, "device_names", json_new_texts(call->device_names, call->device_count));
     // Of a call that waits the note has the attempts so far.

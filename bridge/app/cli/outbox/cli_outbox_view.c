@@ -16,18 +16,21 @@
 #define WIDTH_RULE      20
 #define WIDTH_ERROR     16
 
-const char *outbox_state_word(enum command_state state)
-{
-    static const char *const words[] = {
-        [COMMAND_QUEUED] = "queued",
-        [COMMAND_SENT] = "sent",
-        [COMMAND_REPLIED] = "replied",
-        [COMMAND_DONE] = "done",
-    };
-    return words[state];
-}
+const char *const outbox_state_words[] = {
+    [COMMAND_QUEUED] = "queued", [COMMAND_SENT] = "sent", [COMMAND_REPLIED] = "replied", [COMMAND_DONE] = "done", NULL,
+};
 
 // ---- reading
+
+struct json_object *outbox_stored_json(const char *text_or_null)
+{
+    struct json_object *value = NULL;
+    struct diag ignored;
+    if (text_or_null != NULL) {
+        (void)!json_parse(text_or_null, strlen(text_or_null), &(struct json_limits){REPLY_DEPTH_MAX}, &value, &ignored);
+    }
+    return value;
+}
 
 static void read_plan(const char *command_text, const struct outbox_row *row, struct outbox_view *view)
 {
@@ -72,16 +75,11 @@ static void read_reply_facts(const struct json_object *map, struct outbox_view *
 static void read_reply(const char *stored, struct outbox_view *view)
 {
     struct reply_record record = {0};
-    AUTO_JSON struct json_object *map = NULL;
-    struct diag ignored;
-    if (reply_record_decode(stored, &record) != ERR_OK) {
-        return;
-    }
-    if (json_parse(record.reply, strlen(record.reply), &(struct json_limits){REPLY_DEPTH_MAX}, &map, &ignored) ==
-        ERR_OK) {
+    if (reply_record_decode(stored, &record) == ERR_OK) {
+        AUTO_JSON struct json_object *map = outbox_stored_json(record.reply);
         read_reply_facts(map, view);
+        reply_record_clear(&record);
     }
-    reply_record_clear(&record);
 }
 
 // What a command that waits has behind it. One that is under way has one attempt more than its note knows, but for
@@ -93,12 +91,7 @@ static void read_attempts(const struct outbox_row *row, struct outbox_view *view
         return;
     }
     view->attempts = note.attempts + (row->state == COMMAND_SENT && !note.may_have_run ? 1 : 0);
-    if (note.failure.code != NULL) {
-        view->error = mem_strdup(note.failure.code->code);
-        view->error_detail = mem_strdup(note.failure.detail);
-        view->error_platform_code =
-            note.failure.platform_code[0] == '\0' ? NULL : mem_strdup(note.failure.platform_code);
-    }
+    view->failure = note.failure;
 }
 
 void outbox_view_read(const struct outbox_row *row, const struct moment *now, struct outbox_view *view)
@@ -122,15 +115,12 @@ void outbox_view_read(const struct outbox_row *row, const struct moment *now, st
 
 void outbox_view_look(struct outbox_reader *reader, struct outbox_view *view)
 {
-    struct diag ignored;
     if (!view->waits || view->platform == NULL) {
         return;
     }
     AUTO_FREE char *name = mem_printf(PIPELINE_NOTE_DOWN "%s", view->platform);
     AUTO_FREE char *text = outbox_reader_note(reader, name);
-    if (text != NULL) {
-        (void)!json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH_MAX}, &view->down, &ignored);
-    }
+    view->down = outbox_stored_json(text);
 }
 
 void outbox_view_clear(struct outbox_view *view)
@@ -142,9 +132,6 @@ void outbox_view_clear(struct outbox_view *view)
     free(view->topic);
     free(view->status);
     free(view->refusal);
-    free(view->error);
-    free(view->error_detail);
-    free(view->error_platform_code);
     *view = (struct outbox_view){0};
 }
 
@@ -189,7 +176,7 @@ void outbox_view_print(FILE *out, const struct outbox_view *view)
     char left[24] = "-";
     char attempts[24] = "-";
     const char *cause = view->down != NULL ? json_member_text(view->down, "cause") : NULL;
-    const char *error = view->error != NULL ? view->error : cause;
+    const char *error = view->failure.code != NULL ? view->failure.code->code : cause;
     format_ms(view->age_ms, age, sizeof age);
     if (view->waits && view->left_ms <= 0) {
         snprintf(left, sizeof left, "passed");
@@ -202,7 +189,7 @@ void outbox_view_print(FILE *out, const struct outbox_view *view)
     fprintf(out, "%8lld  ", (long long)view->number);
     print_cell(out, view->id, WIDTH_ID);
     print_cell(out, view->rule, WIDTH_RULE);
-    fprintf(out, "%-7s %8s %8s %5s ", outbox_state_word(view->state), age, left, attempts);
+    fprintf(out, "%-7s %8s %8s %5s ", outbox_state_words[view->state], age, left, attempts);
     print_cell(out, error, WIDTH_ERROR);
     terminal_print_clean(out, view->topic == NULL ? "-" : view->topic);
     fputc('\n', out);
@@ -220,7 +207,7 @@ struct json_object *outbox_view_json(const struct outbox_view *view)
         json_put(map, "id", view->id_is_integer ? json_new_number(view->id) : json_new_text(view->id));
     }
     json_put_text(map, "rule", view->rule);
-    json_put_text(map, "state", outbox_state_word(view->state));
+    json_put_text(map, "state", outbox_state_words[view->state]);
     json_put_text(map, "status", view->status);
     json_put_text(map, "refused", view->refusal);
     json_put_text(map, "topic", view->topic);
@@ -234,11 +221,12 @@ struct json_object *outbox_view_json(const struct outbox_view *view)
     if (view->attempts >= 0) {
         json_put(map, "attempts", json_new_int(view->attempts));
     }
-    if (view->error != NULL) {
+    if (view->failure.code != NULL) {
+        const char *platform_code = view->failure.platform_code;
         struct json_object *error = json_new_map();
-        json_put_text(error, "code", view->error);
-        json_put_text(error, "detail", view->error_detail);
-        json_put_text(error, "platform_code", view->error_platform_code);
+        json_put_text(error, "code", view->failure.code->code);
+        json_put_text(error, "detail", view->failure.detail);
+        json_put_text(error, "platform_code", platform_code[0] != '\0' ? platform_code : NULL);
         json_put(map, "last_error", error);
     }
     if (view->down != NULL) {
