@@ -15,52 +15,60 @@ static const char *severity_name(enum severity severity)
     return severity == SEVERITY_ERROR ? "error" : "warning";
 }
 
-static const struct yaml_document *find_document(const char *source, const struct yaml_document *document,
-                                                 const struct mapping_files *files)
-{
-    if (document != NULL && strcmp(yaml_source_name(document), source) == 0) {
-        return document;
-    }
-    for (size_t i = 0; files != NULL && i < files->count; i++) {
-        if (strcmp(yaml_source_name(files->documents[i]), source) == 0) {
-            return files->documents[i];
-        }
-    }
-    return NULL;
-}
-
-// The line that was looked for last: many problems can be in one line, which can be as long as its file.
-struct seen_line {
+// What the problems of one output share.
+struct report {
+    FILE *out;
+    bool colour;
     const struct yaml_document *document;
+    const struct mapping_files *files;
+    // The line that was looked for last: many problems can be in one line, which can be as long as its file.
+    const struct yaml_document *line_document;
     int line;
     const char *text; // NULL: it is not shown
     size_t len;
 };
 
-static void show_line(FILE *out, const struct problem *problem, const struct yaml_document *document,
-                      struct seen_line *seen)
+static const struct yaml_document *find_document(const struct report *report, const char *source)
 {
+    if (report->document != NULL && strcmp(yaml_source_name(report->document), source) == 0) {
+        return report->document;
+    }
+    for (size_t i = 0; report->files != NULL && i < report->files->count; i++) {
+        if (strcmp(yaml_source_name(report->files->documents[i]), source) == 0) {
+            return report->files->documents[i];
+        }
+    }
+    return NULL;
+}
+
+static void show_line(struct report *report, const struct problem *problem)
+{
+    const struct yaml_document *document = find_document(report, problem->source);
     if (document == NULL) {
         return;
     }
-    if (seen->document != document || seen->line != problem->line) {
-        *seen = (struct seen_line){.document = document, .line = problem->line};
-        if (!yaml_source_line(document, problem->line, &seen->text, &seen->len)) {
-            seen->text = NULL;
+    if (report->line_document != document || report->line != problem->line) {
+        report->line_document = document;
+        report->line = problem->line;
+        if (!yaml_source_line(document, problem->line, &report->text, &report->len)) {
+            report->text = NULL;
         }
     }
-    if (seen->text != NULL) {
-        problem_line_print(out, seen->text, seen->len, problem->column);
+    if (report->text != NULL) {
+        problem_line_print(report->out, report->text, report->len, problem->column);
     }
 }
 
-static void show_place(FILE *out, const struct problem *problem)
+static void show_problem(struct report *report, const struct problem *problem)
 {
+    const char *start = !report->colour ? "" : problem->severity == SEVERITY_ERROR ? "\033[31m" : "\033[33m";
+    fprintf(report->out, "%s:", problem->source);
     if (problem->line > 0) {
-        fprintf(out, "%s:%d:%d: ", problem->source, problem->line, problem->column);
-    } else {
-        fprintf(out, "%s: ", problem->source);
+        fprintf(report->out, "%d:%d:", problem->line, problem->column);
     }
+    fprintf(report->out, " %s%s:%s %s\n", start, severity_name(problem->severity), report->colour ? "\033[0m" : "",
+            problem->text);
+    show_line(report, problem);
 }
 
 struct ranked {
@@ -98,24 +106,6 @@ static struct ranked *sort_problems(const struct problems *problems)
     }
     qsort(sorted, problems->count, sizeof *sorted, by_place);
     return sorted;
-}
-
-// What the report of one output shares.
-struct report {
-    FILE *out;
-    bool colour;
-    const struct yaml_document *document;
-    const struct mapping_files *files;
-    struct seen_line seen;
-};
-
-static void show_problem(struct report *report, const struct problem *problem)
-{
-    const char *start = !report->colour ? "" : problem->severity == SEVERITY_ERROR ? "\033[31m" : "\033[33m";
-    show_place(report->out, problem);
-    fprintf(report->out, "%s%s:%s %s\n", start, severity_name(problem->severity), report->colour ? "\033[0m" : "",
-            problem->text);
-    show_line(report->out, problem, find_document(problem->source, report->document, report->files), &report->seen);
 }
 
 static void show_omitted(FILE *out, size_t count, const char *what)

@@ -26,20 +26,6 @@ static void row(const char *name, const char *text_or_null)
     }
 }
 
-static struct json_object *member(const struct json_object *map, const char *name)
-{
-    struct json_object *value = NULL;
-    json_member(map, name, &value);
-    return value;
-}
-
-static struct json_object *item(const struct json_object *list, size_t index)
-{
-    struct json_object *value = NULL;
-    json_item(list, index, &value);
-    return value;
-}
-
 // Text as it is, other values as JSON.
 static char *plain(const struct json_object *value)
 {
@@ -69,7 +55,7 @@ static void print_rule_line(const char *start, const struct json_object *rule, c
 static void print_reason(const struct json_object *rule)
 {
     const char *capture = json_member_text(rule, "capture");
-    const struct json_object *globs = member(rule, "globs");
+    const struct json_object *globs = json_get(rule, "globs");
     if (capture == NULL) {
         puts("it fits too, and stands behind the rule that takes it");
         return;
@@ -79,21 +65,21 @@ static void print_reason(const struct json_object *rule)
     fputs("\", wanted is ", stdout);
     for (size_t i = 0; i < json_count(globs); i++) {
         fputs(i > 0 ? " or " : "", stdout);
-        terminal_print_clean(stdout, json_text(item(globs, i)));
+        terminal_print_clean(stdout, json_text(json_at(globs, i)));
     }
     fputc('\n', stdout);
 }
 
 static void print_other_rules(const struct json_object *report)
 {
-    const struct json_object *passed_over = member(report, "passed_over");
-    const struct json_object *nearest = member(report, "nearest");
-    long long others = (long long)json_int(member(report, "other_rules"));
-    long long omitted = (long long)json_int(member(report, "passed_over_omitted"));
+    const struct json_object *passed_over = json_get(report, "passed_over");
+    const struct json_object *nearest = json_get(report, "nearest");
+    long long others = (long long)json_int(json_get(report, "other_rules"));
+    long long omitted = (long long)json_int(json_get(report, "passed_over_omitted"));
     heading("other rules");
     for (size_t i = 0; i < json_count(passed_over); i++) {
-        print_rule_line("  ", item(passed_over, i), ": ");
-        print_reason(item(passed_over, i));
+        print_rule_line("  ", json_at(passed_over, i), ": ");
+        print_reason(json_at(passed_over, i));
     }
     if (omitted > 0) {
         printf("  and %lld more whose topic fits\n", omitted);
@@ -102,7 +88,7 @@ static void print_other_rules(const struct json_object *report)
         printf("  %lld with another topic; most like it:\n", others);
     }
     for (size_t i = 0; i < json_count(nearest); i++) {
-        print_rule_line("    ", item(nearest, i), "\n");
+        print_rule_line("    ", json_at(nearest, i), "\n");
     }
     if (others == 0 && json_count(passed_over) == 0) {
         puts("  none");
@@ -115,11 +101,11 @@ static void print_templates(const struct json_object *templates)
 {
     heading("templates");
     for (size_t i = 0; i < json_count(templates); i++) {
-        const struct json_object *each = item(templates, i);
+        const struct json_object *each = json_at(templates, i);
         const char *problem = json_member_text(each, "problem");
         const char *text = json_member_text(each, "template");
         AUTO_FREE char *value =
-            problem != NULL ? mem_printf("no value: %s", problem) : json_print(member(each, "value"));
+            problem != NULL ? mem_printf("no value: %s", problem) : json_print(json_get(each, "value"));
         bool constant = strstr(text, "${") == NULL;
         AUTO_FREE char *line = constant ? mem_strdup(value) : mem_printf("%s  =  %s", text, value);
         row(json_member_text(each, "place"), line);
@@ -129,29 +115,29 @@ static void print_templates(const struct json_object *templates)
 // What the rule says beyond the usual.
 static void print_waiting(const struct json_object *command)
 {
-    const struct json_object *batch = member(command, "batch");
+    const struct json_object *batch = json_get(command, "batch");
     const char *order = json_member_text(command, "order");
     if (strcmp(order, "device") != 0) {
         row("order", order);
     }
-    if (json_bool(member(command, "idempotent"))) {
+    if (json_bool(json_get(command, "idempotent"))) {
         row("idempotent", "it is sent again if no answer comes");
     }
-    if (json_bool(member(command, "latest_only"))) {
+    if (json_bool(json_get(command, "latest_only"))) {
         row("latest_only", "it takes the place of an older one that waits");
     }
     if (batch != NULL) {
         AUTO_FREE char *text =
             mem_printf("equal commands that come within %lld ms become one call, of up to %lld devices",
-                       (long long)json_int(member(batch, "window_ms")), (long long)json_int(member(batch, "max")));
+                       (long long)json_int(json_get(batch, "window_ms")), (long long)json_int(json_get(batch, "max")));
         row("batch", text);
     }
 }
 
 static void print_command(const struct json_object *command)
 {
-    AUTO_FREE char *id = plain(member(command, "id"));
-    AUTO_FREE char *id_line = mem_printf("%s%s", id, json_bool(member(command, "id_given")) ? "" : " (made here)");
+    AUTO_FREE char *id = plain(json_get(command, "id"));
+    AUTO_FREE char *id_line = mem_printf("%s%s", id, json_bool(json_get(command, "id_given")) ? "" : " (made here)");
     heading("command");
     row("id", id_line);
     row("deadline", json_member_text(command, "deadline"));
@@ -161,7 +147,7 @@ static void print_command(const struct json_object *command)
     row("acceptance goes to", ack != NULL ? ack : "(nowhere)");
     row("result goes to", result != NULL ? result : "(nowhere)");
     row("and to", json_member_text(command, "response_topic"));
-    if (json_bool(member(command, "reply_topic_refused"))) {
+    if (json_bool(json_get(command, "reply_topic_refused"))) {
         row("", "a reply topic is refused; see Replies in mappings/README.md");
     }
 }
@@ -184,14 +170,14 @@ static void print_platform(const struct json_object *request)
 static void print_requests(const struct json_object *requests)
 {
     for (size_t i = 0; i < json_count(requests); i++) {
-        const struct json_object *request = item(requests, i);
+        const struct json_object *request = json_at(requests, i);
         AUTO_FREE char *title = mem_printf("request %zu of %zu", i + 1, json_count(requests));
         heading(title);
         print_platform(request);
-        json_each(member(request, "parameters"), print_member, NULL);
+        json_each(json_get(request, "parameters"), print_member, NULL);
     }
     for (size_t i = 0; i < json_count(requests); i++) {
-        const char *curl = json_member_text(item(requests, i), "curl");
+        const char *curl = json_member_text(json_at(requests, i), "curl");
         if (curl != NULL) {
             heading("signed now, valid for some minutes, once");
             puts(curl);
@@ -221,13 +207,13 @@ static void print_replies(const struct json_object *report)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         title = service != NULL && strcmp(rows[i][0], service) == 0 ? rows[i][1] : title;
     }
-    print_reply(title, member(report, "reply"));
-    print_reply("reply, if the service is synchronous and the device does it", member(report, "reply_if_sync"));
+    print_reply(title, json_get(report, "reply"));
+    print_reply("reply, if the service is synchronous and the device does it", json_get(report, "reply_if_sync"));
 }
 
 static void print_reason_of_refusal(const struct json_object *report)
 {
-    const struct json_object *error = member(member(report, "reply"), "error");
+    const struct json_object *error = json_get(json_get(report, "reply"), "error");
     if (error != NULL) {
         AUTO_FREE char *text = mem_printf("%s: %s", json_member_text(error, "code"), json_member_text(error, "detail"));
         row("reason", text);
@@ -257,20 +243,20 @@ static void print_outcome(const struct json_object *report)
 
 void explain_print(const struct json_object *report)
 {
-    const struct json_object *rule = member(report, "rule");
+    const struct json_object *rule = json_get(report, "rule");
     row("topic", json_member_text(report, "topic"));
     if (rule != NULL) {
         print_rule_line("  rule                  ", rule, "\n");
     }
     print_outcome(report);
     if (rule != NULL) {
-        if (json_count(member(report, "captures")) > 0) {
+        if (json_count(json_get(report, "captures")) > 0) {
             heading("captures");
-            json_each(member(report, "captures"), print_member, NULL);
+            json_each(json_get(report, "captures"), print_member, NULL);
         }
-        print_templates(member(report, "templates"));
-        print_command(member(report, "command"));
-        print_requests(member(report, "requests"));
+        print_templates(json_get(report, "templates"));
+        print_command(json_get(report, "command"));
+        print_requests(json_get(report, "requests"));
         print_replies(report);
     }
     print_other_rules(report);
