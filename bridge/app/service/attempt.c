@@ -82,8 +82,7 @@ int64_t attempt_deadline_ms(const struct attempt *attempt, const struct moment *
 {
     int64_t earliest = CLOCK_NEVER;
     for (size_t i = 0; i < attempt->count; i++) {
-        int64_t deadline = entry_deadline_ms(attempt->entries[i], now);
-        earliest = deadline < earliest ? deadline : earliest;
+        earliest = clock_sooner(earliest, entry_deadline_ms(attempt->entries[i], now));
     }
     return earliest;
 }

@@ -158,23 +158,19 @@ static void purge(struct loop *loop, const struct moment *now)
     }
 }
 
-static int64_t sooner(int64_t a, int64_t b)
-{
-    return b >= 0 && b < a ? b : a;
-}
-
 static int64_t turn_wait_ms(const struct loop *loop, const struct moment *now, int64_t broker_wait_ms)
 {
     if (outbox_has_staged(loop->outbox) && !loop->commit_failed) {
         return 0;
     }
-    int64_t wait_ms = sooner(LONGEST_WAIT_MS, broker_wait_ms);
+    int64_t wait_ms = clock_sooner(LONGEST_WAIT_MS, broker_wait_ms);
     // What waits for its commit must not be asked again at once.
-    wait_ms = sooner(wait_ms, loop->commit_failed ? CLOCK_NEVER : pipeline_wait_ms(loop->pipeline, now));
-    wait_ms = sooner(wait_ms, loop->commit_failed ? CLOCK_NEVER : operator_wait_ms(&loop->requests, now->boot_ms));
-    wait_ms = sooner(wait_ms, health_wait_ms(&loop->health, now->boot_ms));
-    wait_ms = sooner(wait_ms, intake_wait_ms(&loop->intake, now->boot_ms));
-    return loop->state == LOOP_RUNNING ? wait_ms : sooner(wait_ms, loop->stop_at_ms - now->boot_ms);
+    wait_ms = clock_sooner(wait_ms, loop->commit_failed ? CLOCK_NEVER : pipeline_wait_ms(loop->pipeline, now));
+    wait_ms =
+        clock_sooner(wait_ms, loop->commit_failed ? CLOCK_NEVER : operator_wait_ms(&loop->requests, now->boot_ms));
+    wait_ms = clock_sooner(wait_ms, health_wait_ms(&loop->health, now->boot_ms));
+    wait_ms = clock_sooner(wait_ms, intake_wait_ms(&loop->intake, now->boot_ms));
+    return loop->state == LOOP_RUNNING ? wait_ms : clock_sooner(wait_ms, loop->stop_at_ms - now->boot_ms);
 }
 
 static int64_t run_broker(struct loop *loop, const struct moment *now)

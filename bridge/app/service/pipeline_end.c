@@ -140,34 +140,21 @@ void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t ca
     }
 }
 
-// Of the last attempt, if there was one: it says more than that no further one was made.
-static void end_waiting_call(struct pipeline *pipeline, struct entry *entry, size_t call, enum status status,
-                             const struct failure *failure, const struct moment *now)
-{
-    const struct failure *last = &entry->calls[call].last;
-    struct call_outcome outcome = {.status = status, .failure = last->code != NULL ? *last : *failure};
-    pipeline_end_call(pipeline, entry, call, &outcome, now);
-}
-
-void pipeline_expire(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
+void pipeline_end_waiting(struct pipeline *pipeline, struct entry *entry, enum status status, const struct moment *now)
 {
     for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
-        struct failure failure;
-        if (entry->calls[i].state == COMMAND_QUEUED) {
-            pipeline_describe_late(pipeline, entry, i, now, &failure);
-            end_waiting_call(pipeline, entry, i, STATUS_EXPIRED, &failure, now);
+        // The last attempt, if there was one, says more than that no further one was made.
+        struct call_outcome outcome = {.status = status, .failure = entry->calls[i].last};
+        if (entry->calls[i].state != COMMAND_QUEUED) {
+            continue;
         }
-    }
-}
-
-void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
-{
-    struct failure failure;
-    failure_set(&failure, "superseded", "a newer command of the rule for the same target came before it could be sent");
-    for (size_t i = 0; i < entry->command->call_count && entry->record.reply == NULL; i++) {
-        if (entry->calls[i].state == COMMAND_QUEUED) {
-            end_waiting_call(pipeline, entry, i, STATUS_SUPERSEDED, &failure, now);
+        if (outcome.failure.code == NULL && status == STATUS_SUPERSEDED) {
+            failure_set(&outcome.failure, "superseded",
+                        "a newer command of the rule for the same target came before it could be sent");
+        } else if (outcome.failure.code == NULL) {
+            pipeline_describe_late(pipeline, entry, i, now, &outcome.failure);
         }
+        pipeline_end_call(pipeline, entry, i, &outcome, now);
     }
 }
 

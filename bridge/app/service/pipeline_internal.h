@@ -59,10 +59,9 @@ void pipeline_end_refused(struct pipeline *pipeline, struct entry *entry, const 
 // Ends a call, and with the last one its command. Takes what the outcome points to.
 void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t call, const struct call_outcome *outcome,
                        const struct moment *now);
-// These end the calls of a command that have not left: its deadline has passed, a newer one took its place, or the
-// configuration has no such platform any more.
-void pipeline_expire(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
-void pipeline_supersede(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
+// These end the calls of a command that have not left: its deadline has passed (STATUS_EXPIRED), a newer one took its
+// place (STATUS_SUPERSEDED), or the configuration has no such platform any more.
+void pipeline_end_waiting(struct pipeline *pipeline, struct entry *entry, enum status status, const struct moment *now);
 void pipeline_end_homeless(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
 // A request ended whose command was dropped meanwhile.
 void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry, size_t scheduled_call);

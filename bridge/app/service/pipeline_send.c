@@ -21,22 +21,6 @@ static void stage_attempt(struct pipeline *pipeline, const struct schedule_relea
 
 // ---- a turn
 
-static void expire_late(struct pipeline *pipeline, const struct moment *now)
-{
-    uint64_t id = 0;
-    while (schedule_expired(pipeline->schedule, now->boot_ms, &id)) {
-        pipeline_expire(pipeline, entry_list_find(&pipeline->entries, id), now);
-    }
-}
-
-static void end_superseded(struct pipeline *pipeline, const struct moment *now)
-{
-    uint64_t id = 0;
-    while (schedule_superseded(pipeline->schedule, &id)) {
-        pipeline_supersede(pipeline, entry_list_find(&pipeline->entries, id), now);
-    }
-}
-
 // A further call of a command that was dropped while another of its calls was under way: it never leaves.
 static void withhold(struct pipeline *pipeline, const struct schedule_release *release, const struct moment *now)
 {
@@ -50,11 +34,16 @@ static void withhold(struct pipeline *pipeline, const struct schedule_release *r
 void pipeline_run(struct pipeline *pipeline, const struct moment *now)
 {
     const struct schedule_release *release = NULL;
-    end_superseded(pipeline, now);
+    uint64_t id = 0;
+    while (schedule_superseded(pipeline->schedule, &id)) {
+        pipeline_end_waiting(pipeline, entry_list_find(&pipeline->entries, id), STATUS_SUPERSEDED, now);
+    }
     if (pipeline->stopping) {
         return;
     }
-    expire_late(pipeline, now);
+    while (schedule_expired(pipeline->schedule, now->boot_ms, &id)) {
+        pipeline_end_waiting(pipeline, entry_list_find(&pipeline->entries, id), STATUS_EXPIRED, now);
+    }
     while ((release = schedule_next(pipeline->schedule, now->boot_ms)) != NULL) {
         if (entry_list_find(&pipeline->entries, release->ids[0])->abandoned > 0) {
             withhold(pipeline, release, now);

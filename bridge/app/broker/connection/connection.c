@@ -1,6 +1,6 @@
-// The broker says little of why it ends a connection, so its end is judged by how long it lived and what was unanswered.
-// Each failure, and each short life, doubles the pause before the next attempt. Short lives in a row with nothing
-// unanswered are taken for another program with our client id, to which we yield for minutes.
+// The broker says little of why it ends a connection, so its end is judged by how long it lived and what was
+// unanswered. Each failure, and each short life, doubles the pause before the next attempt. Short lives in a row with
+// nothing unanswered are taken for another program with our client id, to which we yield for minutes.
 #include "app/broker/connection/connection.h"
 
 #include <stdio.h>
@@ -23,15 +23,6 @@
 #define SHORT_LIVES_MAX 5
 #define DISCONNECT_MS   2000
 
-// Half to all of the delay.
-static int64_t random_backoff_ms(int failures, int64_t first_ms, int64_t max_ms)
-{
-    int64_t delay = backoff_ms(failures - 1, first_ms, max_ms);
-    uint32_t random = 0;
-    crypto_random(&random, sizeof random);
-    return delay / 2 + (int64_t)(random % (uint32_t)(delay / 2 + 1));
-}
-
 static void set_state(struct connection *connection, enum connection_state state)
 {
     static const struct machine_row table[] = {
@@ -48,23 +39,29 @@ static void set_state(struct connection *connection, enum connection_state state
     connection->state = state;
 }
 
+// For half to all of the delay, which is returned.
+static int64_t go_down(struct connection *connection, int doublings, int64_t first_ms, int64_t max_ms, int64_t now_ms)
+{
+    int64_t delay = backoff_ms(doublings, first_ms, max_ms);
+    uint32_t random = 0;
+    crypto_random(&random, sizeof random);
+    delay = delay / 2 + (int64_t)(random % (uint32_t)(delay / 2 + 1));
+    set_state(connection, CONNECTION_DOWN);
+    connection->retry_ms = now_ms + delay;
+    return delay;
+}
+
 static void wait_and_retry(struct connection *connection, int64_t now_ms, const char *event,
                            const struct mqtt_event *why, const char *unanswered)
 {
-    connection->failures++;
-    int64_t delay = random_backoff_ms(connection->failures, BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
-    set_state(connection, CONNECTION_DOWN);
-    connection->retry_ms = now_ms + delay;
+    int64_t delay = go_down(connection, connection->failures++, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, now_ms);
     LOG(LOG_WARN, event, LOG_S("connection", connection->name), LOG_S("error", why->text), LOG_N("reason", why->reason),
         LOG_S("unanswered", unanswered), LOG_N("retry_in_ms", delay));
 }
 
 static void yield(struct connection *connection, int64_t now_ms, const char *why)
 {
-    connection->yields++;
-    int64_t delay = random_backoff_ms(connection->yields, YIELD_FIRST_MS, YIELD_MAX_MS);
-    set_state(connection, CONNECTION_DOWN);
-    connection->retry_ms = now_ms + delay;
+    int64_t delay = go_down(connection, connection->yields++, YIELD_FIRST_MS, YIELD_MAX_MS, now_ms);
     LOG(LOG_ERROR, "mqtt_client_id_in_use", LOG_S("connection", connection->name), LOG_S("error", why),
         LOG_S("hint", "another program uses our client id: give each its own mqtt.client_id; not fighting for it"),
         LOG_N("retry_in_ms", delay));

@@ -88,14 +88,23 @@ static size_t payload_len(const struct outgoing *outgoing)
     return outgoing->payload == NULL ? 0 : strlen(outgoing->payload);
 }
 
+void reply_queue_end(struct reply_queue *queue, struct outgoing *outgoing)
+{
+    reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
+    if (!outgoing->is_own) {
+        queue->done(queue->context, outgoing);
+    } else if (outgoing != &queue->fence) {
+        free(outgoing);
+    }
+}
+
 // The broker will never have it: that ends the reply.
 void reply_queue_refuse(struct reply_queue *queue, struct outgoing *outgoing, const char *why, int reason)
 {
     metrics_add(METRIC_REPLIES_REFUSED, 1);
     LOG(LOG_WARN, "reply_refused", LOG_S("id", outgoing->id), LOG_S("rule", outgoing->rule),
         LOG_S("topic", outgoing->topic), LOG_S("error", why), LOG_N("reason", reason));
-    reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
-    queue->done(queue->context, outgoing);
+    reply_queue_end(queue, outgoing);
 }
 
 void reply_queue_condemn(struct reply_queue *queue, struct outgoing *outgoing, const char *why)
@@ -104,8 +113,7 @@ void reply_queue_condemn(struct reply_queue *queue, struct outgoing *outgoing, c
     LOG(LOG_ERROR, "reply_undeliverable", LOG_S("id", outgoing->id), LOG_S("rule", outgoing->rule),
         LOG_S("topic", outgoing->topic), LOG_N("payload_bytes", payload_len(outgoing)), LOG_S("error", why),
         LOG_S("hint", "compare the topic with the broker's access rules, and the size with its packet limit"));
-    reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
-    queue->done(queue->context, outgoing);
+    reply_queue_end(queue, outgoing);
 }
 
 static void set_aside(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms)
@@ -135,16 +143,6 @@ static void mark_passed(struct outgoing *acknowledged)
     }
 }
 
-static void acknowledged_own(struct reply_queue *queue, struct outgoing *outgoing)
-{
-    struct own_topic *own = outgoing->owner;
-    own_topic_acknowledged(own);
-    reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
-    if (outgoing != &queue->fence) {
-        free(outgoing);
-    }
-}
-
 static void acknowledged_reply(struct reply_queue *queue, struct outgoing *outgoing, const struct mqtt_event *event,
                                int64_t now_ms)
 {
@@ -160,8 +158,7 @@ static void acknowledged_reply(struct reply_queue *queue, struct outgoing *outgo
         return;
     }
     FAULT_POINT("after_reply_puback");
-    reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
-    queue->done(queue->context, outgoing);
+    reply_queue_end(queue, outgoing);
 }
 
 static void settle(struct reply_queue *queue, struct outgoing *outgoing, const struct mqtt_event *event, int64_t now_ms)
@@ -179,7 +176,8 @@ static void settle(struct reply_queue *queue, struct outgoing *outgoing, const s
         queue->stuck = NULL;
     }
     if (outgoing->is_own) {
-        acknowledged_own(queue, outgoing);
+        own_topic_acknowledged(outgoing->owner);
+        reply_queue_end(queue, outgoing);
     } else {
         acknowledged_reply(queue, outgoing, event, now_ms);
     }
@@ -272,11 +270,10 @@ void reply_queue_put_back(struct reply_queue *queue, struct outgoing *outgoing, 
 {
     if (outgoing->suspicion.is_aside) {
         set_aside(queue, outgoing, now_ms);
-        return;
-    }
-    reply_queue_set_state(queue, outgoing, outgoing->is_own ? OUTGOING_ENDED : OUTGOING_WAITING);
-    if (outgoing->is_own && outgoing != &queue->fence) {
-        free(outgoing);
+    } else if (outgoing->is_own) {
+        reply_queue_end(queue, outgoing);
+    } else {
+        reply_queue_set_state(queue, outgoing, OUTGOING_WAITING);
     }
 }
 

@@ -9,6 +9,8 @@ void reply_queue_set_stage(struct reply_queue *queue, enum reply_stage stage, in
 // Moves the message to the list of its new state.
 void reply_queue_set_state(struct reply_queue *queue, struct outgoing *outgoing, enum outgoing_state state);
 void reply_queue_put_under_way(struct reply_queue *queue, struct outgoing *outgoing, int64_t now_ms);
+// A reply is reported to its owner; a text of our own is freed.
+void reply_queue_end(struct reply_queue *queue, struct outgoing *outgoing);
 // Ends of a reply: the broker refused it; or it ends connections.
 void reply_queue_refuse(struct reply_queue *queue, struct outgoing *outgoing, const char *why, int reason);
 void reply_queue_condemn(struct reply_queue *queue, struct outgoing *outgoing, const char *why);

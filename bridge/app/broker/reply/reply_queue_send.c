@@ -1,7 +1,6 @@
 // What is sent, and when: replies within the window, one alone in its stages, and messages of our own.
 #include "app/broker/reply/reply_queue_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/broker/connection/cookie.h"
@@ -122,8 +121,7 @@ void reply_queue_publish_own(struct reply_queue *queue, const char *topic, const
     reply_queue_put_under_way(queue, outgoing, now_ms);
     if (connection_publish(queue->connection, topic, payload, retain, outgoing->number, &diag) != ERR_OK) {
         LOG(LOG_WARN, "own_not_published", LOG_S("topic", topic), LOG_S("error", diag.text));
-        reply_queue_set_state(queue, outgoing, OUTGOING_ENDED);
-        free(outgoing);
+        reply_queue_end(queue, outgoing);
     }
 }
 

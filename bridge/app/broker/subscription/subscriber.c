@@ -44,11 +44,12 @@ static void remember(struct subscriber *subscriber)
 
 static void remember_unsettled(struct subscriber *subscriber)
 {
-    AUTO_FREE char *text = subscription_set_encode(&subscriber->made);
-    bool is_unsettled = !subscription_set_has_all(&subscriber->before, &subscriber->made) &&
-                        !subscription_set_has_all(&subscriber->made, &subscriber->plain) &&
-                        subscription_set_decode(text, &subscriber->left) == ERR_OK;
-    subscriber->state = is_unsettled ? SUBSCRIBER_SETTLING : SUBSCRIBER_CHANGING;
+    bool is_settled = subscription_set_has_all(&subscriber->before, &subscriber->made) ||
+                      subscription_set_has_all(&subscriber->made, &subscriber->plain);
+    subscriber->state = is_settled ? SUBSCRIBER_CHANGING : SUBSCRIBER_SETTLING;
+    if (!is_settled) {
+        subscription_set_add_all(&subscriber->left, &subscriber->made);
+    }
 }
 
 static char *shared(const struct subscriber *subscriber, const char *filter)
@@ -140,9 +141,7 @@ static bool leave_out(struct subscriber *subscriber, const char *filter)
     if (until_ms <= clock_now().boot_ms) {
         return false;
     }
-    if (subscriber->resume_ms == 0 || until_ms < subscriber->resume_ms) {
-        subscriber->resume_ms = until_ms;
-    }
+    subscriber->resume_ms = subscriber->resume_ms == 0 ? until_ms : clock_sooner(subscriber->resume_ms, until_ms);
     if (strcmp(filter, subscriber->options.fence_topic) == 0) {
         subscriber->fence_is_left_out = true;
         subscriber->answers_due++;
@@ -398,8 +397,7 @@ int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, 
     *sent = false;
     int64_t wait_ms = ready ? fence_run(&subscriber->fence, now, held_until_ms, sent) : CLOCK_NEVER;
     int64_t resume_ms = subscriber->resume_ms > 0 ? subscriber->resume_ms - now->boot_ms : CLOCK_NEVER;
-    resume_ms = resume_ms > 0 ? resume_ms : 0;
-    return resume_ms < wait_ms ? resume_ms : wait_ms;
+    return clock_sooner(wait_ms, clock_later(resume_ms, 0));
 }
 
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now)
