@@ -223,7 +223,7 @@ static int64_t run_subscriber(struct broker *broker, const struct moment *now)
     if (held_until_ms > now->boot_ms) {
         fence_cannot_be_sent(&broker->subscriber.fence);
     }
-    held_until_ms = broker->replies.quiet_until_ms > held_until_ms ? broker->replies.quiet_until_ms : held_until_ms;
+    held_until_ms = clock_later(held_until_ms, broker->replies.quiet_until_ms);
     bool sent = false;
     int64_t wait_ms = subscriber_run(&broker->subscriber, now, held_until_ms, &sent);
     if (sent) {

@@ -1,10 +1,47 @@
 #include "app/broker/connection/own_topic.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/backoff.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 #define PAUSE_FIRST_MS 5000
 #define PAUSE_MAX_MS   600000
+
+struct own_topic *own_topic_find(const struct own_topic_list *list, const char *topic)
+{
+    struct own_topic *own = NULL;
+    SLIST_FOREACH(own, list, link)
+    {
+        if (strcmp(own->topic, topic) == 0) {
+            return own;
+        }
+    }
+    return NULL;
+}
+
+struct own_topic *own_topic_get(struct own_topic_list *list, const char *topic)
+{
+    struct own_topic *own = own_topic_find(list, topic);
+    if (own == NULL) {
+        own = mem_alloc(sizeof *own);
+        own->topic = mem_strdup(topic);
+        SLIST_INSERT_HEAD(list, own, link);
+    }
+    return own;
+}
+
+void own_topic_list_clear(struct own_topic_list *list)
+{
+    while (!SLIST_EMPTY(list)) {
+        struct own_topic *own = SLIST_FIRST(list);
+        SLIST_REMOVE_HEAD(list, link);
+        free(own->topic);
+        free(own);
+    }
+}
 
 int64_t own_topic_lost(struct own_topic *own, uint64_t loss, int64_t now_ms)
 {

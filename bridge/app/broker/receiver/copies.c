@@ -1,5 +1,7 @@
 #include "app/broker/receiver/copies.h"
 
+#include "base/lock.h"
+
 void copies_init(struct copies *copies)
 {
     *copies = (struct copies){0};
@@ -13,28 +15,22 @@ void copies_clear(struct copies *copies)
 
 void copies_set(struct copies *copies, const struct subscription_set *before, const struct subscription_set *now)
 {
-    pthread_mutex_lock(&copies->mutex);
+    AUTO_LOCK(&copies->mutex);
     copies->before = before;
     copies->now = now;
-    pthread_mutex_unlock(&copies->mutex);
 }
 
 void copies_leave_before(struct copies *copies)
 {
-    pthread_mutex_lock(&copies->mutex);
+    AUTO_LOCK(&copies->mutex);
     copies->before = copies->now;
-    pthread_mutex_unlock(&copies->mutex);
 }
 
 static uint32_t lowest_id(struct copies *copies, const char *topic)
 {
-    pthread_mutex_lock(&copies->mutex);
+    AUTO_LOCK(&copies->mutex);
     uint32_t lowest = subscription_set_lowest(copies->before, topic);
-    if (lowest == 0) {
-        lowest = subscription_set_lowest(copies->now, topic);
-    }
-    pthread_mutex_unlock(&copies->mutex);
-    return lowest;
+    return lowest != 0 ? lowest : subscription_set_lowest(copies->now, topic);
 }
 
 bool copies_is_spare(struct copies *copies, const struct message *message)

@@ -1,5 +1,6 @@
-// Each call is a beat: a call that comes late after the one before begins a doubt, before it does anything else. A fence
-// or a pause that was begun before the latest doubt ends none: the nonce is wiped, and the count of doubts differs.
+// Each call is a beat: a call that comes late after the one before begins a doubt, before it does anything else. A
+// fence or a pause that was begun before the latest doubt ends none: the nonce is wiped, and the count of doubts
+// differs.
 #include "app/broker/receiver/freshness.h"
 
 #include <pthread.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/lock.h"
 #include "base/mem.h"
 
 struct freshness {
@@ -76,38 +78,32 @@ static int64_t beat_locked(struct freshness *freshness, const struct moment *now
 
 int64_t freshness_beat(struct freshness *freshness, const struct moment *now)
 {
-    pthread_mutex_lock(&freshness->mutex);
-    int64_t gap_ms = beat_locked(freshness, now);
-    pthread_mutex_unlock(&freshness->mutex);
-    return gap_ms;
+    AUTO_LOCK(&freshness->mutex);
+    return beat_locked(freshness, now);
 }
 
 void freshness_set_contact(struct freshness *freshness, const struct moment *contact)
 {
-    pthread_mutex_lock(&freshness->mutex);
+    AUTO_LOCK(&freshness->mutex);
     freshness->contact = *contact;
     freshness->has_contact = true;
-    pthread_mutex_unlock(&freshness->mutex);
 }
 
 bool freshness_contact(struct freshness *freshness, struct moment *contact)
 {
-    pthread_mutex_lock(&freshness->mutex);
-    bool known = freshness->has_contact;
+    AUTO_LOCK(&freshness->mutex);
     *contact = freshness->contact;
-    pthread_mutex_unlock(&freshness->mutex);
-    return known;
+    return freshness->has_contact;
 }
 
 void freshness_connected(struct freshness *freshness, bool may_be_kept, const struct moment *now)
 {
-    pthread_mutex_lock(&freshness->mutex);
+    AUTO_LOCK(&freshness->mutex);
     (void)beat_locked(freshness, now);
     // Whatever was in doubt on the connection before is so no more: it comes again or never, and this is a new one.
     freshness->in_doubt = false;
     begin_doubt(freshness, freshness->has_contact ? &freshness->contact : NULL);
     freshness->in_doubt = may_be_kept;
-    pthread_mutex_unlock(&freshness->mutex);
 }
 
 static int64_t greatest_age_ms(const struct freshness *freshness, const struct moment *now)
@@ -121,7 +117,7 @@ static int64_t greatest_age_ms(const struct freshness *freshness, const struct m
 
 int64_t freshness_message(struct freshness *freshness, const struct moment *now, int64_t *gap_ms)
 {
-    pthread_mutex_lock(&freshness->mutex);
+    AUTO_LOCK(&freshness->mutex);
     *gap_ms = beat_locked(freshness, now);
     freshness->messages++;
     freshness->last_message_ms = now->boot_ms;
@@ -130,50 +126,44 @@ int64_t freshness_message(struct freshness *freshness, const struct moment *now,
         freshness->contact = *now;
         freshness->has_contact = true;
     }
-    pthread_mutex_unlock(&freshness->mutex);
     return age_ms;
 }
 
 int64_t freshness_message_done(struct freshness *freshness, const struct moment *came, const struct moment *now)
 {
-    pthread_mutex_lock(&freshness->mutex);
+    AUTO_LOCK(&freshness->mutex);
     int64_t taken_ms = now->boot_ms - came->boot_ms;
     bool slow = taken_ms > FRESHNESS_GAP_MS;
     if (slow) {
         begin_doubt(freshness, came);
     }
     int64_t gap_ms = beat_locked(freshness, now);
-    pthread_mutex_unlock(&freshness->mutex);
     return slow ? taken_ms : gap_ms;
 }
 
 void freshness_expect_fence(struct freshness *freshness, const char *nonce, const struct moment *now)
 {
-    pthread_mutex_lock(&freshness->mutex);
+    AUTO_LOCK(&freshness->mutex);
     memcpy(freshness->nonce, nonce, sizeof freshness->nonce);
     freshness->nonce_sent = *now;
-    pthread_mutex_unlock(&freshness->mutex);
 }
 
 bool freshness_take_fence(struct freshness *freshness, const char *payload, size_t len, const struct moment *now,
                           int64_t *gap_ms)
 {
-    pthread_mutex_lock(&freshness->mutex);
+    AUTO_LOCK(&freshness->mutex);
     *gap_ms = beat_locked(freshness, now);
     bool ours = len > 0 && len == strlen(freshness->nonce) && memcmp(payload, freshness->nonce, len) == 0;
     if (ours) {
         end_doubt(freshness, &freshness->nonce_sent);
     }
-    pthread_mutex_unlock(&freshness->mutex);
     return ours;
 }
 
 struct freshness_mark freshness_mark(struct freshness *freshness, const struct moment *now)
 {
-    pthread_mutex_lock(&freshness->mutex);
-    struct freshness_mark mark = {freshness->messages, freshness->doubts, *now};
-    pthread_mutex_unlock(&freshness->mutex);
-    return mark;
+    AUTO_LOCK(&freshness->mutex);
+    return (struct freshness_mark){freshness->messages, freshness->doubts, *now};
 }
 
 static bool is_quiet(const struct freshness *freshness, const struct freshness_mark *since)
@@ -183,37 +173,30 @@ static bool is_quiet(const struct freshness *freshness, const struct freshness_m
 
 bool freshness_is_quiet(struct freshness *freshness, const struct freshness_mark *since)
 {
-    pthread_mutex_lock(&freshness->mutex);
-    bool quiet = is_quiet(freshness, since);
-    pthread_mutex_unlock(&freshness->mutex);
-    return quiet;
+    AUTO_LOCK(&freshness->mutex);
+    return is_quiet(freshness, since);
 }
 
 bool freshness_take_pause(struct freshness *freshness, const struct freshness_mark *since, const struct moment *now,
                           int64_t *gap_ms)
 {
-    pthread_mutex_lock(&freshness->mutex);
+    AUTO_LOCK(&freshness->mutex);
     *gap_ms = beat_locked(freshness, now);
     bool quiet = is_quiet(freshness, since);
     if (quiet) {
         end_doubt(freshness, &since->taken);
     }
-    pthread_mutex_unlock(&freshness->mutex);
     return quiet;
 }
 
 bool freshness_in_doubt(struct freshness *freshness)
 {
-    pthread_mutex_lock(&freshness->mutex);
-    bool in_doubt = freshness->in_doubt;
-    pthread_mutex_unlock(&freshness->mutex);
-    return in_doubt;
+    AUTO_LOCK(&freshness->mutex);
+    return freshness->in_doubt;
 }
 
 int64_t freshness_last_message_ms(struct freshness *freshness)
 {
-    pthread_mutex_lock(&freshness->mutex);
-    int64_t last_ms = freshness->last_message_ms;
-    pthread_mutex_unlock(&freshness->mutex);
-    return last_ms;
+    AUTO_LOCK(&freshness->mutex);
+    return freshness->last_message_ms;
 }

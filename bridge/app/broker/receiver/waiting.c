@@ -1,5 +1,5 @@
-// A command is counted in the sum of its rule, and one in memory in the sum of those as well; each sum has its limits. The
-// core takes the commands out again with the weight that they came in with.
+// A command is counted in the sum of its rule, and one in memory in the sum of those as well; each sum has its limits.
+// The core takes the commands out again with the weight that they came in with.
 #include "app/broker/receiver/waiting.h"
 
 #include <pthread.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash_table.h"
+#include "base/lock.h"
 #include "base/mem.h"
 
 #define MEMORY_OVERHEAD 512 // of a command in memory, beside its texts
@@ -123,41 +124,36 @@ static void add(struct waiting *waiting, const struct waiting_command *command, 
 
 enum err waiting_enter(struct waiting *waiting, const struct waiting_command *command, struct failure *why)
 {
-    pthread_mutex_lock(&waiting->mutex);
+    AUTO_LOCK(&waiting->mutex);
     enum err err = look(waiting, command, why);
     if (err == ERR_OK) {
         add(waiting, command, 1);
     }
-    pthread_mutex_unlock(&waiting->mutex);
     return err;
 }
 
 void waiting_restore(struct waiting *waiting, const struct waiting_command *command)
 {
-    pthread_mutex_lock(&waiting->mutex);
+    AUTO_LOCK(&waiting->mutex);
     add(waiting, command, 1);
-    pthread_mutex_unlock(&waiting->mutex);
 }
 
 void waiting_leave(struct waiting *waiting, const struct waiting_command *command)
 {
-    pthread_mutex_lock(&waiting->mutex);
+    AUTO_LOCK(&waiting->mutex);
     add(waiting, command, -1);
-    pthread_mutex_unlock(&waiting->mutex);
 }
 
 bool waiting_enter_refusal(struct waiting *waiting)
 {
-    pthread_mutex_lock(&waiting->mutex);
+    AUTO_LOCK(&waiting->mutex);
     bool has_room = waiting->refusals < waiting->limits.max_refusals;
     waiting->refusals += has_room ? 1 : 0;
-    pthread_mutex_unlock(&waiting->mutex);
     return has_room;
 }
 
 void waiting_leave_refusal(struct waiting *waiting)
 {
-    pthread_mutex_lock(&waiting->mutex);
+    AUTO_LOCK(&waiting->mutex);
     waiting->refusals--;
-    pthread_mutex_unlock(&waiting->mutex);
 }

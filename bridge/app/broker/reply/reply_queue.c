@@ -37,9 +37,7 @@ void reply_queue_clear(struct reply_queue *queue)
             free(each);
         }
     }
-    for (size_t i = 0; i < queue->own_count; i++) {
-        free(queue->own[i].topic);
-    }
+    own_topic_list_clear(&queue->own);
 }
 
 // ---- what waits

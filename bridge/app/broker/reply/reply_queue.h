@@ -18,8 +18,6 @@
 // be delivered (which ends it too).
 typedef void reply_queue_done(void *context, struct outgoing *outgoing);
 
-#define REPLY_QUEUE_OWN_MAX 8
-
 enum reply_stage {
     STAGE_FLOW,  // replies are sent as they come, within the window
     STAGE_DRAIN, // one is to be sent alone: what is under way ends first
@@ -50,8 +48,7 @@ struct reply_queue {
     bool tells_limits;        // MQTT 5: the broker tells its limits, so that size is no cause of a loss
     int64_t last_progress_ms;
     struct outgoing fence; // stands for the fence, which the subscriber publishes
-    struct own_topic own[REPLY_QUEUE_OWN_MAX];
-    size_t own_count;
+    struct own_topic_list own;
 };
 
 // The struct must not move afterwards.

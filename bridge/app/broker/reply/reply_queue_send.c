@@ -81,27 +81,6 @@ static void publish_reply(struct reply_queue *queue, struct outgoing *outgoing, 
 
 // ---- messages of our own
 
-static struct own_topic *find_own(const struct reply_queue *queue, const char *topic)
-{
-    for (size_t i = 0; i < queue->own_count; i++) {
-        if (strcmp(queue->own[i].topic, topic) == 0) {
-            return (struct own_topic *)&queue->own[i];
-        }
-    }
-    return NULL;
-}
-
-static struct own_topic *get_own(struct reply_queue *queue, const char *topic)
-{
-    struct own_topic *own = find_own(queue, topic);
-    if (own == NULL && queue->own_count < REPLY_QUEUE_OWN_MAX) {
-        own = &queue->own[queue->own_count++];
-        *own = (struct own_topic){.topic = mem_strdup(topic)};
-        own->longest_pause_ms = strcmp(topic, queue->fence_topic) == 0 ? FENCE_PAUSE_MAX_MS : 0;
-    }
-    return own;
-}
-
 static bool may_send(const struct reply_queue *queue, int64_t now_ms)
 {
     return queue->connection->state == CONNECTION_UP && now_ms >= queue->connection->quiet_until_ms &&
@@ -111,9 +90,9 @@ static bool may_send(const struct reply_queue *queue, int64_t now_ms)
 void reply_queue_publish_own(struct reply_queue *queue, const char *topic, const char *payload, bool retain,
                              int64_t now_ms)
 {
-    struct own_topic *own = get_own(queue, topic);
+    struct own_topic *own = own_topic_get(&queue->own, topic);
     struct diag diag;
-    if (!may_send(queue, now_ms) || own == NULL || own_topic_is_paused(own, now_ms)) {
+    if (!may_send(queue, now_ms) || own_topic_is_paused(own, now_ms)) {
         return;
     }
     struct outgoing *outgoing = mem_alloc(sizeof *outgoing);
@@ -128,14 +107,15 @@ void reply_queue_publish_own(struct reply_queue *queue, const char *topic, const
 void reply_queue_fence_sent(struct reply_queue *queue, int64_t now_ms)
 {
     reply_queue_set_state(queue, &queue->fence, OUTGOING_ENDED);
-    struct own_topic *own = get_own(queue, queue->fence_topic);
+    struct own_topic *own = own_topic_get(&queue->own, queue->fence_topic);
+    own->longest_pause_ms = FENCE_PAUSE_MAX_MS;
     queue->fence = (struct outgoing){.topic = queue->fence_topic, .owner = own, .is_own = true};
     reply_queue_put_under_way(queue, &queue->fence, now_ms);
 }
 
 int64_t reply_queue_fence_paused_until(const struct reply_queue *queue)
 {
-    const struct own_topic *own = find_own(queue, queue->fence_topic);
+    const struct own_topic *own = own_topic_find(&queue->own, queue->fence_topic);
     return own == NULL ? 0 : own->paused_until_ms;
 }
 

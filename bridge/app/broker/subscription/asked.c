@@ -18,10 +18,7 @@ void asked_begin(struct asked *asked)
 void asked_clear(struct asked *asked)
 {
     asked_begin(asked);
-    for (size_t i = 0; i < asked->suspect_count; i++) {
-        free(asked->suspects[i].topic);
-    }
-    free(asked->suspects);
+    own_topic_list_clear(&asked->suspects);
     free(asked->waiting);
 }
 
@@ -31,19 +28,9 @@ void asked_add(struct asked *asked, const char *filter)
     asked->waiting[asked->waiting_count++] = mem_strdup(filter);
 }
 
-static struct own_topic *find_suspect(const struct asked *asked, const char *filter)
-{
-    for (size_t i = 0; i < asked->suspect_count; i++) {
-        if (strcmp(asked->suspects[i].topic, filter) == 0) {
-            return &asked->suspects[i];
-        }
-    }
-    return NULL;
-}
-
 void asked_answered(struct asked *asked, const char *filter)
 {
-    struct own_topic *suspect = find_suspect(asked, filter);
+    struct own_topic *suspect = own_topic_find(&asked->suspects, filter);
     if (suspect != NULL) {
         own_topic_acknowledged(suspect);
     }
@@ -64,18 +51,6 @@ const char *asked_first(const struct asked *asked)
     return asked->answered < asked->waiting_count ? asked->waiting[asked->answered] : NULL;
 }
 
-static struct own_topic *get_suspect(struct asked *asked, const char *filter)
-{
-    struct own_topic *suspect = find_suspect(asked, filter);
-    if (suspect != NULL) {
-        return suspect;
-    }
-    asked->suspects = mem_resize(asked->suspects, asked->suspect_count + 1, sizeof *asked->suspects);
-    suspect = &asked->suspects[asked->suspect_count++];
-    *suspect = (struct own_topic){.topic = mem_strdup(filter)};
-    return suspect;
-}
-
 void asked_lost(struct asked *asked, uint64_t loss, int64_t now_ms)
 {
     const char *filter = asked_first(asked);
@@ -83,7 +58,7 @@ void asked_lost(struct asked *asked, uint64_t loss, int64_t now_ms)
         return;
     }
     asked->is_careful = true;
-    struct own_topic *suspect = get_suspect(asked, filter);
+    struct own_topic *suspect = own_topic_get(&asked->suspects, filter);
     int64_t pause_ms = own_topic_lost(suspect, loss, now_ms);
     if (pause_ms > 0) {
         LOG(LOG_ERROR, "mqtt_filter_paused", LOG_S("filter", suspect->topic), LOG_N("pause_ms", pause_ms),
@@ -95,6 +70,6 @@ void asked_lost(struct asked *asked, uint64_t loss, int64_t now_ms)
 
 int64_t asked_paused_until_ms(const struct asked *asked, const char *filter)
 {
-    const struct own_topic *suspect = find_suspect(asked, filter);
+    const struct own_topic *suspect = own_topic_find(&asked->suspects, filter);
     return suspect == NULL ? 0 : suspect->paused_until_ms;
 }

@@ -12,8 +12,7 @@ struct asked {
     char **waiting; // filters in the order in which they were asked for
     size_t waiting_count;
     size_t answered; // the first of them
-    struct own_topic *suspects;
-    size_t suspect_count;
+    struct own_topic_list suspects;
     bool is_careful; // a connection was lost with an answer due: they are to be asked for one at a time
 };
 

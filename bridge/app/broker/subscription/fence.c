@@ -251,22 +251,15 @@ bool fence_round_answered(struct fence *fence, const struct moment *now, int64_t
     return true;
 }
 
-static bool wants_rounds(const struct fence *fence, int64_t now_ms)
+// If nothing else happens.
+static int64_t next_round_ms(const struct fence *fence)
 {
+    int64_t wanted_ms = fence->state == FENCE_ACKNOWLEDGED ? fence->since_ms + FIRST_ROUND_MS : CLOCK_NEVER;
     if (fence->is_barred || fence->options.replies->state != CONNECTION_UP) {
-        return fence->passed_ms == 0 || now_ms - fence->passed_ms >= REPEAT_MS ||
-               freshness_in_doubt(fence->options.freshness);
+        bool is_unproved = fence->passed_ms == 0 || freshness_in_doubt(fence->options.freshness);
+        wanted_ms = is_unproved ? 0 : fence->passed_ms + REPEAT_MS;
     }
-    return has_been(fence, FENCE_ACKNOWLEDGED, FIRST_ROUND_MS, now_ms);
-}
-
-// When rounds are wanted at the latest, if nothing else happens.
-static int64_t rounds_wanted_ms(const struct fence *fence)
-{
-    if (fence->is_barred || fence->options.replies->state != CONNECTION_UP) {
-        return fence->passed_ms + REPEAT_MS;
-    }
-    return fence->state == FENCE_ACKNOWLEDGED ? fence->since_ms + FIRST_ROUND_MS : CLOCK_NEVER;
+    return clock_later(wanted_ms, fence->round_due_ms);
 }
 
 static void send_round(struct fence *fence, const struct moment *now)
@@ -395,17 +388,16 @@ int64_t fence_run(struct fence *fence, const struct moment *now, int64_t held_un
     if (!fence->is_subscribed && now_ms >= fence->subscribe_due_ms) {
         subscribe_again(fence, now_ms);
     }
-    if (fence->round_sent_ms == 0 && now_ms >= fence->round_due_ms && wants_rounds(fence, now_ms)) {
+    if (fence->round_sent_ms == 0 && now_ms >= next_round_ms(fence)) {
         send_round(fence, now);
     }
     int64_t wait_ms = watch_wait_ms(fence, now_ms);
     if (replies_up && fence->state == FENCE_IDLE) {
         wait_ms = clock_sooner(wait_ms, clock_later(fence->due_ms - now_ms, 1));
     }
-    if (fence->round_sent_ms == 0) {
-        int64_t wanted_ms = wants_rounds(fence, now_ms) ? now_ms : rounds_wanted_ms(fence);
-        int64_t round_ms = clock_later(wanted_ms, fence->round_due_ms);
-        wait_ms = clock_sooner(wait_ms, round_ms == CLOCK_NEVER ? CLOCK_NEVER : clock_later(round_ms - now_ms, 1));
+    int64_t round_ms = fence->round_sent_ms == 0 ? next_round_ms(fence) : CLOCK_NEVER;
+    if (round_ms != CLOCK_NEVER) {
+        wait_ms = clock_sooner(wait_ms, clock_later(round_ms - now_ms, 1));
     }
     return wait_ms;
 }
