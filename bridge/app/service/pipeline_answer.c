@@ -51,7 +51,7 @@ static void judge_answer(struct platform *platform, const struct attempt *attemp
     if (class == API_THROTTLED || class == API_BUSY) {
         verdict->report.wait_ms = verdict->outcome.failure.retry_after_ms;
     }
-    verdict->advice = retry_advice(class);
+    verdict->advice = api_retry_advice(class);
     verdict->each_alone = attempt->folded.action != NULL && retry_each_alone(class);
     verdict->report.finding = finding_of(class, answer->status);
     verdict->new_time =

@@ -10,28 +10,30 @@
 #include "base/str.h"
 #include "core/platform/api_internal.h"
 
-// What each class is called, the error code of a reply where a row says no other, and how a command ends with it.
+// What each class is called, the error code of a reply where a row says no other, how a command ends with it, and
+// whether it is tried again.
 static const struct {
     const char *name;
     const char *code;
     enum status status;
+    enum retry_advice advice;
 } classes[] = {
-    [API_SUCCESS] = {"success", NULL, STATUS_OK},
-    [API_DEVICE_FAILED] = {"device_failed", "device_error", STATUS_FAILED},
-    [API_RESULT_UNREAD] = {"result_unread", "result_unreadable", STATUS_UNKNOWN},
-    [API_NOT_TAKEN] = {"not_taken", "request_not_taken", STATUS_FAILED},
-    [API_AUTH] = {"auth", "credentials_refused", STATUS_FAILED},
-    [API_CLOCK] = {"clock", "clock_wrong", STATUS_FAILED},
-    [API_THROTTLED] = {"throttled", "throttled", STATUS_FAILED},
-    [API_BUSY] = {"busy", "platform_busy", STATUS_FAILED},
-    [API_MAY_HAVE_RUN] = {"may_have_run", "platform_error", STATUS_UNKNOWN},
-    [API_NONCE_USED] = {"nonce_used", "nonce_used", STATUS_UNKNOWN},
-    [API_REQUEST] = {"request", "request_refused", STATUS_FAILED},
-    [API_DEVICE] = {"device", "device_refused", STATUS_FAILED},
-    [API_DEVICE_OFFLINE] = {"device_offline", "device_offline", STATUS_FAILED},
-    [API_DEVICE_TIMEOUT] = {"device_timeout", "device_timeout", STATUS_UNKNOWN},
-    [API_PUSH_FAILED] = {"push_failed", "push_failed", STATUS_UNKNOWN},
-    [API_PERMANENT] = {"permanent", "platform_refused", STATUS_FAILED},
+    [API_SUCCESS] = {"success", NULL, STATUS_OK, RETRY_NEVER},
+    [API_DEVICE_FAILED] = {"device_failed", "device_error", STATUS_FAILED, RETRY_NEVER},
+    [API_RESULT_UNREAD] = {"result_unread", "result_unreadable", STATUS_UNKNOWN, RETRY_NEVER},
+    [API_NOT_TAKEN] = {"not_taken", "request_not_taken", STATUS_FAILED, RETRY_SAFE},
+    [API_AUTH] = {"auth", "credentials_refused", STATUS_FAILED, RETRY_NEW_SECRET},
+    [API_CLOCK] = {"clock", "clock_wrong", STATUS_FAILED, RETRY_NEW_TIME},
+    [API_THROTTLED] = {"throttled", "throttled", STATUS_FAILED, RETRY_SAFE},
+    [API_BUSY] = {"busy", "platform_busy", STATUS_FAILED, RETRY_SAFE},
+    [API_MAY_HAVE_RUN] = {"may_have_run", "platform_error", STATUS_UNKNOWN, RETRY_IF_IDEMPOTENT},
+    [API_NONCE_USED] = {"nonce_used", "nonce_used", STATUS_UNKNOWN, RETRY_IF_IDEMPOTENT},
+    [API_REQUEST] = {"request", "request_refused", STATUS_FAILED, RETRY_NEVER},
+    [API_DEVICE] = {"device", "device_refused", STATUS_FAILED, RETRY_NEVER},
+    [API_DEVICE_OFFLINE] = {"device_offline", "device_offline", STATUS_FAILED, RETRY_NEVER},
+    [API_DEVICE_TIMEOUT] = {"device_timeout", "device_timeout", STATUS_UNKNOWN, RETRY_NEVER},
+    [API_PUSH_FAILED] = {"push_failed", "push_failed", STATUS_UNKNOWN, RETRY_IF_IDEMPOTENT},
+    [API_PERMANENT] = {"permanent", "platform_refused", STATUS_FAILED, RETRY_NEVER},
 };
 
 const char *api_class_name(enum api_class class)
@@ -53,6 +55,11 @@ bool api_class_find(const char *name, enum api_class *class)
 const char *api_class_code(enum api_class class)
 {
     return classes[class].code;
+}
+
+enum retry_advice api_retry_advice(enum api_class class)
+{
+    return classes[class].advice;
 }
 
 void api_answer_clear(struct api_answer *answer)

@@ -34,6 +34,16 @@ bool api_class_find(const char *name, enum api_class *class);
 // The error code that a reply carries for a class of error where a row says no other.
 const char *api_class_code(enum api_class class);
 
+// What an attempt that did not succeed means for the next (PLATFORM.md, What to do with an error).
+enum retry_advice {
+    RETRY_NEVER,         // the answer is final
+    RETRY_SAFE,          // it surely did not run: again, until the deadline
+    RETRY_IF_IDEMPOTENT, // it may have run
+    RETRY_NEW_TIME,      // once, with the platform's time
+    RETRY_NEW_SECRET,    // once, if the secret that is read anew is another, and once if it came right after throttling
+};
+enum retry_advice api_retry_advice(enum api_class class);
+
 // One row of the table: longest prefix wins, case does not count. The table is data; a configuration can put rows
 // before it: of an extra row and one of the table with equally long prefixes the extra one wins.
 struct api_row {

@@ -53,29 +53,6 @@ int64_t retry_after_ms(const struct retry_headers *headers, int64_t now_wall_ms)
     return longest;
 }
 
-enum retry_advice retry_advice(enum api_class class)
-{
-    static const enum retry_advice advice[] = {
-        [API_SUCCESS] = RETRY_NEVER,
-        [API_DEVICE_FAILED] = RETRY_NEVER,
-        [API_RESULT_UNREAD] = RETRY_NEVER,
-        [API_NOT_TAKEN] = RETRY_SAFE,
-        [API_AUTH] = RETRY_NEW_SECRET,
-        [API_CLOCK] = RETRY_NEW_TIME,
-        [API_THROTTLED] = RETRY_SAFE,
-        [API_BUSY] = RETRY_SAFE,
-        [API_MAY_HAVE_RUN] = RETRY_IF_IDEMPOTENT,
-        [API_NONCE_USED] = RETRY_IF_IDEMPOTENT,
-        [API_REQUEST] = RETRY_NEVER,
-        [API_DEVICE] = RETRY_NEVER,
-        [API_DEVICE_OFFLINE] = RETRY_NEVER,
-        [API_DEVICE_TIMEOUT] = RETRY_NEVER,
-        [API_PUSH_FAILED] = RETRY_IF_IDEMPOTENT,
-        [API_PERMANENT] = RETRY_NEVER,
-    };
-    return advice[class];
-}
-
 bool retry_each_alone(enum api_class class)
 {
     return class == API_REQUEST || class == API_DEVICE || class == API_DEVICE_OFFLINE;

@@ -18,15 +18,6 @@ struct retry_headers {
 // `now_wall_ms` should be the server's time (its Date header) where an HTTP-date is meant, as our clock may be off.
 int64_t retry_after_ms(const struct retry_headers *headers, int64_t now_wall_ms);
 
-// What an attempt that did not succeed means for the next (PLATFORM.md, What to do with an error).
-enum retry_advice {
-    RETRY_NEVER,         // the answer is final
-    RETRY_SAFE,          // it surely did not run: again, until the deadline
-    RETRY_IF_IDEMPOTENT, // it may have run
-    RETRY_NEW_TIME,      // once, with the platform's time
-    RETRY_NEW_SECRET,    // once, if the secret that is read anew is another, and once if it came right after throttling
-};
-enum retry_advice retry_advice(enum api_class class);
 // True for a refusal of a folded call that may be due to one of its devices: each command is then tried alone. Not for
 // a code that nobody knows, as it does not say that nothing ran.
 bool retry_each_alone(enum api_class class);

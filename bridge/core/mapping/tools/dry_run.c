@@ -5,7 +5,6 @@
 #include "base/json/json.h"
 #include "base/mem.h"
 #include "core/command/reply.h"
-#include "core/platform/retry.h"
 
 bool dry_run_is_over(const struct command *command)
 {
@@ -19,7 +18,7 @@ static struct call_outcome outcome_of(const struct dry_run *dry_run, size_t call
     api_classify(&dry_run->answers[call < last ? call : last], dry_run->extra_rows, dry_run->extra_count, &parsed);
     struct call_outcome outcome = call_outcome_of(&parsed);
     // What surely did not run is tried until the deadline, and then it has expired with the last answer.
-    if (retry_advice(parsed.class) == RETRY_SAFE) {
+    if (api_retry_advice(parsed.class) == RETRY_SAFE) {
         outcome.status = STATUS_EXPIRED;
     }
     return outcome;

@@ -112,7 +112,7 @@ static void only_what_surely_did_not_run_is_tried_again_without_a_question(void 
         [API_PERMANENT] = RETRY_NEVER,
     };
     for (enum api_class class = API_SUCCESS; class <= API_PERMANENT; class ++) {
-        assert_int_equal(retry_advice(class), advice[class]);
+        assert_int_equal(api_retry_advice(class), advice[class]);
     }
 }
 
