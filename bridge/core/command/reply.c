@@ -3,22 +3,25 @@
 // nothing.
 #include "core/command/reply.h"
 
+#include "core/command/reply.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "core/command/reply_internal.h"
 
 // A stored reply wraps a result of the greatest depth that answers may have.
 #define MAX_DEPTH 64
 
-enum err reply_parse(const char *text, struct json_object **out)
+struct json_object *reply_parse(const char *text_or_null)
 {
+    struct json_object *value = NULL;
     struct diag ignored;
-    return json_parse(text, strlen(text), &(struct json_limits){.max_depth = MAX_DEPTH}, out, &ignored) == ERR_OK
-               ? ERR_OK
-               : ERR_SYNTAX;
+    if (text_or_null != NULL) {
+        (void)!json_parse(text_or_null, strlen(text_or_null), &(struct json_limits){MAX_DEPTH}, &value, &ignored);
+    }
+    return value;
 }
 
 struct call_outcome call_outcome_of(const struct api_answer *answer)
@@ -216,8 +219,8 @@ char *reply_duplicate(const char *reply)
 
 char *reply_cut(const char *reply)
 {
-    AUTO_JSON struct json_object *map = NULL;
-    if (reply_parse(reply, &map) != ERR_OK) {
+    AUTO_JSON struct json_object *map = reply_parse(reply);
+    if (map == NULL) {
         return mem_strdup(reply);
     }
     json_remove(map, "result");

@@ -49,6 +49,10 @@ char *reply_duplicate(const char *reply);
 // The reply without `result`, with `result_cut: true`, for a broker with a small Maximum Packet Size.
 char *reply_cut(const char *reply);
 
+// JSON of our own as text: a reply, or what the outbox stores. NULL if there is none, or it is damaged. The caller
+// frees it.
+struct json_object *reply_parse(const char *text_or_null);
+
 // What the outbox stores of a call that waits to be tried again.
 struct retry_note {
     int attempts;           // of the command, so far

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/command/reply.h"
-#include "core/command/reply_internal.h"
 
 // ---- outcomes of calls
 
@@ -40,8 +39,8 @@ static enum err read_outcome(const struct json_object *map, struct call_outcome 
 
 enum err call_outcome_decode(const char *text, struct call_outcome *out)
 {
-    AUTO_JSON struct json_object *map = NULL;
-    return reply_parse(text, &map) == ERR_OK ? read_outcome(map, out) : ERR_SYNTAX;
+    AUTO_JSON struct json_object *map = reply_parse(text);
+    return map != NULL ? read_outcome(map, out) : ERR_SYNTAX;
 }
 
 // ---- calls that wait to be tried again
@@ -72,8 +71,8 @@ static enum err read_retry_note(const struct json_object *map, struct retry_note
 
 enum err retry_note_decode(const char *text, struct retry_note *out)
 {
-    AUTO_JSON struct json_object *map = NULL;
-    return reply_parse(text, &map) == ERR_OK ? read_retry_note(map, out) : ERR_SYNTAX;
+    AUTO_JSON struct json_object *map = reply_parse(text);
+    return map != NULL ? read_retry_note(map, out) : ERR_SYNTAX;
 }
 
 // ---- records of final replies
@@ -189,10 +188,9 @@ static enum err read_record(const struct json_object *map, struct reply_record *
 
 enum err reply_record_decode(const char *text, struct reply_record *out)
 {
-    AUTO_JSON struct json_object *map = NULL;
+    AUTO_JSON struct json_object *map = reply_parse(text);
     struct reply_record record = {0};
-    enum err err = reply_parse(text, &map);
-    err = err == ERR_OK ? read_record(map, &record) : err;
+    enum err err = read_record(map, &record);
     if (err != ERR_OK) {
         reply_record_clear(&record);
         return err;

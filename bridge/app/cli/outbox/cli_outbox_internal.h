@@ -60,8 +60,6 @@ void outbox_view_print(FILE *out, const struct outbox_view *view);
 // A map that the caller frees.
 struct json_object *outbox_view_json(const struct outbox_view *view);
 extern const char *const outbox_state_words[]; // by enum command_state; NULL-terminated
-// JSON that the service stored as text; NULL if there is none, or it cannot be read. The caller frees.
-struct json_object *outbox_stored_json(const char *text_or_null);
 
 // Prints all that is stored of one command. An exit code.
 int outbox_show_command(struct outbox_reader *reader, int64_t number, bool json);

@@ -28,7 +28,7 @@ static void put_base64(struct json_object *map, const char *name, const void *da
 // As text if it cannot be read.
 static void put_stored_json(struct json_object *map, const char *name, const char *text_or_null)
 {
-    struct json_object *value = outbox_stored_json(text_or_null);
+    struct json_object *value = reply_parse(text_or_null);
     if (value != NULL) {
         json_put(map, name, value);
     } else {

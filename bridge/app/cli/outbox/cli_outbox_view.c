@@ -11,26 +11,15 @@
 #include "core/command/command.h"
 #include "core/command/reply.h"
 
-#define REPLY_DEPTH_MAX 64
-#define WIDTH_ID        36 // a UUID
-#define WIDTH_RULE      20
-#define WIDTH_ERROR     16
+#define WIDTH_ID    36 // a UUID
+#define WIDTH_RULE  20
+#define WIDTH_ERROR 16
 
 const char *const outbox_state_words[] = {
     [COMMAND_QUEUED] = "queued", [COMMAND_SENT] = "sent", [COMMAND_REPLIED] = "replied", [COMMAND_DONE] = "done", NULL,
 };
 
 // ---- reading
-
-struct json_object *outbox_stored_json(const char *text_or_null)
-{
-    struct json_object *value = NULL;
-    struct diag ignored;
-    if (text_or_null != NULL) {
-        (void)!json_parse(text_or_null, strlen(text_or_null), &(struct json_limits){REPLY_DEPTH_MAX}, &value, &ignored);
-    }
-    return value;
-}
 
 static void read_plan(const char *command_text, const struct outbox_row *row, struct outbox_view *view)
 {
@@ -76,7 +65,7 @@ static void read_reply(const char *stored, struct outbox_view *view)
 {
     struct reply_record record = {0};
     if (reply_record_decode(stored, &record) == ERR_OK) {
-        AUTO_JSON struct json_object *map = outbox_stored_json(record.reply);
+        AUTO_JSON struct json_object *map = reply_parse(record.reply);
         read_reply_facts(map, view);
         reply_record_clear(&record);
     }
@@ -120,7 +109,7 @@ void outbox_view_look(struct outbox_reader *reader, struct outbox_view *view)
     }
     AUTO_FREE char *name = mem_printf(PIPELINE_NOTE_DOWN "%s", view->platform);
     AUTO_FREE char *text = outbox_reader_note(reader, name);
-    view->down = outbox_stored_json(text);
+    view->down = reply_parse(text);
 }
 
 void outbox_view_clear(struct outbox_view *view)

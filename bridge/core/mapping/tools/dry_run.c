@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/json/json.h"
 #include "base/mem.h"
 #include "core/command/reply.h"
 
@@ -34,7 +33,7 @@ static struct call_outcome outcome_of_none(const struct command *command)
     return outcome;
 }
 
-char *dry_run_reply(const struct command *command, const struct dry_run *dry_run, int64_t wall_ms)
+struct json_object *dry_run_reply(const struct command *command, const struct dry_run *dry_run, int64_t wall_ms)
 {
     bool over = dry_run_is_over(command);
     size_t count = over ? 1 : command->call_count;
@@ -43,11 +42,11 @@ char *dry_run_reply(const struct command *command, const struct dry_run *dry_run
     for (size_t i = 0; i < count; i++) {
         outcomes[i] = over ? outcome_of_none(command) : outcome_of(dry_run, i);
     }
-    char *reply = reply_final(command, outcomes, count, &facts);
+    AUTO_FREE char *reply = reply_final(command, outcomes, count, &facts);
     for (size_t i = 0; i < count; i++) {
         call_outcome_clear(&outcomes[i]);
     }
-    return reply;
+    return reply_parse(reply);
 }
 
 static struct json_object *result_text(struct json_object *data)

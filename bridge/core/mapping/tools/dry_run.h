@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/json/json.h"
 #include "core/command/command.h"
 #include "core/platform/api.h"
 
@@ -17,8 +18,8 @@ struct dry_run {
     const struct api_row *extra_rows;
     size_t extra_count;
 };
-// The final reply if no better answers come until the deadline. JSON text, the caller frees.
-char *dry_run_reply(const struct command *command, const struct dry_run *dry_run, int64_t wall_ms);
+// The final reply if no better answers come until the deadline. The caller frees it.
+struct json_object *dry_run_reply(const struct command *command, const struct dry_run *dry_run, int64_t wall_ms);
 // The body that the platform sends when it takes a call, as its document shows it: with the device's result, as after
 // a synchronous service, that has these data, or without. The caller frees it.
 char *dry_run_success_body(const struct call *call, struct json_object *result_data_or_null);

@@ -12,7 +12,6 @@
 #include "core/template/template_internal.h"
 
 #define MISSING_LEVEL_COST 16 // in the distance of topics: more than most words differ
-#define REPLY_DEPTH        64
 
 static struct json_object *rule_json(const struct rule *rule)
 {
@@ -230,27 +229,26 @@ static void put_command(struct json_object *report, const struct command *comman
 
 // ---- the reply
 
-enum service_kind { SERVICE_NONE, SERVICE_SYNC, SERVICE_ASYNC, SERVICE_UNKNOWN };
+static const char service_unknown[] = "unknown";
 
-// *result is set for a synchronous one.
-static enum service_kind service_kind_of(const struct rule *rule, const struct command *command,
-                                         struct json_object **result)
+// NULL for other actions. *result is set for a synchronous service.
+static const char *service_kind(const struct rule *rule, const struct command *command, struct json_object **result)
 {
     const struct model_service *service = NULL;
     struct failure ignored;
     if (call_is_several(&command->calls[0])) {
-        return SERVICE_ASYNC;
+        return "async";
     }
     if (!call_is_single(&command->calls[0])) {
-        return SERVICE_NONE;
+        return NULL;
     }
     if (rule->model_count == 0 || rule_find_service(rule, command->identifier, &service, &ignored) != ERR_OK) {
-        return SERVICE_UNKNOWN;
+        return service_unknown;
     }
     if (service->is_sync) {
         *result = model_sample(service->outputs, service->output_count);
     }
-    return service->is_sync ? SERVICE_SYNC : SERVICE_ASYNC;
+    return service->is_sync ? "sync" : "async";
 }
 
 // `result_or_null`: the data of the device's result, if there is one.
@@ -259,28 +257,21 @@ static void put_reply(struct json_object *report, const char *name, const struct
 {
     AUTO_FREE char *body = dry_run_is_over(command) ? NULL : dry_run_success_body(&command->calls[0], result_or_null);
     struct api_input answer = {.http_status = 200, .body = body, .body_len = body != NULL ? strlen(body) : 0};
-    struct json_object *reply = NULL;
-    struct diag ignored;
-    AUTO_FREE char *text = dry_run_reply(command, &(struct dry_run){&answer, 1, NULL, 0}, arrived->wall_ms);
-    if (json_parse(text, strlen(text), &(struct json_limits){REPLY_DEPTH}, &reply, &ignored) == ERR_OK) {
-        json_put(report, name, reply);
-    }
+    json_put(report, name, dry_run_reply(command, &(struct dry_run){&answer, 1, NULL, 0}, arrived->wall_ms));
 }
 
 static void put_replies(struct json_object *report, const struct rule *rule, const struct command *command,
                         const struct moment *arrived)
 {
-    static const char *const names[] = {
-        [SERVICE_SYNC] = "sync", [SERVICE_ASYNC] = "async", [SERVICE_UNKNOWN] = "unknown"};
     if (dry_run_is_over(command)) {
         put_reply(report, "reply", command, arrived, NULL);
         return;
     }
     AUTO_JSON struct json_object *result = NULL;
-    enum service_kind kind = service_kind_of(rule, command, &result);
-    json_put_text(report, "service", names[kind]);
+    const char *kind = service_kind(rule, command, &result);
+    json_put_text(report, "service", kind);
     put_reply(report, "reply", command, arrived, result);
-    if (kind == SERVICE_UNKNOWN) {
+    if (kind == service_unknown) {
         AUTO_JSON struct json_object *nothing = json_new_map();
         put_reply(report, "reply_if_sync", command, arrived, nothing);
     }
