@@ -13,13 +13,9 @@ struct request {
     const struct template_input *input;
     struct command *command;
     struct failure *failure;
-    size_t bytes; // of all parameters so far
-};
-
-// Device names without repetitions, in their order.
-struct name_set {
-    struct json_object *seen;
-    size_t capacity;
+    size_t bytes;             // of all parameters so far
+    struct json_object *seen; // names of the devices so far
+    size_t capacity;          // of the command's device_names
 };
 
 static enum err check_name(struct request *request, enum name_kind kind, const char *text)
@@ -68,12 +64,12 @@ static enum err add_parameter(struct request *request, struct call *call, const 
     return count_bytes(request, &call->parameters.items[call->parameters.count - 1]);
 }
 
-static enum err add_device(struct request *request, struct name_set *set, const char *name)
+static enum err add_device(struct request *request, const char *name)
 {
     struct command *command = request->command;
     struct json_object *known;
     enum err err = check_name(request, NAME_DEVICE, name);
-    if (err != ERR_OK || json_member(set->seen, name, &known)) {
+    if (err != ERR_OK || json_member(request->seen, name, &known)) {
         return err;
     }
     if (command->device_count == MAPPING_MAX_DEVICES) {
@@ -81,14 +77,14 @@ static enum err add_device(struct request *request, struct name_set *set, const 
                     MAPPING_MAX_DEVICES);
         return ERR_LIMIT;
     }
+    json_put(request->seen, name, NULL);
     command->device_names =
-        mem_grow(command->device_names, command->device_count, &set->capacity, sizeof *command->device_names);
-    json_put(set->seen, name, NULL);
+        mem_grow(command->device_names, command->device_count, &request->capacity, sizeof *command->device_names);
     command->device_names[command->device_count++] = mem_strdup(name);
     return ERR_OK;
 }
 
-static enum err add_device_value(struct request *request, struct name_set *set, const struct json_object *value)
+static enum err add_device_value(struct request *request, const struct json_object *value)
 {
     bool is_number = json_kind(value) == JSON_INT || json_kind(value) == JSON_REAL;
     if (json_kind(value) != JSON_TEXT) {
@@ -96,18 +92,16 @@ static enum err add_device_value(struct request *request, struct name_set *set, 
                     is_number ? "; the rule can make text of it by | string" : "");
         return ERR_REFUSED;
     }
-    return add_device(request, set, json_text(value));
+    return add_device(request, json_text(value));
 }
 
-static enum err add_device_list(struct request *request, struct name_set *set, const struct json_object *value)
+static enum err add_device_list(struct request *request, const struct json_object *value)
 {
     if (json_kind(value) != JSON_LIST) {
-        return add_device_value(request, set, value);
+        return add_device_value(request, value);
     }
     for (size_t i = 0; i < json_count(value); i++) {
-        struct json_object *item = NULL;
-        json_item(value, i, &item);
-        enum err err = add_device_value(request, set, item);
+        enum err err = add_device_value(request, json_at(value, i));
         if (err != ERR_OK) {
             return err;
         }
@@ -115,7 +109,7 @@ static enum err add_device_list(struct request *request, struct name_set *set, c
     return ERR_OK;
 }
 
-static enum err add_devices_of(struct request *request, struct name_set *set, const struct template *tmpl)
+static enum err add_devices_of(struct request *request, const struct template *tmpl)
 {
     struct template_value value = {0};
     enum err err = template_evaluate(tmpl, request->input, &value, request->failure);
@@ -129,19 +123,19 @@ static enum err add_devices_of(struct request *request, struct name_set *set, co
     }
     // `device` is one, whatever the message brings.
     bool takes_list = request->rule->target == TARGET_DEVICES;
-    err = (takes_list ? add_device_list : add_device_value)(request, set, value.json);
+    err = (takes_list ? add_device_list : add_device_value)(request, value.json);
     json_free(value.json);
     return err;
 }
 
 static enum err collect_devices(struct request *request)
 {
-    struct name_set set = {.seen = json_new_map()};
     enum err err = ERR_OK;
+    request->seen = json_new_map();
     for (size_t i = 0; i < request->rule->device_count && err == ERR_OK; i++) {
-        err = add_devices_of(request, &set, request->rule->devices[i]);
+        err = add_devices_of(request, request->rule->devices[i]);
     }
-    json_free(set.seen);
+    json_free(request->seen);
     if (err == ERR_OK && request->command->device_count == 0) {
         failure_set(request->failure, "no_devices", "the list of devices is empty; name at least one");
         err = ERR_REFUSED;
@@ -260,10 +254,8 @@ static enum err add_call_parameter(struct request *request, struct call *call, c
     }
     enum err err = ERR_OK;
     for (size_t i = 0; i < json_count(value) && err == ERR_OK; i++) {
-        struct json_object *item = NULL;
         AUTO_FREE char *numbered = invoke_numbered(name, i);
-        json_item(value, i, &item);
-        err = add_call_value(request, call, numbered, item);
+        err = add_call_value(request, call, numbered, json_at(value, i));
     }
     return err;
 }
@@ -313,21 +305,16 @@ static enum err fill_call(struct request *request)
     return ERR_OK;
 }
 
-static void add_lane(struct command *command, char *lane)
-{
-    command->lanes[command->lane_count++] = lane;
-}
-
 static void fill_lanes(struct command *command)
 {
     command->lanes = mem_alloc((command->device_count + 1) * sizeof *command->lanes);
     if (command->order == ORDER_RULE) {
-        add_lane(command, mem_printf("rule/%s", command->rule));
+        command->lanes[command->lane_count++] = mem_printf("rule/%s", command->rule);
     } else if (command->order == ORDER_DEVICE && command->iot_id != NULL) {
-        add_lane(command, mem_printf("iot/%s", command->iot_id));
+        command->lanes[command->lane_count++] = mem_printf("iot/%s", command->iot_id);
     } else if (command->order == ORDER_DEVICE && command->product_key != NULL) {
         for (size_t i = 0; i < command->device_count; i++) {
-            add_lane(command, mem_printf("%s/%s", command->product_key, command->device_names[i]));
+            command->lanes[command->lane_count++] = mem_printf("%s/%s", command->product_key, command->device_names[i]);
         }
     }
 }

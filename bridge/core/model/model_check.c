@@ -265,25 +265,19 @@ static enum err check(const struct model_visit *visit, struct json_object **out)
 
 unsigned model_kinds(const struct model_data *data)
 {
-    static const unsigned number = JSON_KIND_BIT(JSON_INT) | JSON_KIND_BIT(JSON_REAL);
-    switch (data->type) {
-    case MODEL_INT:
-    case MODEL_FLOAT:
-    case MODEL_DOUBLE:
-    case MODEL_ENUM:
-        return number;
-    case MODEL_BOOL:
-        return number | JSON_KIND_BIT(JSON_BOOL);
-    case MODEL_TEXT:
-        return JSON_KIND_BIT(JSON_TEXT);
-    case MODEL_DATE:
-        return number | JSON_KIND_BIT(JSON_TEXT);
-    case MODEL_ARRAY:
-        return JSON_KIND_BIT(JSON_LIST);
-    case MODEL_STRUCT:
-        break;
-    }
-    return JSON_KIND_BIT(JSON_MAP);
+    enum { NUMBER = JSON_KIND_BIT(JSON_INT) | JSON_KIND_BIT(JSON_REAL) };
+    static const unsigned kinds[] = {
+        [MODEL_INT] = NUMBER,
+        [MODEL_FLOAT] = NUMBER,
+        [MODEL_DOUBLE] = NUMBER,
+        [MODEL_ENUM] = NUMBER,
+        [MODEL_BOOL] = NUMBER | JSON_KIND_BIT(JSON_BOOL),
+        [MODEL_TEXT] = JSON_KIND_BIT(JSON_TEXT),
+        [MODEL_DATE] = NUMBER | JSON_KIND_BIT(JSON_TEXT),
+        [MODEL_ARRAY] = JSON_KIND_BIT(JSON_LIST),
+        [MODEL_STRUCT] = JSON_KIND_BIT(JSON_MAP),
+    };
+    return kinds[data->type];
 }
 
 enum err model_check_value(const struct model_data *data, const char *name, const struct json_object *value,

@@ -30,10 +30,7 @@ static char *member_id(const struct json_object *map, const char *name)
 
 static enum api_success read_success(const struct json_object *value)
 {
-    if (json_kind(value) == JSON_BOOL) {
-        return json_bool(value) ? API_SUCCESS_TRUE : API_SUCCESS_FALSE;
-    }
-    const char *text = json_text(value);
+    AUTO_FREE char *text = json_scalar_text(value);
     if (text == NULL) {
         return API_SUCCESS_UNTOLD;
     }

@@ -172,13 +172,6 @@ const struct error_code *error_code_find(const char *code)
     return NULL;
 }
 
-static const struct error_code *known_code(const char *code)
-{
-    const struct error_code *row = error_code_find(code);
-    assert(row != NULL);
-    return row;
-}
-
 const struct error_code *error_code_at(size_t index)
 {
     return index < COUNT_OF(codes) ? &codes[index] : NULL;
@@ -222,7 +215,8 @@ const char *failure_hint(const struct failure *failure)
 
 void failure_set(struct failure *failure, const char *code, const char *fmt, ...)
 {
-    *failure = (struct failure){.code = known_code(code), .retry_after_ms = -1};
+    *failure = (struct failure){.code = error_code_find(code), .retry_after_ms = -1};
+    assert(failure->code != NULL);
     va_list args;
     va_start(args, fmt);
     vsnprintf(failure->detail, sizeof failure->detail, fmt, args);

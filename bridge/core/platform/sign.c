@@ -99,29 +99,16 @@ void sign_parameters(const struct parameters *parameters, const char *method, st
     free(entries.items);
 }
 
-static bool algorithm_parse(const char *name, enum crypto_mac *algorithm)
-{
-    if (strcmp(name, "HMAC-SHA1") == 0) {
-        *algorithm = CRYPTO_HMAC_SHA1;
-        return true;
-    }
-    if (strcmp(name, "HMAC-SHA256") == 0) {
-        *algorithm = CRYPTO_HMAC_SHA256;
-        return true;
-    }
-    return false;
-}
-
 struct crypto_mac_key *sign_key_create(const char *algorithm, const char *secret)
 {
-    enum crypto_mac mac;
-    if (!algorithm_parse(algorithm, &mac)) {
+    bool is_sha256 = strcmp(algorithm, "HMAC-SHA256") == 0;
+    if (!is_sha256 && strcmp(algorithm, "HMAC-SHA1") != 0) {
         return NULL;
     }
     size_t len = strlen(secret);
     char *text = mem_dup(secret, len);
     text[len] = '&'; // in place of the NUL: a second copy would have to be wiped too
-    struct crypto_mac_key *key = crypto_mac_create(mac, text, len + 1);
+    struct crypto_mac_key *key = crypto_mac_create(is_sha256 ? CRYPTO_HMAC_SHA256 : CRYPTO_HMAC_SHA1, text, len + 1);
     mem_wipe(text, len + 1);
     free(text);
     return key;

@@ -47,27 +47,15 @@ static enum err read_model(const struct rule_loader *loader, const char *path, s
     return err != ERR_OK ? err : model_parse(data, len, out, diag);
 }
 
-static const struct model *find_shelved(const struct model_shelf *shelf, const char *path, bool *found)
-{
-    for (size_t i = 0; i < shelf->count; i++) {
-        if (strcmp(shelf->items[i].path, path) == 0) {
-            *found = true;
-            return shelf->items[i].model;
-        }
-    }
-    *found = false;
-    return NULL;
-}
-
 // NULL if it cannot be read; the problems have it, once per file.
 static const struct model *take_model(const struct rule_loader *loader, const struct yaml_node *node, const char *name)
 {
     struct model_shelf *shelf = loader->shared->models;
     AUTO_FREE char *path = path_from(node->source, name);
-    bool found;
-    const struct model *known = find_shelved(shelf, path, &found);
-    if (found) {
-        return known;
+    for (size_t i = 0; i < shelf->count; i++) {
+        if (strcmp(shelf->items[i].path, path) == 0) {
+            return shelf->items[i].model;
+        }
     }
     if (shelf->count == MAPPING_MAX_MODELS) {
         yaml_error(loader->problems, node, "the rules name more than %d files of thing models", MAPPING_MAX_MODELS);
