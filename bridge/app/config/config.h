@@ -69,7 +69,7 @@ struct config {
     const struct yaml_node *platforms_node;
     struct config_platform *platforms; // the first is the default of rules without `platform`
     size_t platform_count;
-    struct {
+    struct config_outbox {
         char *path;
         int sync; // 0 full, 1 normal
         int64_t max_commands;
@@ -78,21 +78,21 @@ struct config {
         int64_t dedupe_window_ms;
         int64_t dedupe_max;
     } outbox;
-    struct {
+    struct config_reply {
         struct text_list allow;
     } reply;
-    struct {
+    struct config_bridge {
         char *base_topic;
         int control;
     } bridge;
-    struct {
+    struct config_admin {
         char *listen;
     } admin;
-    struct {
+    struct config_log {
         int level;
         int format;
     } log;
-    struct {
+    struct config_limits {
         int64_t payload;
         int64_t json_depth;
         int64_t answer;
