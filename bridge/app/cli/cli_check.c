@@ -22,10 +22,8 @@ static void check_rules(struct ruleset *check, const struct text_list *given)
     // What they return is counted in the problems too.
     enum err err = given->count > 0 ? config_load_mappings(given, &check->files, &check->problems)
                                     : config_load_own_mappings(&check->config, &check->files, &check->problems);
+    err = config_build_mapping(&check->config, &check->files, &check->mapping, &check->problems);
     (void)err;
-    if (config_build_mapping(&check->config, &check->files, &check->mapping, &check->problems) != ERR_OK) {
-        check->mapping = NULL;
-    }
 }
 
 static void report(const struct ruleset *check, bool json)
@@ -36,8 +34,8 @@ static void report(const struct ruleset *check, bool json)
     }
     problem_report(stdout, &check->problems, check->config.document, &check->files);
     if (check->problems.errors == 0) {
-        printf("ok: %zu rule%s in %zu file%s\n", check->mapping == NULL ? 0 : mapping_rule_count(check->mapping),
-               check->mapping != NULL && mapping_rule_count(check->mapping) == 1 ? "" : "s", check->files.count,
+        size_t rules = check->mapping == NULL ? 0 : mapping_rule_count(check->mapping);
+        printf("ok: %zu rule%s in %zu file%s\n", rules, rules == 1 ? "" : "s", check->files.count,
                check->files.count == 1 ? "" : "s");
     } else {
         problem_report_count(stderr, &check->problems);

@@ -40,11 +40,9 @@ static const struct option_row mqtt_keys[] = {
                .max = 60LL * MINUTE, .help = "longest silence on a connection before it is tested"),
     OPTION_ROW(config_mqtt, "share", OPTION_TEXT, share, .fallback = "\"\"",
                .help = "group name: shared subscription with other bridges"),
-    OPTION_ROW(
-        config_mqtt, "redelivery", OPTION_CHOICE, redelivery, .fallback = "dup", .choices = redeliveries,
-        .help =
-            "how a command that the broker delivers again is known: dup: by the DUP flag; content: after a reconnect"
-            " also by equal content, for brokers that set no DUP or deny a session that they keep"),
+    OPTION_ROW(config_mqtt, "redelivery", OPTION_CHOICE, redelivery, .fallback = "dup", .choices = redeliveries,
+               .help = "how a command that the broker delivers again is known: dup: by the DUP flag; content: after a "
+                       "reconnect also by equal content, for brokers that set no DUP or deny a session that they keep"),
     OPTION_ROW(config_mqtt, "tls", OPTION_GROUP, tls, .members = tls_keys, .help = "for mqtts and wss"),
     {.members = config_options},
 };
@@ -83,10 +81,9 @@ static const struct option_row outbox_keys[] = {
                .help = "full: fsync before PUBACK; normal: safe on kill -9, not on power loss"),
     OPTION_ROW(config_outbox, "max_commands", OPTION_INT, max_commands, .fallback = "10000", .min = 1, .max = 10000000,
                .help = "most commands that wait"),
-    OPTION_ROW(
-        config_outbox, "max_share", OPTION_FRACTION, max_share, .fallback = "0.5",
-        .help =
-            "of max_commands and of max_bytes, for the commands of one rule: one topic cannot fill the queue for all"),
+    OPTION_ROW(config_outbox, "max_share", OPTION_FRACTION, max_share, .fallback = "0.5",
+               .help = "of max_commands and of max_bytes, for the commands of one rule: one topic cannot fill the "
+                       "queue for all"),
     OPTION_ROW(config_outbox, "max_bytes", OPTION_SIZE, max_bytes, .fallback = "64MiB", .min = MIB,
                .max = 64LL * 1024LL * MIB, .help = "most bytes that waiting commands take"),
     OPTION_ROW(config_outbox, "dedupe_window", OPTION_DURATION, dedupe_window_ms, .fallback = "10m", .min = 0,

@@ -54,8 +54,7 @@ static int perform(const struct outbox_cli *cli, const struct config *config)
     }
     outbox_close_reader(reader);
     if (code == EX_OK && !lists && !shows) {
-        enum outbox_verb verb = strcmp(cli->verb, "retry") == 0 ? OUTBOX_RETRY : OUTBOX_DROP;
-        code = outbox_repair_command(config, verb, number, cli->json);
+        code = outbox_repair_command(cli, config, number);
     }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "thingbridge outbox %s: the output cannot be written\n", cli->verb);

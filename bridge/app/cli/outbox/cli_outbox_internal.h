@@ -65,7 +65,7 @@ extern const char *const outbox_state_words[]; // by enum command_state; NULL-te
 int outbox_show_command(struct outbox_reader *reader, int64_t number, bool json);
 
 // Prints what became of it. An exit code.
-int outbox_repair_command(const struct config *config, enum outbox_verb verb, int64_t number, bool json);
+int outbox_repair_command(const struct outbox_cli *cli, const struct config *config, int64_t number);
 
 // Prints the sentence, and gives the exit code for trouble with the file.
 int outbox_fail(const char *verb, enum err err, const struct diag *diag);

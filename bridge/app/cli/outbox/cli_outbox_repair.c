@@ -1,5 +1,6 @@
 // Retry and drop: the service that runs is asked; if none runs, this process takes its lock and does the work.
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -11,18 +12,18 @@
 #define ANSWER_MS 5000
 #define LOOK_MS   20
 
-static const char *verb_name(enum outbox_verb verb)
+static bool retries(const struct outbox_cli *cli)
 {
-    return verb == OUTBOX_RETRY ? "retry" : "drop";
+    return strcmp(cli->verb, "retry") == 0;
 }
 
 // The sentence for people goes to stdout if it was done; --json reports both there.
-static int report(enum outbox_verb verb, int64_t number, bool done, const struct diag *told, bool json)
+static int report(const struct outbox_cli *cli, int64_t number, bool done, const struct diag *told)
 {
-    if (json) {
+    if (cli->json) {
         AUTO_JSON struct json_object *map = json_new_map();
         json_put(map, "number", json_new_int(number));
-        json_put_text(map, "verb", verb_name(verb));
+        json_put_text(map, "verb", cli->verb);
         json_put(map, "done", json_new_bool(done));
         json_put_text(map, "detail", told->text);
         AUTO_FREE char *text = json_print(map);
@@ -31,7 +32,7 @@ static int report(enum outbox_verb verb, int64_t number, bool done, const struct
         puts(told->text);
     }
     if (!done) {
-        fprintf(stderr, "thingbridge outbox %s: %s\n", verb_name(verb), told->text);
+        fprintf(stderr, "thingbridge outbox %s: %s\n", cli->verb, told->text);
     }
     return done ? EX_OK : EX_DATAERR;
 }
@@ -55,54 +56,55 @@ static enum err wait_answer(struct outbox_asker *asker, struct outbox_answer *an
     return err;
 }
 
-static int unanswered(enum outbox_verb verb, int64_t number, const struct outbox_answer *answer)
+static int unanswered(const struct outbox_cli *cli, int64_t number, const struct outbox_answer *answer)
 {
     const char *why = answer->kind == OUTBOX_FORGOTTEN ? "was started again and forgot the request"
                                                        : "has the outbox open and did not answer within 5 s";
     fprintf(stderr,
             "thingbridge outbox %s: the service %s; the request was withdrawn; see whether it runs, look with"
             " `thingbridge outbox show %lld`, and try again\n",
-            verb_name(verb), why, (long long)number);
+            cli->verb, why, (long long)number);
     return EX_TEMPFAIL;
 }
 
-static int ask_service(const struct config *config, enum outbox_verb verb, int64_t number, bool json)
+static int ask_service(const struct outbox_cli *cli, const struct config *config, int64_t number)
 {
     struct outbox_asker *asker = NULL;
     struct outbox_answer answer = {0};
     struct diag diag;
     struct moment now = clock_now();
-    enum err err = outbox_request_make(config->outbox.path, verb, number, &now, &asker, &diag);
+    enum err err = outbox_request_make(config->outbox.path, retries(cli) ? OUTBOX_RETRY : OUTBOX_DROP, number, &now,
+                                       &asker, &diag);
     if (err != ERR_OK) {
-        return outbox_fail(verb_name(verb), err, &diag);
+        return outbox_fail(cli->verb, err, &diag);
     }
     err = wait_answer(asker, &answer, &diag);
     outbox_request_end(asker);
     if (err != ERR_OK) {
-        return outbox_fail(verb_name(verb), err, &diag);
+        return outbox_fail(cli->verb, err, &diag);
     }
     if (answer.kind == OUTBOX_WAITING || answer.kind == OUTBOX_FORGOTTEN) {
-        return unanswered(verb, number, &answer);
+        return unanswered(cli, number, &answer);
     }
-    return report(verb, number, answer.kind == OUTBOX_PERFORMED, &answer.text, json);
+    return report(cli, number, answer.kind == OUTBOX_PERFORMED, &answer.text);
 }
 
 // ---- no service runs
 
-static int mend_stopped(struct outbox *outbox, const struct config *config, enum outbox_verb verb, int64_t number,
-                        bool json)
+static int mend_stopped(struct outbox *outbox, const struct outbox_cli *cli, const struct config *config,
+                        int64_t number)
 {
     struct diag told;
     struct moment now = clock_now();
-    enum err err = verb == OUTBOX_RETRY ? offline_retry(outbox, number, &now, &told)
-                                        : offline_drop(outbox, number, &now, config->outbox.dedupe_window_ms, &told);
+    enum err err = retries(cli) ? offline_retry(outbox, number, &now, &told)
+                                : offline_drop(outbox, number, &now, config->outbox.dedupe_window_ms, &told);
     if (err == ERR_OK || err == ERR_REFUSED || err == ERR_MISSING) {
-        return report(verb, number, err == ERR_OK, &told, json);
+        return report(cli, number, err == ERR_OK, &told);
     }
-    return outbox_fail(verb_name(verb), err, &told);
+    return outbox_fail(cli->verb, err, &told);
 }
 
-int outbox_repair_command(const struct config *config, enum outbox_verb verb, int64_t number, bool json)
+int outbox_repair_command(const struct outbox_cli *cli, const struct config *config, int64_t number)
 {
     struct outbox_options options = {.path = config->outbox.path,
                                      .sync_full = config->outbox.sync == 0,
@@ -114,15 +116,15 @@ int outbox_repair_command(const struct config *config, enum outbox_verb verb, in
     struct diag damaged = {0};
     enum err err = outbox_open(&options, &outbox, &damaged, &diag);
     if (err == ERR_REFUSED) {
-        return ask_service(config, verb, number, json);
+        return ask_service(cli, config, number);
     }
     if (err != ERR_OK) {
-        return outbox_fail(verb_name(verb), err, &diag);
+        return outbox_fail(cli->verb, err, &diag);
     }
     if (damaged.text[0] != '\0') {
-        fprintf(stderr, "thingbridge outbox %s: %s\n", verb_name(verb), damaged.text);
+        fprintf(stderr, "thingbridge outbox %s: %s\n", cli->verb, damaged.text);
     }
-    int code = mend_stopped(outbox, config, verb, number, json);
+    int code = mend_stopped(outbox, cli, config, number);
     outbox_close(outbox);
     return code;
 }
