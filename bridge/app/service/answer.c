@@ -31,11 +31,6 @@ enum api_class answer_read(const struct config_platform *platform, const struct 
 
 void answer_read_silence(const struct http_answer *answer, struct call_outcome *out)
 {
-    static const char *const codes[] = {
-        [HTTP_FINE] = "connect_failed",      [HTTP_RESOLVE] = "resolve_failed",  [HTTP_CONNECT] = "connect_failed",
-        [HTTP_TLS] = "tls_failed",           [HTTP_TIMEOUT] = "connect_failed",  [HTTP_RESET] = "connect_failed",
-        [HTTP_TOO_LARGE] = "connect_failed", [HTTP_ENCODING] = "connect_failed", [HTTP_OTHER] = "connect_failed",
-    };
     if (answer->outcome == HTTP_NO_ANSWER) {
         bool is_unread = answer->trouble == HTTP_TOO_LARGE || answer->trouble == HTTP_ENCODING;
         const char *code = is_unread ? "answer_unreadable" : "no_answer";
@@ -43,6 +38,9 @@ void answer_read_silence(const struct http_answer *answer, struct call_outcome *
         failure_set(&out->failure, code, "the request was sent, and then: %s", answer->error);
         return;
     }
+    const char *code = answer->trouble == HTTP_RESOLVE ? "resolve_failed"
+                       : answer->trouble == HTTP_TLS   ? "tls_failed"
+                                                       : "connect_failed";
     *out = (struct call_outcome){.status = STATUS_FAILED};
-    failure_set(&out->failure, codes[answer->trouble], "nothing was sent: %s", answer->error);
+    failure_set(&out->failure, code, "nothing was sent: %s", answer->error);
 }

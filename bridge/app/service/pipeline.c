@@ -28,7 +28,7 @@ void pipeline_take(struct pipeline *pipeline, struct entry *entry, const unsigne
         return;
     }
     if (entry->command->refusal.code != NULL) {
-        pipeline_end_refused(pipeline, entry, now);
+        pipeline_end_rejected(pipeline, entry, &entry->command->refusal, now);
         return;
     }
     if (pipeline->stopping && entry->row_id == 0) {

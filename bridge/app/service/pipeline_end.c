@@ -173,8 +173,8 @@ void pipeline_end_homeless(struct pipeline *pipeline, struct entry *entry, const
     }
 }
 
-static void end_rejected(struct pipeline *pipeline, struct entry *entry, const struct failure *failure,
-                         const struct moment *now)
+void pipeline_end_rejected(struct pipeline *pipeline, struct entry *entry, const struct failure *failure,
+                           const struct moment *now)
 {
     struct call_outcome outcome = {.status = STATUS_REJECTED, .failure = *failure};
     end_with(pipeline, entry, &outcome, 1, now);
@@ -185,12 +185,7 @@ void pipeline_reject(struct pipeline *pipeline, struct entry *entry, const char 
 {
     struct failure failure;
     failure_set(&failure, code, "%s", detail);
-    end_rejected(pipeline, entry, &failure, now);
-}
-
-void pipeline_end_refused(struct pipeline *pipeline, struct entry *entry, const struct moment *now)
-{
-    end_rejected(pipeline, entry, &entry->command->refusal, now);
+    pipeline_end_rejected(pipeline, entry, &failure, now);
 }
 
 void pipeline_end_abandoned(struct pipeline *pipeline, struct entry *entry, size_t scheduled_call)
@@ -209,8 +204,7 @@ void pipeline_reply_done(void *context, struct outgoing *outgoing)
 {
     struct pipeline *pipeline = context;
     struct entry *entry = outgoing->owner;
-    if (pipeline_is_notice(outgoing)) {
-        pipeline_notice_done(outgoing);
+    if (pipeline_end_notice(outgoing)) {
         return;
     }
     pipeline->replies_due--;

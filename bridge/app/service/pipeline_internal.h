@@ -44,18 +44,18 @@ void pipeline_unwatch(struct entry *entry);
 void pipeline_notify_waiting(struct pipeline *pipeline, const struct moment *now);
 void pipeline_notify_platforms(struct pipeline *pipeline, const struct moment *now);
 void pipeline_forget_platforms(struct pipeline *pipeline); // what the outbox says of their state
-bool pipeline_is_notice(const struct outgoing *outgoing);
-void pipeline_notice_done(struct outgoing *outgoing); // frees it
+bool pipeline_end_notice(struct outgoing *outgoing);       // frees it; false if it is a command's reply
 
 // pipeline_end.c: the ends of calls and commands
 // The reply (owned from now on) is on disk with the turn's commit and leaves after it; `progress` (or NULL) before it.
 void pipeline_set_reply(struct pipeline *pipeline, struct entry *entry, char *reply, char *progress);
 // Puts a command that has its reply among those that are published after the commit.
 void pipeline_stage_replies(struct pipeline *pipeline, struct entry *entry);
-// Ends a command of which nothing was sent.
+// These end a command of which nothing was sent.
 void pipeline_reject(struct pipeline *pipeline, struct entry *entry, const char *code, const char *detail,
                      const struct moment *now);
-void pipeline_end_refused(struct pipeline *pipeline, struct entry *entry, const struct moment *now);
+void pipeline_end_rejected(struct pipeline *pipeline, struct entry *entry, const struct failure *failure,
+                           const struct moment *now);
 // Ends a call, and with the last one its command. Takes what the outcome points to.
 void pipeline_end_call(struct pipeline *pipeline, struct entry *entry, size_t call, const struct call_outcome *outcome,
                        const struct moment *now);

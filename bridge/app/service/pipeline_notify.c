@@ -22,17 +22,16 @@ struct notice {
     char *payload;
 };
 
-bool pipeline_is_notice(const struct outgoing *outgoing)
-{
-    return outgoing->owner == NULL;
-}
-
-void pipeline_notice_done(struct outgoing *outgoing)
+bool pipeline_end_notice(struct outgoing *outgoing)
 {
     struct notice *notice = (struct notice *)outgoing;
+    if (outgoing->owner != NULL) {
+        return false;
+    }
     free(notice->topic);
     free(notice->payload);
     free(notice);
+    return true;
 }
 
 static void send_notice(struct pipeline *pipeline, const char *topic, char *payload)

@@ -62,21 +62,6 @@ const struct recent_command *recent_find(const struct recent *recent, const unsi
     return NULL;
 }
 
-static void forget_oldest(struct recent *recent)
-{
-    struct recent_command *oldest = STAILQ_FIRST(&recent->ended);
-    if (recent->replied == oldest) {
-        recent->replied = STAILQ_NEXT(oldest, ended);
-    }
-    hash_table_remove(&recent->commands, &oldest->node);
-    STAILQ_REMOVE_HEAD(&recent->ended, ended);
-    recent->ended_count--;
-    if (oldest->reply != NULL) {
-        recent->ended_bytes -= strlen(oldest->reply);
-    }
-    free_command(oldest);
-}
-
 // The command stays known: it must not run twice because others had long replies.
 static void forget_reply(struct recent *recent)
 {
@@ -85,6 +70,18 @@ static void forget_reply(struct recent *recent)
     recent->ended_bytes -= strlen(oldest->reply);
     free(oldest->reply);
     oldest->reply = NULL;
+}
+
+static void forget_oldest(struct recent *recent)
+{
+    struct recent_command *oldest = STAILQ_FIRST(&recent->ended);
+    if (recent->replied == oldest) {
+        forget_reply(recent);
+    }
+    hash_table_remove(&recent->commands, &oldest->node);
+    STAILQ_REMOVE_HEAD(&recent->ended, ended);
+    recent->ended_count--;
+    free_command(oldest);
 }
 
 struct recent_command *recent_add(struct recent *recent, const unsigned char key[CRYPTO_SHA256_LEN],

@@ -168,10 +168,9 @@ static void connection_down(struct connection *connection, const struct mqtt_eve
 bool connection_take(struct connection *connection, const struct mqtt_event *event, const char *unanswered,
                      int64_t now_ms)
 {
-    bool stopping = is_stopping(connection);
     switch (event->kind) {
     case MQTT_CONNECTED:
-        if (!stopping) {
+        if (!is_stopping(connection)) {
             connection_up(connection, event, now_ms);
         }
         return true;

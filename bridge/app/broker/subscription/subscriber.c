@@ -311,12 +311,6 @@ static void note_answer(struct subscriber *subscriber, const struct mqtt_event *
         LOG_N("reason", event->reason), LOG_S("hint", refusal_hint(subscriber, event)));
 }
 
-static void note_granted(struct subscriber *subscriber, const struct mqtt_event *event, const char *filter)
-{
-    AUTO_FREE char *full = shared(subscriber, filter);
-    granted_set(&subscriber->granted, full, event->kind == MQTT_SUBSCRIBED);
-}
-
 // An answer of our own, as that of a filter that is left out, says nothing about the broker.
 static void note_asked(struct subscriber *subscriber, const char *full_filter)
 {
@@ -339,7 +333,7 @@ void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event 
         AUTO_FREE char *full = shared(subscriber, subscriber->wanted->items[index].filter);
         note_asked(subscriber, full);
         note_answer(subscriber, event, subscriber->wanted->items[index].filter);
-        note_granted(subscriber, event, subscriber->wanted->items[index].filter);
+        granted_set(&subscriber->granted, full, event->kind == MQTT_SUBSCRIBED);
     }
     if (subscriber->answers_due == 0) {
         subscriber->asked.is_careful = false;
