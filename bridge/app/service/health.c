@@ -76,20 +76,18 @@ static void publish_intake(struct broker *broker, const struct intake *intake, c
 
 static void log_intake(const struct intake *intake, int64_t now_ms)
 {
+    bool is_full = intake->state == INTAKE_FULL;
     if (intake->state == INTAKE_OPEN) {
         LOG(LOG_INFO, "intake_opened", LOG_S("state", intake_state_name(intake->state)));
-    } else if (intake->state == INTAKE_FULL) {
-        LOG(LOG_WARN, "intake_closed", LOG_S("state", intake_state_name(intake->state)), LOG_S("error", intake->cause),
-            LOG_S("hint",
-                  "the broker keeps what is published with QoS 1 until there is room; find out who publishes so "
-                  "much, or raise outbox.max_commands"),
-            LOG_N("retry_in_ms", intake_wait_ms(intake, now_ms)));
-    } else {
-        LOG(LOG_ERROR, "intake_closed", LOG_S("state", intake_state_name(intake->state)), LOG_S("error", intake->cause),
-            LOG_S("hint", "no command is taken and nothing is sent until the outbox can be written; the broker keeps "
-                          "what is published with QoS 1"),
-            LOG_N("retry_in_ms", intake_wait_ms(intake, now_ms)));
+        return;
     }
+    LOG(is_full ? LOG_WARN : LOG_ERROR, "intake_closed", LOG_S("state", intake_state_name(intake->state)),
+        LOG_S("error", intake->cause),
+        LOG_S("hint", is_full ? "the broker keeps what is published with QoS 1 until there is room; find out who "
+                                "publishes so much, or raise outbox.max_commands"
+                              : "no command is taken and nothing is sent until the outbox can be written; the broker "
+                                "keeps what is published with QoS 1"),
+        LOG_N("retry_in_ms", intake_wait_ms(intake, now_ms)));
 }
 
 void health_notify_intake(struct health *health, struct broker *broker_or_null, struct intake *intake,

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/lock.h"
 #include "base/mem.h"
 
 // Columns of SQL_SAME_KEY and SQL_ORIGINAL_BY_ID.
@@ -177,14 +178,12 @@ static int delete_purged(struct outbox *outbox, void *context)
 enum err outbox_purge(struct outbox *outbox, const struct moment *now, int64_t window_ms, int64_t max_done,
                       struct diag *diag)
 {
-    pthread_mutex_lock(&outbox->mutex);
+    AUTO_LOCK(&outbox->mutex);
     struct purge purge = {.now = now, .window_ms = window_ms, .excess = outbox->counts.done - max_done};
     int code = find_purged(outbox, &purge);
     if (code == SQLITE_DONE && purge.count > 0) {
         code = outbox_sql_transaction(outbox, delete_purged, &purge);
     }
     outbox->counts.done -= code == SQLITE_DONE ? (int64_t)purge.count : 0;
-    enum err err = outbox_sql_result(outbox->db, code, outbox->path, diag);
-    pthread_mutex_unlock(&outbox->mutex);
-    return err;
+    return outbox_sql_result(outbox->db, code, outbox->path, diag);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -130,14 +131,12 @@ char *outbox_read_text(sqlite3_stmt *statement)
 enum err outbox_load(struct outbox *outbox, int64_t after, struct outbox_row *rows, size_t max, size_t *count,
                      struct diag *diag)
 {
-    pthread_mutex_lock(&outbox->mutex);
+    AUTO_LOCK(&outbox->mutex);
     sqlite3_stmt *statement = outbox->statements[SQL_LOAD];
     outbox_bind_int(statement, 1, after);
     outbox_bind_int(statement, 2, (int64_t)max);
     int code = outbox_read_rows(statement, rows, count);
-    enum err err = outbox_sql_result(outbox->db, code, outbox->path, diag);
-    pthread_mutex_unlock(&outbox->mutex);
-    return err;
+    return outbox_sql_result(outbox->db, code, outbox->path, diag);
 }
 
 void outbox_calls_free(struct outbox_call *calls, size_t count)
@@ -173,35 +172,27 @@ int outbox_read_calls(sqlite3_stmt *statement, int64_t id, struct outbox_call **
 enum err outbox_load_calls(struct outbox *outbox, int64_t id, struct outbox_call **calls, size_t *count,
                            struct diag *diag)
 {
-    pthread_mutex_lock(&outbox->mutex);
+    AUTO_LOCK(&outbox->mutex);
     int code = outbox_read_calls(outbox->statements[SQL_LOAD_CALLS], id, calls, count);
-    enum err err = outbox_sql_result(outbox->db, code, outbox->path, diag);
-    pthread_mutex_unlock(&outbox->mutex);
-    return err;
+    return outbox_sql_result(outbox->db, code, outbox->path, diag);
 }
 
 char *outbox_read_note(struct outbox *outbox, const char *name)
 {
-    pthread_mutex_lock(&outbox->mutex);
+    AUTO_LOCK(&outbox->mutex);
     outbox_bind_text(outbox->statements[SQL_READ_NOTE], 1, name);
-    char *text = outbox_read_text(outbox->statements[SQL_READ_NOTE]);
-    pthread_mutex_unlock(&outbox->mutex);
-    return text;
+    return outbox_read_text(outbox->statements[SQL_READ_NOTE]);
 }
 
 char *outbox_read_reply(struct outbox *outbox, int64_t id)
 {
-    pthread_mutex_lock(&outbox->mutex);
+    AUTO_LOCK(&outbox->mutex);
     outbox_bind_int(outbox->statements[SQL_READ_REPLY], 1, id);
-    char *reply = outbox_read_text(outbox->statements[SQL_READ_REPLY]);
-    pthread_mutex_unlock(&outbox->mutex);
-    return reply;
+    return outbox_read_text(outbox->statements[SQL_READ_REPLY]);
 }
 
 struct outbox_counts outbox_counts(struct outbox *outbox)
 {
-    pthread_mutex_lock(&outbox->mutex);
-    struct outbox_counts counts = outbox->counts;
-    pthread_mutex_unlock(&outbox->mutex);
-    return counts;
+    AUTO_LOCK(&outbox->mutex);
+    return outbox->counts;
 }

@@ -17,6 +17,7 @@
 
 #include "base/fault.h"
 #include "base/hash_table.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -230,7 +231,7 @@ enum outbox_append_result outbox_record_take(struct record *record, struct unpro
 void outbox_begin_connection(struct outbox *outbox, bool session_present)
 {
     struct record *record = &outbox->record;
-    pthread_mutex_lock(&outbox->mutex);
+    AUTO_LOCK(&outbox->mutex);
     // A broker without our session may be another one.
     record->has_kept_ids = record->has_kept_ids && session_present;
     record->knows_last_id = record->knows_last_id && session_present;
@@ -240,7 +241,6 @@ void outbox_begin_connection(struct outbox *outbox, bool session_present)
     TAILQ_CONCAT(&record->earlier.queue, &record->current.queue, in_list);
     record->earlier.count += record->current.count;
     record->current.count = 0;
-    pthread_mutex_unlock(&outbox->mutex);
 }
 
 static void count_packet(struct record *record, uint16_t packet_id)
@@ -256,30 +256,25 @@ static void count_packet(struct record *record, uint16_t packet_id)
 
 void outbox_count_packet(struct outbox *outbox, uint16_t packet_id)
 {
-    pthread_mutex_lock(&outbox->mutex);
+    AUTO_LOCK(&outbox->mutex);
     count_packet(&outbox->record, packet_id);
-    pthread_mutex_unlock(&outbox->mutex);
 }
 
 bool outbox_knows(struct outbox *outbox, const struct message *message)
 {
     unsigned char hash[DELIVERY_HASH_LEN];
     message_hash(message, hash);
-    pthread_mutex_lock(&outbox->mutex);
-    bool known = outbox->record.earlier.count > 0 && find_earlier(&outbox->record, hash, NULL) != NULL;
-    pthread_mutex_unlock(&outbox->mutex);
-    return known;
+    AUTO_LOCK(&outbox->mutex);
+    return outbox->record.earlier.count > 0 && find_earlier(&outbox->record, hash, NULL) != NULL;
 }
 
 struct outbox_unproved outbox_unproved(struct outbox *outbox)
 {
-    pthread_mutex_lock(&outbox->mutex);
-    struct outbox_unproved unproved = {.current = outbox->record.current.count,
-                                       .earlier = outbox->record.earlier.count,
-                                       .connection = outbox->record.connection,
-                                       .position = outbox->record.position};
-    pthread_mutex_unlock(&outbox->mutex);
-    return unproved;
+    AUTO_LOCK(&outbox->mutex);
+    return (struct outbox_unproved){.current = outbox->record.current.count,
+                                    .earlier = outbox->record.earlier.count,
+                                    .connection = outbox->record.connection,
+                                    .position = outbox->record.position};
 }
 
 static bool is_proved(const struct unproved *entry, int64_t connection, int64_t position)
