@@ -287,6 +287,13 @@ def test_a_websocket_url_is_a_warning_each(tmp_path: Path):
     assert all("Paho" in problem["text"] and "mqtts://" in problem["text"] for problem in problems)
 
 
+def test_the_line_of_a_misspelt_secret_is_not_shown(tmp_path: Path):
+    (tmp_path / "c.yaml").write_text("mqtt:\n  urll: mqtt://b\nplatform:\n  acces_key_sercet: quiet\nlog: {level: odd}\n")
+    shown = run_cli("check", "-c", "c.yaml", cwd=tmp_path).stdout
+    assert "did you mean `access_key_secret`" in shown and "quiet" not in shown
+    assert "log: {level: odd}" in shown
+
+
 def test_a_secret_that_this_user_cannot_read_is_a_warning(tmp_path: Path):
     (problem,) = check_config(tmp_path, config(platform__access_key_secret={"file": "nowhere"}))
     assert problem["severity"] == "warning" and "nowhere" in problem["text"]

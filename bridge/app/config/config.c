@@ -285,11 +285,20 @@ static void default_client_id(struct config *config)
     }
 }
 
+static bool is_known(struct str key)
+{
+    return options_knows(config_options, key);
+}
+
 static enum err load_document(const char *path, struct config *config, struct problems *problems)
 {
     bool absent = path == NULL && access(CONFIG_DEFAULT_PATH, F_OK) != 0 && errno == ENOENT;
     if (!absent) {
-        return yaml_load_file(path != NULL ? path : CONFIG_DEFAULT_PATH, &config->document, problems);
+        enum err err = yaml_load_file(path != NULL ? path : CONFIG_DEFAULT_PATH, &config->document, problems);
+        if (config->document != NULL) {
+            yaml_hide_unknown(config->document, is_known);
+        }
+        return err;
     }
     return yaml_load_text("(no " CONFIG_DEFAULT_PATH ", and no -c FILE)", "{}", 2, &config->document, problems);
 }

@@ -40,6 +40,26 @@ static const struct option_row *find_row(const struct option_row *table, const c
     return NULL;
 }
 
+static bool is_secret_source(struct str name)
+{
+    bool found = false;
+    for (const char *const *source = options_secret_sources; *source != NULL; source++) {
+        found |= str_is(name, *source);
+    }
+    return found;
+}
+
+bool options_knows(const struct option_row *root, struct str name)
+{
+    for (const struct option_row *row = root; row->name != NULL; row++) {
+        if (str_is(name, row->name) || (row->type == OPTION_SECRET && is_secret_source(name)) ||
+            (row->members != NULL && options_knows(row->members, name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *nearest_name(const struct option_row *table, const char *name)
 {
     struct nearest nearest = {.text = name};

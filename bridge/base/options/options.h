@@ -68,6 +68,8 @@ bool options_misspelt(const struct option_row *table, const struct yaml_node *ma
 bool options_has_any(const struct option_row *table, const struct yaml_node *node);
 // Has the map a key of the table that is none of its own?
 bool options_has_foreign(const struct option_row *table, const struct option_row *own, const struct yaml_node *node);
+// Has the table, or one below it, a key of this name? What a secret is read from has keys of its own (`file`).
+bool options_knows(const struct option_row *root, struct str name);
 // The option whose names on all levels, joined by any number of '_', are `joined`: these names joined by "__", as an
 // environment variable has them. NULL if there is none; the caller frees it.
 char *options_find_joined(const struct option_row *root, const char *joined);

@@ -19,7 +19,7 @@ static enum err read_text(const char *source, const char *data, size_t len, stru
     struct yaml_document *document = yaml_tree_create(source);
     document->text = mem_dup(data, len);
     document->text_len = len;
-    yaml_lines_mark(document);
+    yaml_lines_mark(document, NULL);
     enum err err = yaml_words_check_bytes(problems, source, document->text, len);
     err = err != ERR_OK ? err : yaml_build(document, problems);
     if (err != ERR_OK) {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 struct json_object;
 
@@ -54,6 +55,9 @@ const char *yaml_source_name(const struct yaml_document *document);
 // hold a secret written in line (the value of a key with "secret" or "password" in its name, also where that is an
 // alias, or a URL with a login): such lines are never shown.
 bool yaml_source_line(const struct yaml_document *document, int line, const char **text, size_t *len);
+// From now on only keys that `is_known` takes are shown, as others may be misspelt ones of a secret; their values and
+// the lines below them are hidden too.
+void yaml_hide_unknown(struct yaml_document *document, bool (*is_known)(struct str key));
 
 // Value of a map's key, or NULL.
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);

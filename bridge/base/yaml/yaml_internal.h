@@ -17,7 +17,8 @@ struct line_walk {
     size_t offset; // of the next line
     int number;    // of the last line
     struct line_shade shade;
-    bool hides_anchors; // a secret is an alias, so that any anchor's value may be one
+    bool (*is_known)(struct str key); // of a document in which keys that are not known may be secrets; or NULL
+    bool hides_anchors;               // a secret is an alias, so that any anchor's value may be one
 };
 
 struct yaml_document {
@@ -55,8 +56,8 @@ bool yaml_lines_next(const char *text, size_t len, size_t *offset, struct str *l
 // Line and column (1-based, bytes) of a byte.
 void yaml_lines_place(const char *text, size_t len, size_t offset, int *line, int *column);
 
-// Sets the marks.
-void yaml_lines_mark(struct yaml_document *document);
+// Sets the marks, from a walk with these known keys (or NULL).
+void yaml_lines_mark(struct yaml_document *document, bool (*is_known)(struct str key));
 
 // What libyaml says about a text that it refuses.
 struct yaml_refusal {

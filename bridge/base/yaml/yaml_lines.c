@@ -6,6 +6,7 @@
 // before.
 #include "base/yaml/yaml_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -101,8 +102,18 @@ static bool value_is_below(struct str line, size_t *at)
     return *at == line.len || strchr("|>#", line.data[*at]) != NULL;
 }
 
-// `at` is after a word that names a secret. No secret is a place to read it from, or nothing, with the text in the next
-// lines perhaps; all else may be one.
+// `at` is after the ':' of a key that names a secret. No secret is a place to read it from, or nothing, with the text
+// in the next lines perhaps; all else may be one.
+static struct secrecy secrecy_of_value(struct str line, size_t at)
+{
+    if (value_is_below(line, &at)) {
+        return (struct secrecy){.next = true, .below = true};
+    }
+    bool is_place = line.data[at] == '{' && names_a_place(line, at + 1);
+    return (struct secrecy){.here = !is_place, .below = !is_place};
+}
+
+// `at` is after a word that names a secret.
 static struct secrecy secrecy_after(struct str line, size_t at)
 {
     static const char word_bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-\"'";
@@ -110,12 +121,7 @@ static struct secrecy secrecy_after(struct str line, size_t at)
     if (at == line.len || line.data[at] != ':') {
         return (struct secrecy){.here = true};
     }
-    at++;
-    if (value_is_below(line, &at)) {
-        return (struct secrecy){.next = true, .below = true};
-    }
-    bool is_place = line.data[at] == '{' && names_a_place(line, at + 1);
-    return (struct secrecy){.here = !is_place, .below = !is_place};
+    return secrecy_of_value(line, at + 1);
 }
 
 static bool names_a_secret(struct str line, size_t at, size_t *end)
@@ -137,16 +143,69 @@ static bool holds_login(struct str line)
     return scheme != NULL && memchr(scheme, '@', line.len - (size_t)(scheme - line.data)) != NULL;
 }
 
-static struct secrecy secrecy_of(struct str line, bool hides_anchors)
+static struct secrecy both(struct secrecy a, struct secrecy b)
 {
-    bool is_anchor = hides_anchors && memchr(line.data, '&', line.len) != NULL;
+    return (struct secrecy){a.here || b.here, a.next || b.next, a.below || b.below};
+}
+
+static bool ends_plain_key(struct str line, size_t at)
+{
+    return line.data[at] == ':' && (at + 1 == line.len || line.data[at + 1] == ' ' || line.data[at + 1] == '\t');
+}
+
+// The key that begins at `at`, and where its ':' is; a key after '?' may have it in the next line. False if there is
+// none.
+static bool find_key(struct str line, size_t at, bool is_explicit, struct str *key, size_t *colon)
+{
+    bool is_quoted = at < line.len && (line.data[at] == '"' || line.data[at] == '\'');
+    size_t start = at + is_quoted;
+    size_t end = start;
+    while (end < line.len && (is_quoted ? line.data[end] != line.data[at] : !ends_plain_key(line, end))) {
+        end++;
+    }
+    *colon = skip(line, is_quoted && end < line.len ? end + 1 : end, " \t");
+    while (!is_quoted && end > start && strchr(" \t", line.data[end - 1]) != NULL) {
+        end--;
+    }
+    *key = (struct str){line.data + start, end - start};
+    return *colon < line.len ? line.data[*colon] == ':' : is_explicit;
+}
+
+// Keys that are not known may be misspelt ones of a secret.
+static struct secrecy secrecy_of_keys(struct str line, bool (*is_known)(struct str key))
+{
+    struct secrecy all = {0};
+    struct str key;
+    size_t colon;
+    size_t at = skip(line, 0, " \t-?{[");
+    bool is_explicit = memchr(line.data, '?', at) != NULL;
+    while (find_key(line, at, is_explicit, &key, &colon)) {
+        if (!is_known(key)) {
+            all = both(all, secrecy_of_value(line, colon < line.len ? colon + 1 : colon));
+        }
+        at = colon;
+        while (at < line.len && strchr(",{[", line.data[at]) == NULL) {
+            at++;
+        }
+        at = skip(line, at, " \t,{[");
+        is_explicit = false;
+    }
+    return all;
+}
+
+static struct secrecy secrecy_of(struct str line, const struct line_walk *walk)
+{
+    bool is_anchor = walk->hides_anchors && memchr(line.data, '&', line.len) != NULL;
     struct secrecy all = {.here = is_anchor || holds_login(line), .below = is_anchor};
+    if (walk->is_known != NULL) {
+        all = both(all, secrecy_of_keys(line, walk->is_known));
+    }
     bool place_named = false;
     size_t end;
     for (size_t i = 0; i < line.len; i++) {
         if (!place_named && names_a_secret(line, i, &end)) {
             struct secrecy found = secrecy_after(line, end);
-            all = (struct secrecy){all.here || found.here, all.next || found.next, all.below || found.below};
+            all = both(all, found);
             // The place itself may be called so: {file: /etc/thingbridge/secret}
             place_named = !found.here && !found.next;
         }
@@ -170,7 +229,7 @@ static bool is_hidden(struct line_walk *walk, struct str line)
         line = (struct str){line.data + 3, line.len - 3};
     }
     size_t indent = skip(line, 0, " \t");
-    struct secrecy own = secrecy_of(line, walk->hides_anchors);
+    struct secrecy own = secrecy_of(line, walk);
     if (indent == line.len || line.data[indent] == '#') {
         return shade->open || own.here;
     }
@@ -210,17 +269,26 @@ static bool has_secret_alias(const struct yaml_document *document)
     return false;
 }
 
-void yaml_lines_mark(struct yaml_document *document)
+void yaml_lines_mark(struct yaml_document *document, bool (*is_known)(struct str key))
 {
-    struct line_walk walk = {.hides_anchors = has_secret_alias(document)};
+    struct line_walk walk = {.is_known = is_known, .hides_anchors = has_secret_alias(document)};
     struct str line;
     bool hidden;
+    free(document->marks);
+    document->mark_count = 0;
     document->marks = mem_alloc((document->text_len / MARK_BYTES + 1) * sizeof *document->marks);
     document->marks[document->mark_count++] = walk;
     while (walk_on(&walk, document->text, document->text_len, &line, &hidden)) {
         if (walk.offset - document->marks[document->mark_count - 1].offset >= MARK_BYTES) {
             document->marks[document->mark_count++] = walk;
         }
+    }
+}
+
+void yaml_hide_unknown(struct yaml_document *document, bool (*is_known)(struct str key))
+{
+    if (document->text != NULL) {
+        yaml_lines_mark(document, is_known);
     }
 }
 

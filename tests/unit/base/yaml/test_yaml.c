@@ -214,19 +214,32 @@ static void source_lines_can_be_shown(void **state)
     assert_false(yaml_source_line(document, -1, &text, &len));
 }
 
-// One character for each line: + is shown, - is not.
-static void lines_are(const char *yaml, const char *expected)
+static bool is_known(struct str key)
+{
+    return str_is(key, "a") || str_is(key, "b") || str_is(key, "file") || str_is(key, "password");
+}
+
+// One character for each line: + is shown, - is not. `is_known` may be NULL.
+static void lines_known_are(const char *yaml, bool (*known)(struct str key), const char *expected)
 {
     AUTO_YAML struct yaml_document *document = loaded(yaml);
     char found[16] = "";
     const char *text = NULL;
     size_t len = 0;
+    if (known != NULL) {
+        yaml_hide_unknown(document, known);
+    }
     for (int i = 0; expected[i] != '\0'; i++) {
         found[i] = yaml_source_line(document, i + 1, &text, &len) ? '+' : '-';
     }
     if (strcmp(found, expected) != 0) {
         fail_msg("%s\nis %s, not %s", yaml, found, expected);
     }
+}
+
+static void lines_are(const char *yaml, const char *expected)
+{
+    lines_known_are(yaml, NULL, expected);
 }
 
 static void lines_that_may_hold_a_secret_are_not_shown(void **state)
@@ -277,6 +290,24 @@ static void lines_of_a_value_that_may_be_a_secret_are_not_shown(void **state)
     lines_are("password: |\n  my secret word\n  hunter2\nb: 1\n", "+--+");
     lines_are("- name: set-password\n  topic: a\n", "-+");
     lines_are("password: {file: a}\nb: 1\n", "++");
+}
+
+static void only_lines_of_known_keys_are_shown_where_others_may_be_misspelt(void **state)
+{
+    (void)state;
+    lines_known_are("a: 1\npasword: hunter2\nb: 2\n", is_known, "+-+");
+    lines_known_are("\"a\" : 1\n'pass word': hunter2\npassword: {file: a}\n", is_known, "+-+");
+    lines_known_are("a:\n  sercet: |\n    hunter2\n\n    b: 1\n  b: 1\n", is_known, "++---+");
+    lines_known_are("a:\n- b: 1\n- x: hunter2\n- {b: 1, x: hunter2}\n- {a: {x: hunter2}}\n", is_known, "++---");
+    lines_known_are("{a: 1, b: {a: 2}}\n", is_known, "+");
+    lines_known_are("a: [{b: 1}, {x: hunter2}]\n", is_known, "-");
+    lines_known_are("? x\n: hunter2\n", is_known, "+-");
+    lines_known_are("a:\n  - mqtt://host\n  - b\n", is_known, "+++");
+    lines_known_are("x:\n  - hunter2\na: 1\n", is_known, "+-+");
+    lines_known_are("pasword: !!str hunter2\n", is_known, "-");
+    lines_known_are("{\"pasword\":\"hunter2\"}\n", is_known, "-");
+    lines_known_are("{a: 1,\n x: hunter2}\n", is_known, "+-");
+    lines_known_are("a: \"b, c: d\"\n", is_known, "-");
 }
 
 static void lines_that_an_alias_may_lead_a_secret_to_are_not_shown(void **state)
@@ -429,6 +460,7 @@ int main(void)
         cmocka_unit_test(source_lines_can_be_shown),
         cmocka_unit_test(lines_that_may_hold_a_secret_are_not_shown),
         cmocka_unit_test(lines_of_a_value_that_may_be_a_secret_are_not_shown),
+        cmocka_unit_test(only_lines_of_known_keys_are_shown_where_others_may_be_misspelt),
         cmocka_unit_test(lines_that_an_alias_may_lead_a_secret_to_are_not_shown),
         cmocka_unit_test(a_line_far_down_is_found),
         cmocka_unit_test(overrides_set_values_by_path),
