@@ -129,10 +129,8 @@ struct mqtt_request *mqtt_request_open(struct mqtt *mqtt, enum request_kind kind
 // What to return after Paho was asked with `request` as context, with Paho's code. If the link ended meanwhile, the
 // request's event has been sent and the caller may not think that nothing follows.
 enum err mqtt_request_asked(struct mqtt_request *request, int rc, struct diag *diag) MUST_CHECK;
-// Paho called back with the request as context: sends its one event, if it has none yet, and frees it.
-void mqtt_request_answer(void *request, enum mqtt_event_kind kind, int reason, const char *text);
-// The same without an event.
-void mqtt_request_drop(struct mqtt_request *request);
+// With these Paho calls back when the request is answered, which sends its one event, if it has none yet, and frees it.
+MQTTAsync_responseOptions mqtt_request_options(struct mqtt_request *request);
 enum err mqtt_not_connected(struct diag *diag);
 // Settles all requests of an ended link: MQTT_PUBLISH_LOST for each publish without an outcome.
 void mqtt_requests_lose(struct mqtt_link *link);

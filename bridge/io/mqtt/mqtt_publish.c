@@ -6,38 +6,6 @@
 // MQTT section 1.5.5: the largest variable byte integer, so also the largest packet.
 #define MAX_REMAINING 268435455U
 
-static void on_published4(void *context, MQTTAsync_successData *data)
-{
-    (void)data;
-    mqtt_request_answer(context, MQTT_PUBLISHED, 0, "");
-}
-
-static void on_published5(void *context, MQTTAsync_successData5 *data)
-{
-    mqtt_request_answer(context, MQTT_PUBLISHED, data == NULL ? 0 : (int)data->reasonCode, "");
-}
-
-static void publish_lost(void *context, int code)
-{
-    mqtt_request_answer(context, MQTT_PUBLISH_LOST, code, "the connection ended before the broker acknowledged it");
-}
-
-static void on_publish_failed4(void *context, MQTTAsync_failureData *data)
-{
-    publish_lost(context, data == NULL ? MQTTASYNC_FAILURE : data->code);
-}
-
-static void on_publish_failed5(void *context, MQTTAsync_failureData5 *data)
-{
-    if (data == NULL || data->reasonCode < MQTTREASONCODE_UNSPECIFIED_ERROR) {
-        publish_lost(context, data == NULL ? MQTTASYNC_FAILURE : data->code);
-        return;
-    }
-    char text[256];
-    mqtt_text_reason(text, sizeof text, (int)data->reasonCode, &data->properties);
-    mqtt_request_answer(context, MQTT_PUBLISH_REFUSED, (int)data->reasonCode, text);
-}
-
 static enum err check_topic(const char *topic, struct diag *diag)
 {
     size_t len = strlen(topic);
@@ -84,41 +52,28 @@ static enum err check_size(const struct mqtt *mqtt, const struct mqtt_publicatio
     return ERR_OK;
 }
 
-static MQTTLenString borrow(const char *data, size_t len)
+static void add_data(MQTTProperties *properties, enum MQTTPropertyCodes id, const char *data_or_null, size_t len)
 {
-    return (MQTTLenString){.len = (int)len, .data = (char *)data};
-}
-
-static void add_properties(MQTTProperties *properties, const struct mqtt_publication *publication)
-{
-    if (publication->correlation_data != NULL) {
-        MQTTProperty property = {.identifier = MQTTPROPERTY_CODE_CORRELATION_DATA};
-        property.value.data = borrow(publication->correlation_data, publication->correlation_len);
-        MQTTProperties_add(properties, &property);
-    }
-    if (publication->content_type != NULL) {
-        MQTTProperty property = {.identifier = MQTTPROPERTY_CODE_CONTENT_TYPE};
-        property.value.data = borrow(publication->content_type, strlen(publication->content_type));
+    MQTTProperty property = {.identifier = id};
+    property.value.data = (MQTTLenString){.len = (int)len, .data = (char *)data_or_null};
+    if (data_or_null != NULL) {
         MQTTProperties_add(properties, &property);
     }
 }
 
 static int send_message(struct mqtt *mqtt, const struct mqtt_publication *publication, struct mqtt_request *request)
 {
-    MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-    options.context = request;
+    MQTTAsync_responseOptions options = mqtt_request_options(request);
     MQTTAsync_message message = MQTTAsync_message_initializer;
     message.payload = (void *)publication->payload;
     message.payloadlen = (int)publication->payload_len;
     message.qos = publication->qos > mqtt->link->max_qos ? mqtt->link->max_qos : publication->qos;
     message.retained = publication->retain && mqtt->link->retain_available;
     if (mqtt->version == 5) {
-        options.onSuccess5 = on_published5;
-        options.onFailure5 = on_publish_failed5;
-        add_properties(&message.properties, publication);
-    } else {
-        options.onSuccess = on_published4;
-        options.onFailure = on_publish_failed4;
+        const char *type = publication->content_type;
+        add_data(&message.properties, MQTTPROPERTY_CODE_CORRELATION_DATA, publication->correlation_data,
+                 publication->correlation_len);
+        add_data(&message.properties, MQTTPROPERTY_CODE_CONTENT_TYPE, type, type == NULL ? 0 : strlen(type));
     }
     int rc = MQTTAsync_sendMessage(mqtt_link_client(mqtt->link), publication->topic, &message, &options);
     MQTTProperties_free(&message.properties);
