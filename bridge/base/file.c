@@ -82,3 +82,11 @@ enum err file_read(const char *path, size_t max_bytes, char **data, size_t *len,
     close(fd);
     return err;
 }
+
+enum err file_check_readable(const char *option, const char *path_or_null, struct diag *diag)
+{
+    if (path_or_null == NULL || access(path_or_null, R_OK) == 0) {
+        return ERR_OK;
+    }
+    return diag_set(diag, ERR_IO, "%s: cannot read %s: %s", option, path_or_null, strerror(errno));
+}

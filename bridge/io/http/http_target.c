@@ -1,12 +1,11 @@
 // An endpoint is checked part by part (scheme, host, no password, no query) and written anew by libcurl's URL parser,
 // so that what is connected to is what was checked; certificate files have to be readable.
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "io/http/http_internal.h"
 
@@ -95,14 +94,6 @@ static enum err check_endpoint(const struct http_target_options *options, char *
     return ERR_OK;
 }
 
-static enum err check_file(const char *key, const char *path, struct diag *diag)
-{
-    if (path == NULL || access(path, R_OK) == 0) {
-        return ERR_OK;
-    }
-    return diag_set(diag, ERR_IO, "%s: cannot read %s: %s", key, path, strerror(errno));
-}
-
 enum err http_target_check(const struct http_target_options *options, struct diag *diag)
 {
     AUTO_FREE char *url = NULL;
@@ -113,9 +104,9 @@ enum err http_target_check(const struct http_target_options *options, struct dia
 enum err http_target_create(const struct http_target_options *options, struct http_target **out, struct diag *diag)
 {
     static atomic_uint_fast64_t serials;
-    enum err err = check_file("tls.ca_file", options->ca_file, diag);
-    err = err != ERR_OK ? err : check_file("tls.cert_file", options->cert_file, diag);
-    err = err != ERR_OK ? err : check_file("tls.key_file", options->key_file, diag);
+    enum err err = file_check_readable("tls.ca_file", options->ca_file, diag);
+    err = err != ERR_OK ? err : file_check_readable("tls.cert_file", options->cert_file, diag);
+    err = err != ERR_OK ? err : file_check_readable("tls.key_file", options->key_file, diag);
     if (err != ERR_OK) {
         return err;
     }

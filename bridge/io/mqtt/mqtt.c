@@ -2,12 +2,10 @@
 // own, and a disconnect ends it. Events reach the owner through mqtt_emit.
 #include "io/mqtt/mqtt.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/log.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "io/mqtt/mqtt_internal.h"
@@ -46,14 +44,6 @@ void mqtt_emit(const struct mqtt *mqtt, const struct mqtt_event *event)
     mqtt->handlers.on_event(mqtt->handlers.context, event);
 }
 
-static enum err check_file(const char *key, const char *path, struct diag *diag)
-{
-    if (path == NULL || access(path, R_OK) == 0) {
-        return ERR_OK;
-    }
-    return diag_set(diag, ERR_IO, "%s: cannot read %s: %s", key, path, strerror(errno));
-}
-
 static enum err check_options(const struct mqtt_options *options, struct diag *diag)
 {
     if (options->url_count == 0) {
@@ -66,37 +56,46 @@ static enum err check_options(const struct mqtt_options *options, struct diag *d
     if (id_len == 0 || id_len > 65535 || !str_utf8_valid(options->client_id, id_len)) {
         return diag_set(diag, ERR_REFUSED, "mqtt.client_id: 1 to 65535 bytes of valid UTF-8");
     }
-    enum err err = check_file("mqtt.tls.ca_file", options->tls.ca_file, diag);
-    err = err != ERR_OK ? err : check_file("mqtt.tls.cert_file", options->tls.cert_file, diag);
-    err = err != ERR_OK ? err : check_file("mqtt.tls.key_file", options->tls.key_file, diag);
+    enum err err = file_check_readable("mqtt.tls.ca_file", options->tls.ca_file, diag);
+    err = err != ERR_OK ? err : file_check_readable("mqtt.tls.cert_file", options->tls.cert_file, diag);
+    err = err != ERR_OK ? err : file_check_readable("mqtt.tls.key_file", options->tls.key_file, diag);
     return err;
+}
+
+// The texts that a copy of the options owns.
+static void visit_texts(struct mqtt_options *options, void (*visit)(const char **text))
+{
+    const char **const texts[] = {
+        &options->client_id,     &options->username,     &options->password,   &options->tls.ca_file,
+        &options->tls.cert_file, &options->tls.key_file, &options->will_topic, &options->will_payload,
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        visit(texts[i]);
+    }
+}
+
+static void own_text(const char **text)
+{
+    *text = mem_strdup_or_null(*text);
+}
+
+static void free_text(const char **text)
+{
+    free((char *)*text);
 }
 
 static struct mqtt *copy_options(const struct mqtt_options *options)
 {
     struct mqtt *mqtt = mem_alloc(sizeof *mqtt);
-    *mqtt = (struct mqtt){
-        .client_id = mem_strdup(options->client_id),
-        .version = options->version,
-        .username = mem_strdup_or_null(options->username),
-        .password = mem_strdup_or_null(options->password),
-        .ca_file = mem_strdup_or_null(options->tls.ca_file),
-        .cert_file = mem_strdup_or_null(options->tls.cert_file),
-        .key_file = mem_strdup_or_null(options->tls.key_file),
-        .session_expiry_s = options->session_expiry_s,
-        .clean_start = options->clean_start,
-        .keepalive_s = options->keepalive_s,
-        .connect_timeout_s = options->connect_timeout_s,
-        .receive_maximum = options->receive_maximum,
-        .max_packet_size = options->max_packet_size,
-        .will_topic = mem_strdup_or_null(options->will_topic),
-        .will_payload = mem_strdup(options->will_payload == NULL ? "" : options->will_payload),
-    };
+    mqtt->options = *options;
+    mqtt->options.urls = NULL;
+    mqtt->options.will_payload = options->will_payload == NULL ? "" : options->will_payload;
+    visit_texts(&mqtt->options, own_text);
+    atomic_init(&mqtt->keepalive_s, options->keepalive_s);
     atomic_init(&mqtt->will_qos, 1);
     atomic_init(&mqtt->will_retained, true);
     pthread_mutex_init(&mqtt->lock, NULL);
     mqtt->urls = mem_alloc(options->url_count * sizeof *mqtt->urls);
-    mqtt->url_count = options->url_count;
     return mqtt;
 }
 
@@ -126,18 +125,14 @@ void mqtt_destroy(struct mqtt *mqtt)
         return;
     }
     mqtt_link_destroy(mqtt->link);
-    for (size_t i = 0; i < mqtt->url_count; i++) {
+    for (size_t i = 0; i < mqtt->options.url_count; i++) {
         mqtt_url_clear(&mqtt->urls[i]);
     }
     free(mqtt->urls);
-    if (mqtt->password != NULL) {
-        mem_wipe(mqtt->password, strlen(mqtt->password));
+    if (mqtt->options.password != NULL) {
+        mem_wipe((char *)mqtt->options.password, strlen(mqtt->options.password));
     }
-    char *const texts[] = {mqtt->client_id, mqtt->username, mqtt->password,   mqtt->ca_file,
-                           mqtt->cert_file, mqtt->key_file, mqtt->will_topic, mqtt->will_payload};
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        free(texts[i]);
-    }
+    visit_texts(&mqtt->options, free_text);
     pthread_mutex_destroy(&mqtt->lock);
     free(mqtt);
 }

@@ -65,25 +65,11 @@ struct mqtt_link {
 };
 
 struct mqtt {
-    struct mqtt_url *urls;
-    size_t url_count;
-    char *client_id;
-    int version;
-    char *username;
-    char *password;
-    char *ca_file;
-    char *cert_file;
-    char *key_file;
-    uint32_t session_expiry_s;
-    bool clean_start;
+    struct mqtt_options options; // a copy that owns its texts, and has no `urls`
+    struct mqtt_url *urls;       // options.url_count
     atomic_int keepalive_s; // lowered to what the broker said last: Paho does not heed it, but the next connect can
-    int connect_timeout_s;
-    uint16_t receive_maximum;
-    uint32_t max_packet_size;
-    atomic_int will_qos; // lowered, as the next, when the broker refuses a CONNECT for it
+    atomic_int will_qos;    // lowered, as the next, when the broker refuses a CONNECT for it
     atomic_bool will_retained;
-    char *will_topic;
-    char *will_payload;
     struct mqtt_handlers handlers;
     pthread_mutex_t lock;   // never held while Paho or a handler is called
     struct mqtt_link *link; // changed by the core thread only

@@ -36,7 +36,7 @@ bool mqtt_link_change(struct mqtt_link *link, enum link_state from, enum link_st
         mqtt_socket_forget(link);
         mqtt_text_trace_end();
     }
-    LOG(LOG_DEBUG, "mqtt_state", LOG_S("client_id", link->mqtt->client_id), LOG_S("from", state_names[from]),
+    LOG(LOG_DEBUG, "mqtt_state", LOG_S("client_id", link->mqtt->options.client_id), LOG_S("from", state_names[from]),
         LOG_S("to", state_names[to]));
     return true;
 }
@@ -104,7 +104,7 @@ static void withhold(struct mqtt_link *link)
     link->withheld = true;
     (void)mqtt_link_change(link, LINK_UP, LINK_CLOSING);
     if (mqtt_socket_cut(link) != ERR_OK) {
-        LOG(LOG_ERROR, "mqtt_cannot_withhold", LOG_S("client_id", link->mqtt->client_id),
+        LOG(LOG_ERROR, "mqtt_cannot_withhold", LOG_S("client_id", link->mqtt->options.client_id),
             LOG_S("hint", "the process ends, so that the broker keeps a message that could not be stored"));
         _exit(EX_IOERR);
     }
@@ -125,7 +125,7 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
         }
     } else {
         metrics_add(METRIC_MESSAGES_INVALID, 1);
-        LOG(LOG_WARN, "mqtt_message_refused", LOG_S("client_id", link->mqtt->client_id), LOG_S("reason", why),
+        LOG(LOG_WARN, "mqtt_message_refused", LOG_S("client_id", link->mqtt->options.client_id), LOG_S("reason", why),
             LOG_N("payload_bytes", raw->payloadlen));
     }
     MQTTAsync_freeMessage(&raw);
@@ -172,7 +172,7 @@ static int heed_keepalive(struct mqtt *mqtt, MQTTProperties *said)
     if (allowed == 0 || (int)allowed >= atomic_load(&mqtt->keepalive_s)) {
         return 0;
     }
-    LOG(LOG_INFO, "mqtt_keepalive_lowered", LOG_S("client_id", mqtt->client_id), LOG_N("seconds", allowed));
+    LOG(LOG_INFO, "mqtt_keepalive_lowered", LOG_S("client_id", mqtt->options.client_id), LOG_N("seconds", allowed));
     atomic_store(&mqtt->keepalive_s, (int)allowed);
     return (int)allowed;
 }
@@ -180,10 +180,10 @@ static int heed_keepalive(struct mqtt *mqtt, MQTTProperties *said)
 // A broker may keep the session for a shorter time than it was asked to (MQTT 5 section 3.2.2.3.2).
 static void say_session_is_shorter(const struct mqtt *mqtt, MQTTProperties *said)
 {
-    uint32_t kept_s = number(said, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, mqtt->session_expiry_s);
-    if (kept_s < mqtt->session_expiry_s) {
-        LOG(LOG_WARN, "mqtt_session_expiry_lowered", LOG_S("client_id", mqtt->client_id), LOG_N("seconds", kept_s),
-            LOG_N("asked_for", mqtt->session_expiry_s),
+    uint32_t kept_s = number(said, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL, mqtt->options.session_expiry_s);
+    if (kept_s < mqtt->options.session_expiry_s) {
+        LOG(LOG_WARN, "mqtt_session_expiry_lowered", LOG_S("client_id", mqtt->options.client_id),
+            LOG_N("seconds", kept_s), LOG_N("asked_for", mqtt->options.session_expiry_s),
             LOG_S("hint",
                   "the broker keeps commands for this long while the bridge is away, and loses later ones: raise "
                   "the broker's own limit"));
@@ -254,7 +254,7 @@ static void url_failed(struct mqtt_link *link, int code, const char *message)
     }
     char text[200];
     if (code > 0) {
-        mqtt_text_refused(text, sizeof text, link->mqtt->version, code);
+        mqtt_text_refused(text, sizeof text, link->mqtt->options.version, code);
     } else {
         mqtt_text_unreached(text, sizeof text, link, message);
     }
@@ -282,7 +282,7 @@ static int connect_client(struct mqtt_link *link)
     atomic_store(&link->socket, -1);
     struct mqtt_connect_set set;
     mqtt_connect_set_fill(&set, link);
-    if (link->mqtt->version == 5) {
+    if (link->mqtt->options.version == 5) {
         set.options.onSuccess5 = on_connected5;
         set.options.onFailure5 = on_connect_failed5;
     } else {
@@ -296,7 +296,7 @@ static int connect_client(struct mqtt_link *link)
 
 void mqtt_link_try(struct mqtt_link *link, size_t first)
 {
-    for (size_t i = first; i < link->mqtt->url_count; i++) {
+    for (size_t i = first; i < link->mqtt->options.url_count; i++) {
         atomic_store(&link->url, i);
         link->tls_error[0] = '\0';
         int rc = connect_client(link);
@@ -316,15 +316,15 @@ static enum err create_client(struct mqtt_link *link, size_t i, struct diag *dia
 {
     const struct mqtt *mqtt = link->mqtt;
     MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
-    options.MQTTVersion = mqtt->version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
+    options.MQTTVersion = mqtt->options.version == 5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     // The bound on publishes that its send thread has not yet taken; with the default of 100 a burst is refused.
     options.maxBufferedMessages = 65535;
-    int rc = MQTTAsync_createWithOptions(&link->clients[i], mqtt->urls[i].paho, mqtt->client_id,
+    int rc = MQTTAsync_createWithOptions(&link->clients[i], mqtt->urls[i].paho, mqtt->options.client_id,
                                          MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
     if (rc == MQTTASYNC_SUCCESS) {
         rc = MQTTAsync_setCallbacks(link->clients[i], link, on_lost, on_message, NULL);
     }
-    if (rc == MQTTASYNC_SUCCESS && mqtt->version == 5) {
+    if (rc == MQTTASYNC_SUCCESS && mqtt->options.version == 5) {
         rc = MQTTAsync_setDisconnected(link->clients[i], link, on_broker_disconnect);
     }
     if (rc != MQTTASYNC_SUCCESS) {
@@ -338,9 +338,9 @@ enum err mqtt_link_create(struct mqtt *mqtt, struct mqtt_link **out, struct diag
 {
     struct mqtt_link *link = mem_alloc(sizeof *link);
     link->mqtt = mqtt;
-    link->clients = mem_alloc(mqtt->url_count * sizeof *link->clients);
+    link->clients = mem_alloc(mqtt->options.url_count * sizeof *link->clients);
     atomic_init(&link->socket, -1);
-    for (size_t i = 0; i < mqtt->url_count; i++) {
+    for (size_t i = 0; i < mqtt->options.url_count; i++) {
         enum err err = create_client(link, i, diag);
         if (err != ERR_OK) {
             atomic_store(&link->state, LINK_DOWN);
@@ -362,7 +362,7 @@ void mqtt_link_destroy(struct mqtt_link *link)
     }
     (void)(mqtt_link_change(link, LINK_CONNECTING, LINK_DOWN) || mqtt_link_change(link, LINK_UP, LINK_DOWN) ||
            mqtt_link_change(link, LINK_CLOSING, LINK_DOWN));
-    for (size_t i = 0; i < link->mqtt->url_count; i++) {
+    for (size_t i = 0; i < link->mqtt->options.url_count; i++) {
         if (link->clients[i] != NULL) {
             MQTTAsync_destroy(&link->clients[i]);
         }
@@ -377,7 +377,7 @@ void mqtt_link_destroy(struct mqtt_link *link)
 void mqtt_link_close(struct mqtt_link *link, int timeout_ms)
 {
     MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
-    if (link->mqtt->version == 5) {
+    if (link->mqtt->options.version == 5) {
         options = (MQTTAsync_disconnectOptions)MQTTAsync_disconnectOptions_initializer5;
         options.onSuccess5 = on_disconnected5;
     } else {

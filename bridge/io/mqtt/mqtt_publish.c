@@ -27,7 +27,7 @@ static size_t varint_len(size_t value)
 static size_t remaining_len(const struct mqtt *mqtt, const struct mqtt_publication *publication)
 {
     size_t len = 2 + strlen(publication->topic) + (publication->qos > 0 ? 2 : 0) + publication->payload_len;
-    if (mqtt->version == 5) {
+    if (mqtt->options.version == 5) {
         size_t properties = 0;
         properties += publication->correlation_data == NULL ? 0 : 3 + publication->correlation_len;
         properties += publication->content_type == NULL ? 0 : 3 + strlen(publication->content_type);
@@ -69,7 +69,7 @@ static int send_message(struct mqtt *mqtt, const struct mqtt_publication *public
     message.payloadlen = (int)publication->payload_len;
     message.qos = publication->qos > mqtt->link->max_qos ? mqtt->link->max_qos : publication->qos;
     message.retained = publication->retain && mqtt->link->retain_available;
-    if (mqtt->version == 5) {
+    if (mqtt->options.version == 5) {
         const char *type = publication->content_type;
         add_data(&message.properties, MQTTPROPERTY_CODE_CORRELATION_DATA, publication->correlation_data,
                  publication->correlation_len);

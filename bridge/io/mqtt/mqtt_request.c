@@ -180,7 +180,7 @@ MQTTAsync_responseOptions mqtt_request_options(struct mqtt_request *request)
 {
     MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
     options.context = request;
-    if (request->link->mqtt->version == 5) {
+    if (request->link->mqtt->options.version == 5) {
         options.onSuccess5 = on_success5;
         options.onFailure5 = on_failure5;
     } else {

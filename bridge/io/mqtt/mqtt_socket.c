@@ -52,7 +52,7 @@ void mqtt_socket_on_trace(const char *line)
     int socket = -1;
     pthread_mutex_lock(&lock);
     for (struct mqtt_link *link = watched; link != NULL; link = link->next_watched) {
-        if (find_socket(line, link->mqtt->client_id, &socket)) {
+        if (find_socket(line, link->mqtt->options.client_id, &socket)) {
             atomic_store(&link->socket, socket);
         }
     }

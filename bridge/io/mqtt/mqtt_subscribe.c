@@ -9,8 +9,8 @@ enum err mqtt_subscribe(struct mqtt *mqtt, const char *filter, int qos, uint32_t
     }
     request->qos = qos;
     MQTTAsync_responseOptions options = mqtt_request_options(request);
-    options.subscribeOptions.retainHandling = mqtt->version == 5 ? 1 : 0;
-    if (mqtt->version == 5 && subscription_id > 0) {
+    options.subscribeOptions.retainHandling = mqtt->options.version == 5 ? 1 : 0;
+    if (mqtt->options.version == 5 && subscription_id > 0) {
         MQTTProperty property = {.identifier = MQTTPROPERTY_CODE_SUBSCRIPTION_IDENTIFIER};
         property.value.integer4 = subscription_id;
         MQTTProperties_add(&options.properties, &property);

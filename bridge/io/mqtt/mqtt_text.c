@@ -135,7 +135,7 @@ void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, c
         // Failed before it waited for the network.
         snprintf(out, size, "no connection to %s: the name is unknown or there is no route to it", url->host);
     } else if (strstr(message, "timeout") != NULL) {
-        snprintf(out, size, "no answer within %d s", link->mqtt->connect_timeout_s);
+        snprintf(out, size, "no answer within %d s", link->mqtt->options.connect_timeout_s);
     } else if (strstr(message, "TCP/TLS connect failure") != NULL) {
         snprintf(out, size, "no connection to %s port %d: refused or cut", url->host, url->port);
     } else if (url->websocket) {
@@ -145,7 +145,8 @@ void mqtt_text_unreached(char *out, size_t size, const struct mqtt_link *link, c
             "came in pieces, which the MQTT library cannot read",
             url->host, url->port);
     } else {
-        const char *version = link->mqtt->version == 5 ? ", or set mqtt.version to 3.1.1 (RabbitMQ before 3.13)" : "";
+        const char *version =
+            link->mqtt->options.version == 5 ? ", or set mqtt.version to 3.1.1 (RabbitMQ before 3.13)" : "";
         snprintf(out, size,
                  "%s port %d ended the connection in place of an answer: check that mqtt.url fits the port (mqtt, "
                  "mqtts, ws, wss)%s; the broker's log may say more",
