@@ -219,27 +219,6 @@ static enum err check_text(struct json_checker *checker)
 
 static enum err check_value(struct json_checker *checker);
 
-static enum err check_list(struct json_checker *checker)
-{
-    skip_space(checker);
-    if (take(checker, ']')) {
-        return ERR_OK;
-    }
-    for (;;) {
-        enum err err = check_value(checker);
-        if (err != ERR_OK) {
-            return err;
-        }
-        skip_space(checker);
-        if (take(checker, ']')) {
-            return ERR_OK;
-        }
-        if (!take(checker, ',')) {
-            return refuse(checker, "expected , or ] in a list");
-        }
-    }
-}
-
 static enum err check_member(struct json_checker *checker)
 {
     skip_space(checker);
@@ -257,35 +236,38 @@ static enum err check_member(struct json_checker *checker)
     return check_value(checker);
 }
 
-static enum err check_map(struct json_checker *checker)
+// After the opening bracket; `missing` is said where neither a comma nor the closing one follows.
+static enum err check_items(struct json_checker *checker, char closing, enum err (*check)(struct json_checker *),
+                            const char *missing)
 {
     skip_space(checker);
-    if (take(checker, '}')) {
+    if (take(checker, closing)) {
         return ERR_OK;
     }
     for (;;) {
-        enum err err = check_member(checker);
+        enum err err = check(checker);
         if (err != ERR_OK) {
             return err;
         }
         skip_space(checker);
-        if (take(checker, '}')) {
+        if (take(checker, closing)) {
             return ERR_OK;
         }
         if (!take(checker, ',')) {
-            return refuse(checker, "expected , or } in an object");
+            return refuse(checker, missing);
         }
     }
 }
 
-static enum err check_nested(struct json_checker *checker, enum err (*check)(struct json_checker *))
+static enum err check_nested(struct json_checker *checker, char closing, enum err (*check)(struct json_checker *),
+                             const char *missing)
 {
     if (checker->depth == checker->rules->max_depth) {
         return diag_set(checker->diag, ERR_LIMIT, "JSON, byte %zu: nested deeper than %zu levels",
                         (size_t)(checker->at - checker->start), checker->rules->max_depth);
     }
     checker->depth++;
-    enum err err = check(checker);
+    enum err err = check_items(checker, closing, check, missing);
     checker->depth--;
     return err;
 }
@@ -304,10 +286,10 @@ static enum err check_value(struct json_checker *checker)
 {
     skip_space(checker);
     if (take(checker, '{')) {
-        return check_nested(checker, check_map);
+        return check_nested(checker, '}', check_member, "expected , or } in an object");
     }
     if (take(checker, '[')) {
-        return check_nested(checker, check_list);
+        return check_nested(checker, ']', check_value, "expected , or ] in a list");
     }
     if (take(checker, '"')) {
         return check_text(checker);
