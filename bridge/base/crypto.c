@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -108,4 +109,29 @@ void crypto_uuid7(int64_t unix_ms, char out[CRYPTO_UUID_LEN])
         *to++ = '-';
     }
     out[CRYPTO_UUID_LEN - 1] = '\0';
+}
+
+void crypto_base64_encode(struct buf *out, const void *data, size_t len)
+{
+    assert(len <= INT32_MAX / 4 * 3 - 3);
+    AUTO_FREE char *text = mem_alloc((len + 2) / 3 * 4 + 1);
+    buf_append(out, text, (size_t)EVP_EncodeBlock((unsigned char *)text, data, (int)len));
+}
+
+enum err crypto_base64_decode(struct buf *out, const char *text, size_t len)
+{
+    AUTO_FREE unsigned char *bytes = mem_alloc(len);
+    AUTO_BUF struct buf again = {0};
+    size_t padding = len > 2 && text[len - 1] == '=' ? (text[len - 2] == '=' ? 2 : 1) : 0;
+    int count = len > INT32_MAX ? -1 : EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)len);
+    if (count < (int)padding) {
+        return ERR_SYNTAX;
+    }
+    // OpenSSL takes space around the text, and any bits where the padding cuts: one byte string has one text here.
+    crypto_base64_encode(&again, bytes, (size_t)count - padding);
+    if (again.len != len || memcmp(again.data, text, len) != 0) {
+        return ERR_SYNTAX;
+    }
+    buf_append(out, bytes, (size_t)count - padding);
+    return ERR_OK;
 }

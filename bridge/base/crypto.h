@@ -1,8 +1,11 @@
-// What the bridge needs of OpenSSL: message authentication, digest, random bytes.
+// What the bridge needs of OpenSSL: message authentication, digest, random bytes, base64.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
 
 #define CRYPTO_SHA256_LEN 32
 #define CRYPTO_MAC_MAX    32
@@ -27,3 +30,8 @@ void crypto_nonce(char out[CRYPTO_NONCE_LEN]);
 #define CRYPTO_UUID_LEN 37
 // UUID version 7 (RFC 9562 section 5.7) with the given Unix time in milliseconds.
 void crypto_uuid7(int64_t unix_ms, char out[CRYPTO_UUID_LEN]);
+
+// Appends to `out`.
+void crypto_base64_encode(struct buf *out, const void *data, size_t len);
+// Standard alphabet with padding, at most 2 GiB; anything else is ERR_SYNTAX. Appends the bytes to `out`.
+enum err crypto_base64_decode(struct buf *out, const char *text, size_t len) MUST_CHECK;

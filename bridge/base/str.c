@@ -267,60 +267,6 @@ void str_percent_encode(struct buf *out, const char *data, size_t len)
     }
 }
 
-static const char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-void str_base64_encode(struct buf *out, const void *data, size_t len)
-{
-    const unsigned char *bytes = data;
-    for (size_t i = 0; i < len; i += 3) {
-        size_t count = least(len - i, 3);
-        uint32_t group = (uint32_t)bytes[i] << 16;
-        group |= count > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
-        group |= count > 2 ? (uint32_t)bytes[i + 2] : 0;
-        char text[4] = {base64_alphabet[group >> 18], base64_alphabet[group >> 12 & 63],
-                        count > 1 ? base64_alphabet[group >> 6 & 63] : '=',
-                        count > 2 ? base64_alphabet[group & 63] : '='};
-        buf_append(out, text, sizeof text);
-    }
-}
-
-// Value of four characters of which the last `padding` are '='; false if one is not of the alphabet or the bits that
-// the padding cuts are not zero (so that one byte string has one text).
-static bool base64_group(const char *text, size_t padding, uint32_t *group)
-{
-    *group = 0;
-    for (size_t i = 0; i < 4 - padding; i++) {
-        const char *found = text[i] == '\0' ? NULL : strchr(base64_alphabet, text[i]);
-        if (found == NULL) {
-            return false;
-        }
-        *group |= (uint32_t)(found - base64_alphabet) << (18 - 6 * i);
-    }
-    uint32_t cut = padding == 0 ? 0 : (1U << (8 * padding)) - 1;
-    return (*group & cut) == 0;
-}
-
-enum err str_base64_decode(struct buf *out, const char *text, size_t len)
-{
-    if (len % 4 != 0) {
-        return ERR_SYNTAX;
-    }
-    AUTO_BUF struct buf bytes = {0};
-    for (size_t i = 0; i < len; i += 4) {
-        size_t padding = 0;
-        if (i + 4 == len && text[i + 3] == '=') {
-            padding = text[i + 2] == '=' ? 2 : 1;
-        }
-        uint32_t group = 0;
-        if (!base64_group(text + i, padding, &group)) {
-            return ERR_SYNTAX;
-        }
-        buf_append(&bytes, (const char[]){(char)(group >> 16), (char)(group >> 8), (char)group}, 3 - padding);
-    }
-    buf_append(out, bytes.data, bytes.len);
-    return ERR_OK;
-}
-
 void str_hex_encode(struct buf *out, const void *data, size_t len)
 {
     static const char digits[] = "0123456789abcdef";

@@ -60,7 +60,4 @@ enum err str_parse_int(const char *text, int64_t *value) MUST_CHECK;
 
 // Percent-encoding of the platform's signature (RFC 3986 unreserved characters stay, the rest is %XX in upper case).
 void str_percent_encode(struct buf *out, const char *data, size_t len);
-void str_base64_encode(struct buf *out, const void *data, size_t len);
-// Standard alphabet with padding; anything else is ERR_SYNTAX. Appends the bytes to `out`.
-enum err str_base64_decode(struct buf *out, const char *text, size_t len) MUST_CHECK;
 void str_hex_encode(struct buf *out, const void *data, size_t len);

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/crypto.h"
 #include "base/json/json.h"
 #include "base/mem.h"
-#include "base/str.h"
 
 #define MAX_DEPTH 8
 
@@ -40,8 +40,8 @@ static void put_correlation(const struct command *command, struct json_object *m
 {
     if (command->correlation_data != NULL) {
         AUTO_BUF struct buf text = {0};
-        str_base64_encode(&text, command->correlation_data, command->correlation_len);
-        json_put_text(map, "correlation_data", text.len > 0 ? text.data : "");
+        crypto_base64_encode(&text, command->correlation_data, command->correlation_len);
+        json_put_text(map, "correlation_data", text.data);
     }
 }
 
@@ -212,7 +212,7 @@ static void read_correlation(struct command_reader *reader, struct command *comm
     if (text == NULL) {
         return;
     }
-    if (str_base64_decode(&bytes, text, strlen(text)) != ERR_OK) {
+    if (crypto_base64_decode(&bytes, text, strlen(text)) != ERR_OK) {
         refuse(reader, "correlation_data");
         return;
     }

@@ -2,8 +2,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/crypto.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "core/command/reply.h"
 
 // ---- outcomes of calls
@@ -131,8 +131,7 @@ static struct json_object *delivery_item(const struct delivery *delivery)
     json_put_text(item, "topic", delivery->topic);
     if (delivery->correlation_data != NULL) {
         AUTO_BUF struct buf text = {0};
-        buf_text(&text, "");
-        str_base64_encode(&text, delivery->correlation_data, delivery->correlation_len);
+        crypto_base64_encode(&text, delivery->correlation_data, delivery->correlation_len);
         json_put_text(item, "correlation", text.data);
     }
     return item;
@@ -161,7 +160,7 @@ static enum err read_delivery(const struct json_object *item, struct reply_recor
     const char *correlation = json_member_text(item, "correlation");
     AUTO_BUF struct buf bytes = {0};
     buf_text(&bytes, "");
-    if (correlation != NULL && str_base64_decode(&bytes, correlation, strlen(correlation)) != ERR_OK) {
+    if (correlation != NULL && crypto_base64_decode(&bytes, correlation, strlen(correlation)) != ERR_OK) {
         return ERR_SYNTAX;
     }
     add_delivery(out, topic, correlation != NULL ? bytes.data : NULL, bytes.len);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/crypto.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -67,7 +68,7 @@ void sign_string(const char *string_to_sign, size_t len, struct crypto_mac_key *
 {
     unsigned char mac[CRYPTO_MAC_MAX];
     size_t mac_len = crypto_mac_compute(key, string_to_sign, len, mac);
-    str_base64_encode(signature, mac, mac_len);
+    crypto_base64_encode(signature, mac, mac_len);
 }
 
 static void run_stages(struct entries *entries, const char *method, struct crypto_mac_key *key,

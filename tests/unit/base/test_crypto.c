@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/crypto.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 static void mac_is(struct crypto_mac_key *key, const char *data, const char *hex)
@@ -117,6 +118,46 @@ static void uuids_have_version_variant_and_time(void **state)
     assert_true(strcmp(a, b) < 0);
 }
 
+static void base64_is_that_of_rfc_4648(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        const char *text;
+    } rows[] = {{"", ""},
+                {"f", "Zg=="},
+                {"fo", "Zm8="},
+                {"foo", "Zm9v"},
+                {"foob", "Zm9vYg=="},
+                {"fooba", "Zm9vYmE="},
+                {"foobar", "Zm9vYmFy"},
+                {"\xFB\xFF\xFE", "+//+"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_BUF struct buf text = {0};
+        AUTO_BUF struct buf bytes = {0};
+        crypto_base64_encode(&text, rows[i].bytes, strlen(rows[i].bytes));
+        assert_string_equal(text.data, rows[i].text);
+        assert_int_equal(crypto_base64_decode(&bytes, text.data, text.len), ERR_OK);
+        assert_int_equal(bytes.len, strlen(rows[i].bytes));
+        assert_memory_equal(bytes.data, rows[i].bytes, bytes.len);
+    }
+}
+
+static void malformed_base64_is_refused_and_appends_nothing(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"Z",    "Zg",   "Zg=",  "Z===", "====", "Zg==Zg==", "Zm9v!m9v",
+                                        "Zm9 ", "Zm-_", "Zh==", "Zm9=", "=m9v", "Zg=v"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        AUTO_BUF struct buf out = {0};
+        buf_text(&out, "kept");
+        assert_int_equal(crypto_base64_decode(&out, texts[i], strlen(texts[i])), ERR_SYNTAX);
+        assert_string_equal(out.data, "kept");
+    }
+    AUTO_BUF struct buf out = {0};
+    assert_int_equal(crypto_base64_decode(&out, "Zg\0=", 4), ERR_SYNTAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +169,8 @@ int main(void)
         cmocka_unit_test(random_bytes_differ),
         cmocka_unit_test(nonces_are_32_hex_digits_and_differ),
         cmocka_unit_test(uuids_have_version_variant_and_time),
+        cmocka_unit_test(base64_is_that_of_rfc_4648),
+        cmocka_unit_test(malformed_base64_is_refused_and_appends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -385,47 +385,6 @@ static void percent_encoding_keeps_only_unreserved_characters(void **state)
     assert_string_equal(out.data, "AZaz09-_.~%20%2A%2B%2F%26%3D%25%22%C3%A9%01");
 }
 
-static void base64_is_that_of_rfc_4648(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *bytes;
-        const char *text;
-    } rows[] = {{"", ""},
-                {"f", "Zg=="},
-                {"fo", "Zm8="},
-                {"foo", "Zm9v"},
-                {"foob", "Zm9vYg=="},
-                {"fooba", "Zm9vYmE="},
-                {"foobar", "Zm9vYmFy"},
-                {"\xFB\xFF\xFE", "+//+"}};
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        AUTO_BUF struct buf text = {0};
-        AUTO_BUF struct buf bytes = {0};
-        buf_text(&text, "");
-        str_base64_encode(&text, rows[i].bytes, strlen(rows[i].bytes));
-        assert_string_equal(text.data, rows[i].text);
-        assert_int_equal(str_base64_decode(&bytes, text.data, text.len), ERR_OK);
-        assert_int_equal(bytes.len, strlen(rows[i].bytes));
-        assert_memory_equal(bytes.data, rows[i].bytes, bytes.len);
-    }
-}
-
-static void malformed_base64_is_refused_and_appends_nothing(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"Z",    "Zg",   "Zg=",  "Z===", "====", "Zg==Zg==", "Zm9v!m9v",
-                                        "Zm9 ", "Zm-_", "Zh==", "Zm9=", "=m9v", "Zg=v"};
-    for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        AUTO_BUF struct buf out = {0};
-        buf_text(&out, "kept");
-        assert_int_equal(str_base64_decode(&out, texts[i], strlen(texts[i])), ERR_SYNTAX);
-        assert_string_equal(out.data, "kept");
-    }
-    AUTO_BUF struct buf out = {0};
-    assert_int_equal(str_base64_decode(&out, "Zg\0=", 4), ERR_SYNTAX);
-}
-
 static void hex_is_lower_case(void **state)
 {
     (void)state;
@@ -482,8 +441,6 @@ int main(void)
         cmocka_unit_test(rates_are_events_per_time),
         cmocka_unit_test(integers_are_whole_texts_within_64_bits),
         cmocka_unit_test(percent_encoding_keeps_only_unreserved_characters),
-        cmocka_unit_test(base64_is_that_of_rfc_4648),
-        cmocka_unit_test(malformed_base64_is_refused_and_appends_nothing),
         cmocka_unit_test(hex_is_lower_case),
         cmocka_unit_test(a_piece_compares_with_a_whole_text),
     };

@@ -6,6 +6,7 @@
 #include "app/cli/outbox/cli_outbox_internal.h"
 #include "app/cli/terminal.h"
 #include "base/buf.h"
+#include "base/crypto.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/command/command.h"
@@ -20,8 +21,7 @@ struct shown_command {
 static void put_base64(struct json_object *map, const char *name, const void *data, size_t len)
 {
     AUTO_BUF struct buf text = {0};
-    buf_text(&text, "");
-    str_base64_encode(&text, data, len);
+    crypto_base64_encode(&text, data, len);
     json_put_text(map, name, text.data);
 }
 
