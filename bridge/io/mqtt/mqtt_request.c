@@ -1,3 +1,5 @@
+// A request is settled once: by what Paho calls back with, or when its link ends. Its one event is sent by who settles
+// it, outside the lock; what is called back later only frees it.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
