@@ -69,15 +69,10 @@ static bool in_range(const struct model_data *data, const struct decimal *value)
 // The integer that a number is, as 5 and 5.0 are: its text, which the caller frees; NULL for anything else.
 static char *whole_text(const struct json_object *value)
 {
-    if (!is_number(value)) {
-        return NULL;
-    }
-    AUTO_FREE char *text = json_print(value);
+    AUTO_FREE char *text = is_number(value) ? json_print(value) : NULL;
     AUTO_DECIMAL struct decimal decimal = {0};
-    if (!decimal_parse(text, &decimal) || !decimal_fits_integer(&decimal)) {
-        return NULL;
-    }
-    return decimal_print(&decimal, false);
+    bool is_whole = text != NULL && decimal_parse(text, &decimal) && decimal_fits_integer(&decimal);
+    return is_whole ? decimal_print(&decimal, false) : NULL;
 }
 
 static struct json_object *send_int(const struct model_data *data, const struct json_object *value)

@@ -246,16 +246,11 @@ char *decimal_print(const struct decimal *decimal, bool point)
 
 // ---- arithmetic
 
-// The digit that counts ten to the power of `power`.
+// The digit that counts ten to the power of `power`, with the number's sign.
 static int digit_at(const struct decimal *decimal, long power)
 {
     long index = decimal->point - 1 - power;
-    return index >= 0 && index < (long)decimal->count ? decimal->digits[index] - '0' : 0;
-}
-
-static int signed_digit_at(const struct decimal *decimal, long power)
-{
-    int digit = digit_at(decimal, power);
+    int digit = index >= 0 && index < (long)decimal->count ? decimal->digits[index] - '0' : 0;
     return decimal->negative ? -digit : digit;
 }
 
@@ -281,7 +276,7 @@ void decimal_add(const struct decimal *a, const struct decimal *b, struct decima
     *out = (struct decimal){negative, mem_alloc(count + 1), count, high + 1};
     int carry = 0;
     for (size_t i = 0; i < count; i++) {
-        int sum = signed_digit_at(a, low + (long)i) + signed_digit_at(b, low + (long)i);
+        int sum = digit_at(a, low + (long)i) + digit_at(b, low + (long)i);
         int column = (negative ? -sum : sum) + carry;
         int digit = (column + 20) % 10;
         carry = (column - digit) / 10;

@@ -18,10 +18,10 @@ struct file_options {
 // What all rules of all files need while they are loaded.
 struct loader {
     const struct mapping_options *options;
-    const struct device_group *groups;
+    struct device_group *groups;
     size_t group_count;
-    const struct json_object *group_names; // the same names as members
-    bool groups_unknown;                   // not all that define some could be read
+    struct json_object *group_names; // the same names as members, with their places
+    bool groups_unknown;             // not all that define some could be read
     struct model_shelf *models;
     struct problems *problems;
 };

@@ -92,29 +92,23 @@ static void warn_of_glob(const struct rule_loader *loader, const struct yaml_nod
     }
 }
 
-static void add_glob(const struct rule_loader *loader, const struct yaml_node *node, struct rule_where *where,
-                     bool is_rest)
-{
-    if (!yaml_has_value(node)) {
-        yaml_error(loader->problems, node, "a glob is text, not %s", yaml_kind_name(node));
-        return;
-    }
-    text_list_add(&where->globs, node->text);
-    warn_of_glob(loader, node, is_rest);
-}
-
+// One, or a list.
 static void load_globs(const struct rule_loader *loader, const struct yaml_node *node, struct rule_where *where,
                        bool is_rest)
 {
-    if (node->kind != YAML_LIST) {
-        add_glob(loader, node, where, is_rest);
-        return;
-    }
-    if (node->count == 0) {
+    bool is_list = node->kind == YAML_LIST;
+    size_t count = is_list ? node->count : 1;
+    if (count == 0) {
         yaml_error(loader->problems, node, "the list of globs is empty, so nothing would fit");
     }
-    for (size_t i = 0; i < node->count; i++) {
-        add_glob(loader, node->items[i], where, is_rest);
+    for (size_t i = 0; i < count; i++) {
+        const struct yaml_node *glob = is_list ? node->items[i] : node;
+        if (yaml_has_value(glob)) {
+            text_list_add(&where->globs, glob->text);
+            warn_of_glob(loader, glob, is_rest);
+        } else {
+            yaml_error(loader->problems, glob, "a glob is text, not %s", yaml_kind_name(glob));
+        }
     }
 }
 

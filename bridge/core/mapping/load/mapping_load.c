@@ -30,10 +30,8 @@ struct load {
     struct mapping *mapping;
     struct file *files;
     size_t file_count;
-    struct device_group *groups;
     struct rule_source *sources;    // one per rule of the mapping
     struct json_object *rule_names; // name -> place, of all rules, also of those with errors
-    struct json_object *group_names;
 };
 
 static void problem(const struct load *load, const struct yaml_node *node, const char *text)
@@ -113,12 +111,13 @@ static void read_group(struct load *load, const struct yaml_node *key, const str
     if (!group_name_valid(key->text)) {
         problem(load, key, "a group's name has letters, digits, _ and - only");
     }
-    if (!claim_name(load, load->group_names, key, "group")) {
+    if (!claim_name(load, load->loader.group_names, key, "group")) {
         return;
     }
     struct json_object *list = json_new_list();
-    load->groups = mem_resize(load->groups, load->loader.group_count + 1, sizeof *load->groups);
-    load->groups[load->loader.group_count++] = (struct device_group){.name = mem_strdup(key->text), .members = list};
+    struct loader *loader = &load->loader;
+    loader->groups = mem_resize(loader->groups, loader->group_count + 1, sizeof *loader->groups);
+    loader->groups[loader->group_count++] = (struct device_group){.name = mem_strdup(key->text), .members = list};
     if (members->kind != YAML_LIST || members->count == 0) {
         problem(load, members, "a group is a list of at least one device name, as [hall-lamp, kitchen-lamp]");
     } else if (members->count > MAPPING_MAX_DEVICES) {
@@ -213,8 +212,7 @@ enum err mapping_check_allow(const char *filter, struct diag *diag)
     }
     if (rest == NULL && filter[0] == '<') {
         return diag_set(diag, ERR_SYNTAX,
-                        "%s: what is in < > is " ALLOW_COMMAND_TOPIC " or " ALLOW_BASE ", as " ALLOW_BASE
-                        "/reply/#",
+                        "%s: what is in < > is " ALLOW_COMMAND_TOPIC " or " ALLOW_BASE ", as " ALLOW_BASE "/reply/#",
                         show_text(filter).text);
     }
     // What takes the word's place is a topic name, so any name shows whether the rest is well formed.
@@ -255,8 +253,6 @@ static void read_all(struct load *load, struct yaml_document *const *documents, 
     for (size_t i = 0; i < load->file_count; i++) {
         read_groups(load, load->files[i].options.groups);
     }
-    load->loader.groups = load->groups;
-    load->loader.group_names = load->group_names;
     for (size_t i = 0; i < load->file_count; i++) {
         read_rules(load, &load->files[i], &total);
     }
@@ -268,14 +264,14 @@ static void read_all(struct load *load, struct yaml_document *const *documents, 
 static void load_free(struct load *load)
 {
     for (size_t i = 0; i < load->loader.group_count; i++) {
-        json_free(load->groups[i].members);
-        free(load->groups[i].name);
+        json_free(load->loader.groups[i].members);
+        free(load->loader.groups[i].name);
     }
-    free(load->groups);
+    free(load->loader.groups);
     free(load->files);
     free(load->sources);
     json_free(load->rule_names);
-    json_free(load->group_names);
+    json_free(load->loader.group_names);
 }
 
 void mapping_destroy(struct mapping *mapping)
@@ -304,12 +300,12 @@ enum err mapping_create(struct yaml_document *const *documents, size_t count, co
     struct mapping *mapping = mem_alloc(sizeof *mapping);
     struct load load = {.loader = {.options = options,
                                    .models = &mapping->models,
+                                   .group_names = json_new_map(),
                                    .groups_unknown = options->incomplete,
                                    .problems = problems},
                         .mapping = mapping,
                         .files = mem_alloc((count + 1) * sizeof *load.files),
-                        .rule_names = json_new_map(),
-                        .group_names = json_new_map()};
+                        .rule_names = json_new_map()};
     read_all(&load, documents, count);
     load_free(&load);
     if (problems->errors > errors || options->incomplete) {

@@ -81,32 +81,21 @@ static void check_message(const struct yaml_node *node, const struct test_option
     }
 }
 
-static void read_answer(struct mapping_test *test, const struct yaml_node *node, struct problems *problems)
-{
-    struct answer_options *answer = &test->answers[test->answer_count++];
-    options_defaults(mapping_answer_options, answer);
-    enum err err = options_read(mapping_answer_options, node, answer, problems);
-    (void)err; // the problems have it
-}
-
 // One, or a list with one for each request.
 static void read_answers(struct mapping_test *test, struct problems *problems)
 {
     const struct yaml_node *node = test->options.answer;
-    if (node == NULL) {
-        return;
-    }
-    if (node->kind != YAML_LIST) {
-        test->answers = mem_alloc(sizeof *test->answers);
-        read_answer(test, node, problems);
-        return;
-    }
-    if (node->count == 0) {
+    bool is_list = node != NULL && node->kind == YAML_LIST;
+    size_t count = is_list ? node->count : node != NULL;
+    if (is_list && count == 0) {
         problem(problems, node, "the list of answers is empty");
     }
-    test->answers = mem_alloc((node->count + 1) * sizeof *test->answers);
-    for (size_t i = 0; i < node->count; i++) {
-        read_answer(test, node->items[i], problems);
+    test->answers = mem_alloc((count + 1) * sizeof *test->answers);
+    for (size_t i = 0; i < count; i++) {
+        struct answer_options *answer = &test->answers[test->answer_count++];
+        options_defaults(mapping_answer_options, answer);
+        enum err err = options_read(mapping_answer_options, is_list ? node->items[i] : node, answer, problems);
+        (void)err; // the problems have it
     }
 }
 
