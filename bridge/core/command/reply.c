@@ -199,9 +199,9 @@ char *reply_progress(const struct command *command, enum status status, const st
     if (outcome_or_null != NULL) {
         json_put_text(reply, "message_id", outcome_or_null->message_id);
         json_put_text(reply, "request_id", outcome_or_null->request_id);
-    }
-    if (outcome_or_null != NULL && status != STATUS_ACCEPTED) {
-        put_error(reply, &outcome_or_null->failure);
+        if (status != STATUS_ACCEPTED) {
+            put_error(reply, &outcome_or_null->failure);
+        }
     }
     put_facts(reply, command, facts);
     return json_print(reply);

@@ -29,6 +29,8 @@ static const char *const source_names[] = {
     [SOURCE_DEVICE] = "device",
 };
 
+#define MAY_HAVE_RUN "it may or may not have run: look at the device before you send it again"
+
 static const struct error_code codes[] = {
     // Refused here: nothing was sent.
     {"payload_empty", "The payload is empty", SOURCE_BRIDGE, false,
@@ -72,8 +74,7 @@ static const struct error_code codes[] = {
      "check the network, the firewall and platform.endpoint"},
     {"tls_failed", "The TLS connection to the platform could not be made", SOURCE_NETWORK, true,
      "check platform.tls.ca_file, the host name in platform.endpoint and the clock"},
-    {"no_answer", "The request was sent and no answer came", SOURCE_NETWORK, false,
-     "it may or may not have run: look at the device before you send it again"},
+    {"no_answer", "The request was sent and no answer came", SOURCE_NETWORK, false, MAY_HAVE_RUN},
     // The platform's answers.
     {"signature_mismatch", "The platform computed another signature", SOURCE_PLATFORM, false,
      "check platform.access_key_secret"},
@@ -83,12 +84,9 @@ static const struct error_code codes[] = {
     {"throttled", "The platform's quota is used up", SOURCE_PLATFORM, true,
      "send fewer commands per second, or ask for a larger quota"},
     {"platform_busy", "The platform is not available now", SOURCE_PLATFORM, true, NULL},
-    {"platform_error", "The platform had an internal error", SOURCE_PLATFORM, false,
-     "it may or may not have run: look at the device before you send it again"},
-    {"nonce_used", "A copy of this request had arrived before", SOURCE_PLATFORM, false,
-     "it may or may not have run: look at the device before you send it again"},
-    {"answer_unreadable", "The platform's answer could not be read", SOURCE_PLATFORM, false,
-     "it may or may not have run: look at the device before you send it again"},
+    {"platform_error", "The platform had an internal error", SOURCE_PLATFORM, false, MAY_HAVE_RUN},
+    {"nonce_used", "A copy of this request had arrived before", SOURCE_PLATFORM, false, MAY_HAVE_RUN},
+    {"answer_unreadable", "The platform's answer could not be read", SOURCE_PLATFORM, false, MAY_HAVE_RUN},
     {"request_not_taken", "The platform did not get the whole request", SOURCE_PLATFORM, true, NULL},
     {"not_the_platform", "This is no answer of the platform", SOURCE_NETWORK, false,
      "check host and port of platform.endpoint, and whether a proxy or a captive portal answers in the platform's "
@@ -97,17 +95,22 @@ static const struct error_code codes[] = {
      "compare product, identifier and arguments with the product's model"},
     {"device_refused", "The platform refused the device", SOURCE_PLATFORM, false,
      "check product key and device name, and that the device is active"},
-    {"push_failed", "The platform could not push to the device", SOURCE_PLATFORM, false,
-     "it may or may not have run: look at the device before you send it again"},
+    {"push_failed", "The platform could not push to the device", SOURCE_PLATFORM, false, MAY_HAVE_RUN},
     {"platform_refused", "The platform said no", SOURCE_PLATFORM, false, NULL},
     // The device.
     {"device_offline", "The device is offline", SOURCE_DEVICE, true, NULL},
-    {"device_timeout", "The device did not answer in time", SOURCE_DEVICE, false,
-     "it may or may not have run: look at the device before you send it again"},
+    {"device_timeout", "The device did not answer in time", SOURCE_DEVICE, false, MAY_HAVE_RUN},
     {"result_unreadable", "The device's answer could not be read", SOURCE_DEVICE, false,
      "it ran or failed: see result, and look at the device before you send it again"},
     {"device_error", "The device answered with an error", SOURCE_DEVICE, false, NULL},
 };
+
+#define CHECK_PRODUCT                                                                                                  \
+    "check product_key, and that the access key belongs to the product's account (and instance: IotInstanceId)"
+#define CHECK_DEVICE "check the device name (case counts) and its product_key"
+#define CHECK_SERVICE                                                                                                  \
+    "the product has no such service: compare invoke.identifier with the product's thing model (module:service of "    \
+    "a custom module)"
 
 // Codes of the platform that stand for one mistake, in lower case; `?` is any character, and what follows the text is
 // not looked at. The longest counts. Numbers are those of the thing model's checks (TSL).
@@ -115,23 +118,16 @@ static const struct {
     const char *code;
     const char *hint;
 } platform_hints[] = {
-    {"iot.prod.",
-     "check product_key, and that the access key belongs to the product's account (and instance: IotInstanceId)"},
-    {"5005",
-     "check product_key, and that the access key belongs to the product's account (and instance: IotInstanceId)"},
-    {"6250",
-     "check product_key, and that the access key belongs to the product's account (and instance: IotInstanceId)"},
-    {"iot.device.notexisteddevice", "check the device name (case counts) and its product_key"},
-    {"6100", "check the device name (case counts) and its product_key"},
+    {"iot.prod.", CHECK_PRODUCT},
+    {"5005", CHECK_PRODUCT},
+    {"6250", CHECK_PRODUCT},
+    {"iot.device.notexisteddevice", CHECK_DEVICE},
+    {"6100", CHECK_DEVICE},
     {"6204", "the device is disabled on the platform: enable it there"},
     {"iot.device.inactivedevice", "the device has never connected to the platform: activate it"},
     {"5092", "the product has no such property: compare its name with the product's thing model"},
-    {"5094",
-     "the product has no such service: compare invoke.identifier with the product's thing model (module:service of "
-     "a custom module)"},
-    {"5161",
-     "the product has no such service: compare invoke.identifier with the product's thing model (module:service of "
-     "a custom module)"},
+    {"5094", CHECK_SERVICE},
+    {"5161", CHECK_SERVICE},
     {"63??",
      "an argument does not fit the product's thing model: compare name, type and range (a float needs a decimal "
      "point); with `model` in the rule it is told before a call"},

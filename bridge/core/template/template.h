@@ -62,11 +62,9 @@ bool template_uses_outside(const struct template *tmpl);
 enum err template_string(const struct template *tmpl, const struct template_input *input, char **out,
                          struct failure *failure) MUST_CHECK;
 
-enum err template_tree_compile(const struct yaml_node *node, const struct template_scope *scope,
+// `of_names`: its scalars, but for null, are text as they are written, as 007 and 0x1F.
+enum err template_tree_compile(const struct yaml_node *node, const struct template_scope *scope, bool of_names,
                                struct template_tree **out, struct problems *problems) MUST_CHECK;
-// The same for what holds names: its scalars, but for null, are text as they are written, as 007 and 0x1F.
-enum err template_tree_compile_names(const struct yaml_node *node, const struct template_scope *scope,
-                                     struct template_tree **out, struct problems *problems) MUST_CHECK;
 void template_tree_free(struct template_tree *tree);
 // Missing values anywhere are member_missing with the member's name.
 enum err template_tree_value(const struct template_tree *tree, const struct template_input *input,

@@ -88,16 +88,10 @@ static enum err compile_tree(const struct tree_compiler *compiler, const struct 
     return ERR_OK;
 }
 
-enum err template_tree_compile(const struct yaml_node *node, const struct template_scope *scope,
+enum err template_tree_compile(const struct yaml_node *node, const struct template_scope *scope, bool of_names,
                                struct template_tree **out, struct problems *problems)
 {
-    return compile_tree(&(struct tree_compiler){.scope = scope, .problems = problems}, node, out);
-}
-
-enum err template_tree_compile_names(const struct yaml_node *node, const struct template_scope *scope,
-                                     struct template_tree **out, struct problems *problems)
-{
-    return compile_tree(&(struct tree_compiler){scope, true, problems}, node, out);
+    return compile_tree(&(struct tree_compiler){scope, of_names, problems}, node, out);
 }
 
 void template_tree_free(struct template_tree *tree)

@@ -211,7 +211,7 @@ static enum err load_args(const struct target *target, const struct yaml_node *n
     if (is_text && !gives_object(target, node)) {
         return refuse(target, node, "`args` must be a map, or one ${...} that gives an object: this is never one");
     }
-    return template_tree_compile(node, &target->loader->scope, &target->rule->args, target->loader->problems);
+    return template_tree_compile(node, &target->loader->scope, false, &target->rule->args, target->loader->problems);
 }
 
 static void load_invoke(const struct target *target)
@@ -304,14 +304,16 @@ static enum err load_parameter_value(const struct target *target, const char *na
                                      struct template_tree **out)
 {
     const struct rule_loader *loader = target->loader;
-    enum name_kind kind;
+    enum name_kind kind = NAME_PARAMETER;
+    bool is_name = invoke_kind_of_parameter(name, &kind);
     enum err err = check_parameter_value(target, node);
-    if (err != ERR_OK || !invoke_kind_of_parameter(name, &kind)) {
-        return err != ERR_OK ? err : template_tree_compile(node, &loader->scope, out, loader->problems);
+    if (err == ERR_OK && is_name) {
+        err = check_parameter_names(target, node, kind);
     }
-    err = check_parameter_names(target, node, kind);
-    err = err != ERR_OK ? err : template_tree_compile_names(node, &loader->scope, out, loader->problems);
     if (err == ERR_OK) {
+        err = template_tree_compile(node, &loader->scope, is_name, out, loader->problems);
+    }
+    if (err == ERR_OK && is_name) {
         warn_unchecked(target, node, template_tree_unchecked(*out, target->checked), kind);
     }
     return err;

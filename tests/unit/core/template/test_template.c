@@ -158,7 +158,7 @@ static char *tree_value(const char *yaml)
     struct json_object *value = NULL;
     struct failure failure = {0};
     assert_int_equal(yaml_load_text("tree", yaml, strlen(yaml), &document, &problems), ERR_OK);
-    assert_int_equal(template_tree_compile(yaml_root(document), &fixture.scope, &tree, &problems), ERR_OK);
+    assert_int_equal(template_tree_compile(yaml_root(document), &fixture.scope, false, &tree, &problems), ERR_OK);
     fixture.input.captures = fixture.captures;
     enum err err = template_tree_value(tree, &fixture.input, &value, &failure);
     char *text = err == ERR_OK ? json_print(value) : mem_printf("%s: %s", failure.code->code, failure.detail);
@@ -201,7 +201,7 @@ static void problems_of_a_template_have_its_place(void **state)
     AUTO_YAML struct yaml_document *document = NULL;
     struct template_tree *tree = NULL;
     assert_int_equal(yaml_load_text("rules.yaml", yaml, strlen(yaml), &document, &problems), ERR_OK);
-    assert_int_not_equal(template_tree_compile(yaml_root(document), &fixture.scope, &tree, &problems), ERR_OK);
+    assert_int_not_equal(template_tree_compile(yaml_root(document), &fixture.scope, false, &tree, &problems), ERR_OK);
     assert_null(tree);
     assert_int_equal(problems.count, 3);
     assert_string_equal(problems.items[0].source, "rules.yaml");
