@@ -8,4 +8,6 @@ struct text_list {
     size_t count;
 };
 void text_list_add(struct text_list *list, const char *text);
+// Each text is continued with the separator and each of the endings.
+void text_list_continue(struct text_list *list, const char *separator, const struct text_list *endings);
 void text_list_free(struct text_list *list);

@@ -88,18 +88,15 @@ static void forecast_expression(const struct template_expression *expression, co
 // Each text so far is continued with each value; those that are no text reject the command.
 static void continue_texts(struct text_list *texts, const struct template_forecast *values)
 {
-    struct text_list longer = {0};
-    for (size_t i = 0; i < texts->count; i++) {
-        for (size_t k = 0; k < values->count; k++) {
-            AUTO_FREE char *text = json_scalar_text(values->values[k]);
-            AUTO_FREE char *whole = text != NULL ? mem_printf("%s%s", texts->items[i], text) : NULL;
-            if (whole != NULL) {
-                text_list_add(&longer, whole);
-            }
+    struct text_list endings = {0};
+    for (size_t i = 0; i < values->count; i++) {
+        AUTO_FREE char *text = json_scalar_text(values->values[i]);
+        if (text != NULL) {
+            text_list_add(&endings, text);
         }
     }
-    text_list_free(texts);
-    *texts = longer;
+    text_list_continue(texts, "", &endings);
+    text_list_free(&endings);
 }
 
 static bool write_texts(const struct template *tmpl, const struct text_list *const *captures, struct text_list *texts)

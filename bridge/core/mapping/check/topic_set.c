@@ -249,6 +249,47 @@ const char *topic_group_close(const char *at)
     return strchr(at, SIGN_CLOSE);
 }
 
+bool topic_sign_is_long(const char *at)
+{
+    return *at == SIGN_MANY || *at == SIGN_LEVEL;
+}
+
+bool topic_sign_is_group(const char *at)
+{
+    return *at == SIGN_OPEN || *at == SIGN_OR || *at == SIGN_CLOSE;
+}
+
+bool topic_sign_takes(const char *at, const char *character)
+{
+    if (*at == SIGN_MANY || *at == SIGN_ONE) {
+        return true;
+    }
+    if (*at == SIGN_LEVEL || *at == SIGN_ONE_INNER) {
+        return *character != '/';
+    }
+    return *at == *character && strncmp(at, character, topic_sign_len(character)) == 0;
+}
+
+const char *topic_sign_behind(const char *at)
+{
+    return topic_sign_is_long(at) ? at : at + topic_sign_len(at);
+}
+
+const char *topic_sign_skip(const char *at, const char *last_or_null)
+{
+    if (*at == SIGN_OPEN) {
+        const char *end = last_or_null != NULL ? last_or_null - 1 : topic_group_close(at);
+        while (end > at && end[-1] != SIGN_OR && end[-1] != SIGN_OPEN) {
+            end--;
+        }
+        return end > at ? end : NULL;
+    }
+    if (last_or_null != NULL) {
+        return NULL;
+    }
+    return topic_sign_is_long(at) ? at + 1 : topic_sign_is_group(at) ? topic_group_close(at) + 1 : NULL;
+}
+
 // Up to the '/' or the end behind the level; one in a group is part of it.
 static size_t level_len(const char *text)
 {
@@ -308,20 +349,6 @@ static bool filter_group(struct str level, size_t so_far, size_t max, struct tex
     return written;
 }
 
-// Each filter so far is continued with each value.
-static void continue_filters(struct text_list *filters, bool first, const struct text_list *values)
-{
-    struct text_list longer = {0};
-    for (size_t i = 0; i < filters->count; i++) {
-        for (size_t k = 0; k < values->count; k++) {
-            AUTO_FREE char *text = mem_printf("%s%s%s", filters->items[i], first ? "" : "/", values->items[k]);
-            text_list_add(&longer, text);
-        }
-    }
-    text_list_free(filters);
-    *filters = longer;
-}
-
 // What a level of many and all behind it is in a filter.
 static char *filter_rest(struct str level, bool *exact)
 {
@@ -341,7 +368,7 @@ static void add_level(struct text_list *filters, bool first, struct str level, s
         AUTO_FREE char *text = is_multi ? filter_rest(level, exact) : filter_level(level, exact);
         text_list_add(&values, text);
     }
-    continue_filters(filters, first, &values);
+    text_list_continue(filters, first ? "" : "/", &values);
     text_list_free(&values);
 }
 

@@ -55,5 +55,14 @@ enum topic_answer topic_set_covers(const struct topic_set *wide, const struct to
 
 // Of a text: the character or sign at this place.
 size_t topic_sign_len(const char *at);
+bool topic_sign_is_long(const char *at);  // for any number of characters
+bool topic_sign_is_group(const char *at); // of a group
+// Can the character be taken here?
+bool topic_sign_takes(const char *at, const char *character);
+// Where that leads.
+const char *topic_sign_behind(const char *at);
+// The places that are next without a character, one behind the other, the last text of a group first: the one that
+// follows `last`, NULL for the first; NULL after the last.
+const char *topic_sign_skip(const char *at, const char *last_or_null);
 // Where the group ends that this place is in.
 const char *topic_group_close(const char *at);

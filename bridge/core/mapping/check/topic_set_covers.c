@@ -41,16 +41,10 @@ static void add_place(struct topic_cover *cover, const char *at)
         return;
     }
     cover->seen[place] = cover->round;
-    if (*at == SIGN_OR || *at == SIGN_CLOSE) {
-        add_place(cover, topic_group_close(at) + 1);
-        return;
+    for (const char *to = topic_sign_skip(at, NULL); to != NULL; to = topic_sign_skip(at, to)) {
+        add_place(cover, to);
     }
-    if (*at == SIGN_OPEN) {
-        for (const char *end = topic_group_close(at); at < end; at++) {
-            if (*at == SIGN_OPEN || *at == SIGN_OR) {
-                add_place(cover, at + 1);
-            }
-        }
+    if (topic_sign_is_group(at)) {
         return;
     }
     if (cover->place_count == cover->place_capacity) {
@@ -58,24 +52,6 @@ static void add_place(struct topic_cover *cover, const char *at)
         cover->places = mem_resize(cover->places, cover->place_capacity, sizeof *cover->places);
     }
     cover->places[cover->place_count++] = place;
-    if (*at == SIGN_LEVEL || *at == SIGN_MANY) {
-        add_place(cover, at + 1);
-    }
-}
-
-// To where the character leads.
-static void take(struct topic_cover *cover, const char *at, const char *character)
-{
-    if (*at == SIGN_MANY || (*at == SIGN_LEVEL && *character != '/')) {
-        add_place(cover, at);
-    } else if (*at == SIGN_ONE || (*at == SIGN_ONE_INNER && *character != '/')) {
-        add_place(cover, at + 1);
-    } else if (*at == *character) {
-        size_t len = topic_sign_len(character);
-        if (strncmp(at, character, len) == 0) {
-            add_place(cover, at + len);
-        }
-    }
 }
 
 // The places just added are a subset; it is dropped if there is the same one.
@@ -110,8 +86,8 @@ static void go_on(struct topic_cover *cover, const struct topic_subset *from, co
         const char *at = cover->wide->texts + cover->places[from->first + i];
         if (character_or_null == NULL) {
             add_place(cover, at);
-        } else {
-            take(cover, at, character_or_null);
+        } else if (topic_sign_takes(at, character_or_null)) {
+            add_place(cover, topic_sign_behind(at));
         }
     }
     keep(cover, (size_t)(narrow - cover->narrow->texts), first, from->len + (character_or_null != NULL));
@@ -120,33 +96,16 @@ static void go_on(struct topic_cover *cover, const struct topic_subset *from, co
 static void go_on_behind(struct topic_cover *cover, const struct topic_subset *from)
 {
     const char *at = cover->narrow->texts + from->narrow;
-    const char *close = topic_group_close(at);
-    switch (*at) {
-    case SIGN_OPEN:
-        for (; at < close; at++) {
-            if (*at == SIGN_OPEN || *at == SIGN_OR) {
-                go_on(cover, from, at + 1, NULL);
-            }
-        }
-        break;
-    case SIGN_OR:
-    case SIGN_CLOSE:
-        go_on(cover, from, close + 1, NULL);
-        break;
-    case SIGN_MANY:
-    case SIGN_LEVEL:
-        go_on(cover, from, at + 1, NULL);
-        go_on(cover, from, at, fresh);
-        break;
-    case SIGN_ONE:
-    case SIGN_ONE_INNER:
-        go_on(cover, from, at + 1, fresh);
-        break;
-    default:
-        go_on(cover, from, at + topic_sign_len(at), at);
+    for (const char *to = topic_sign_skip(at, NULL); to != NULL; to = topic_sign_skip(at, to)) {
+        go_on(cover, from, to, NULL);
     }
-    if (*at == SIGN_MANY || *at == SIGN_ONE) {
-        go_on(cover, from, *at == SIGN_MANY ? at : at + 1, "/");
+    if (topic_sign_is_group(at)) {
+        return;
+    }
+    bool is_any = *at > '\0' && *at < SIGN_OPEN;
+    go_on(cover, from, topic_sign_behind(at), is_any ? fresh : at);
+    if (is_any && topic_sign_takes(at, "/")) {
+        go_on(cover, from, topic_sign_behind(at), "/");
     }
 }
 

@@ -32,16 +32,6 @@ struct topic_walk {
     size_t *left;
 };
 
-static bool is_long(char c)
-{
-    return c == SIGN_MANY || c == SIGN_LEVEL;
-}
-
-static bool is_inner(char c)
-{
-    return c == SIGN_LEVEL || c == SIGN_ONE_INNER;
-}
-
 static bool is_sign(char c)
 {
     return (unsigned char)c < SIGN_COUNT; // and the end
@@ -68,52 +58,28 @@ static void push(struct topic_walk *walk, uint32_t from, const char *a, const ch
 // The character that both can take, or NULL.
 static const char *common_character(const char *a, const char *b)
 {
-    if (!is_sign(*a) && !is_sign(*b)) {
-        size_t len = topic_sign_len(a);
-        return len == topic_sign_len(b) && memcmp(a, b, len) == 0 ? a : NULL;
+    if (topic_sign_is_long(a) && topic_sign_is_long(b)) {
+        return NULL;
     }
-    bool never = *a == '\0' || *b == '\0' || *a == SIGN_NEVER || *b == SIGN_NEVER || (is_long(*a) && is_long(*b));
-    bool apart = (is_inner(*a) && *b == '/') || (is_inner(*b) && *a == '/');
-    return never || apart ? NULL : !is_sign(*a) ? a : !is_sign(*b) ? b : "x";
-}
-
-// Goes on at the beginning of each text of a group, or behind it. False if the place is at neither.
-static bool pass_group(struct topic_walk *walk, uint32_t from, const char *a, const char *b, bool in_a)
-{
-    const char *at = in_a ? a : b;
-    if (*at != SIGN_OPEN && *at != SIGN_OR && *at != SIGN_CLOSE) {
-        return false;
-    }
-    const char *close = topic_group_close(at);
-    if (*at != SIGN_OPEN) {
-        push(walk, from, in_a ? close + 1 : a, in_a ? b : close + 1, NULL);
-        return true;
-    }
-    // The first one is on top of the stack.
-    for (const char *mark = close - 1; mark >= at; mark--) {
-        if (*mark == SIGN_OR || *mark == SIGN_OPEN) {
-            push(walk, from, in_a ? mark + 1 : a, in_a ? b : mark + 1, NULL);
-        }
-    }
-    return true;
+    const char *character = !is_sign(*a) ? a : !is_sign(*b) ? b : "x";
+    return topic_sign_takes(a, character) && topic_sign_takes(b, character) ? character : NULL;
 }
 
 static void go_on(struct topic_walk *walk, uint32_t from)
 {
     const char *a = walk->a + walk->steps[from].a;
     const char *b = walk->b + walk->steps[from].b;
-    if (pass_group(walk, from, a, b, true) || pass_group(walk, from, a, b, false)) {
-        return;
+    bool is_plain = !topic_sign_is_group(a) && !topic_sign_is_group(b);
+    const char *to = NULL;
+    while ((is_plain || topic_sign_is_group(a)) && (to = topic_sign_skip(a, to)) != NULL) {
+        push(walk, from, to, b, NULL);
     }
-    if (is_long(*a)) {
-        push(walk, from, a + 1, b, NULL);
+    while (!topic_sign_is_group(a) && (to = topic_sign_skip(b, to)) != NULL) {
+        push(walk, from, a, to, NULL);
     }
-    if (is_long(*b)) {
-        push(walk, from, a, b + 1, NULL);
-    }
-    const char *took = common_character(a, b);
+    const char *took = is_plain ? common_character(a, b) : NULL;
     if (took != NULL) {
-        push(walk, from, is_long(*a) ? a : a + topic_sign_len(a), is_long(*b) ? b : b + topic_sign_len(b), took);
+        push(walk, from, topic_sign_behind(a), topic_sign_behind(b), took);
     }
 }
 
@@ -137,7 +103,7 @@ static char *write_example(const struct topic_walk *walk, uint32_t last)
     }
     for (; at != last; at = walk->steps[at].next) {
         const char *took = walk->steps[walk->steps[at].next].took;
-        any |= is_long(walk->a[walk->steps[at].a]) && is_long(walk->b[walk->steps[at].b]);
+        any |= topic_sign_is_long(walk->a + walk->steps[at].a) && topic_sign_is_long(walk->b + walk->steps[at].b);
         if (took != NULL && *took == '/') {
             end_level(&topic, &any);
         }
