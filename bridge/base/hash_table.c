@@ -85,7 +85,8 @@ void hash_table_free(struct hash_table *table, void (*free_owner)(struct hash_no
     *table = (struct hash_table){0};
 }
 
-// Spreads all bits into the low ones, which choose the slot (the finalizer of splitmix64).
+// Spreads all bits into the low ones, which choose the slot (the finalizer of splitmix64). Each step can be undone, so
+// no two numbers have one hash.
 uint64_t hash_number(uint64_t number)
 {
     number = (number ^ (number >> 30)) * 0xBF58476D1CE4E5B9U;

@@ -23,5 +23,5 @@ struct hash_node *hash_table_next(const struct hash_node *node);
 void hash_table_free(struct hash_table *table, void (*free_owner)(struct hash_node *node));
 
 uint64_t hash_text(const char *text);
-uint64_t hash_number(uint64_t number);
+uint64_t hash_number(uint64_t number);             // different for different numbers
 uint64_t hash_digest(const unsigned char *digest); // of at least eight bytes that are evenly spread

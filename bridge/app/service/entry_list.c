@@ -37,13 +37,7 @@ void entry_list_remove(struct entry_list *list, struct entry *entry)
 struct entry *entry_list_find(const struct entry_list *list, uint64_t id)
 {
     struct hash_node *node = hash_table_first(&list->by_id, hash_number(id));
-    for (; node != NULL; node = hash_table_next(node)) {
-        struct entry *entry = OWNER_OF(node, struct entry, by_id);
-        if (entry->id == id) {
-            return entry;
-        }
-    }
-    return NULL;
+    return node == NULL ? NULL : OWNER_OF(node, struct entry, by_id);
 }
 
 struct entry *entry_list_find_row(const struct entry_list *list, int64_t row_id)

@@ -19,9 +19,6 @@ struct schedule *schedule_create(uint64_t seed)
 struct schedule_entry *schedule_entry_find(const struct schedule *schedule, uint64_t id)
 {
     struct hash_node *node = hash_table_first(&schedule->entries, hash_number(id));
-    while (node != NULL && OWNER_OF(node, struct schedule_entry, node)->id != id) {
-        node = hash_table_next(node);
-    }
     return node == NULL ? NULL : OWNER_OF(node, struct schedule_entry, node);
 }
 

@@ -23,7 +23,6 @@ size_t schedule_add_account(struct schedule *schedule, const struct schedule_acc
 {
     assert(options->connections > 0);
     struct schedule_account *account = mem_alloc(sizeof *account);
-    account->number = schedule->account_count;
     account->connections = (size_t)options->connections;
     account->limit = at_most(START_LIMIT, account->connections);
     account->cut_ms = INT64_MIN / 2;

@@ -14,7 +14,6 @@ struct bucket {
     int64_t next_ns;      // when the next token would come on average
 };
 void bucket_set(struct bucket *bucket, double limit_per_second);
-// Changes the rate only: `share` of the bucket's own.
 int64_t bucket_ready_ms(const struct bucket *bucket); // when a token is there
 void bucket_take(struct bucket *bucket, int64_t now_ms);
 

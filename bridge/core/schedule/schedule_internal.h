@@ -173,7 +173,6 @@ struct circuit_breaker {
 };
 
 struct schedule_account {
-    size_t number;
     size_t connections;
     size_t in_flight;
     size_t limit;     // of calls in flight

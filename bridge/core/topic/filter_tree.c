@@ -244,33 +244,23 @@ static bool visit_all_below(const struct tree_search *search, uint32_t at, bool 
 
 static bool visit_overlapping(const struct tree_search *search, uint32_t at, const char *rest, bool first);
 
-static bool visit_text_children(const struct tree_search *search, uint32_t at, const char *rest, bool first)
-{
-    const struct node *nodes = search->tree->nodes;
-    for (uint32_t child = nodes[at].first_child; child != 0; child = nodes[child].next_sibling) {
-        bool apart = first && level_is_dollar(text_of(search->tree, &nodes[child]));
-        if (!apart && !visit_overlapping(search, child, rest, false)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool agree(struct str a, struct str b)
 {
     size_t len = a.len < b.len ? a.len : b.len;
     return memcmp(a.data, b.data, len) == 0;
 }
 
-// The children that a level with this beginning can be.
-static bool visit_beginning(const struct tree_search *search, uint32_t at, struct str beginning, const char *rest)
+// The children that a level with this beginning can be; an empty one is that of '+'.
+static bool visit_beginning(const struct tree_search *search, uint32_t at, struct str beginning, const char *rest,
+                            bool first)
 {
     const struct node *nodes = search->tree->nodes;
     for (uint32_t child = nodes[at].first_child; child != 0; child = nodes[child].next_sibling) {
         const struct node *node = &nodes[child];
         bool long_enough = node->is_prefix || node->text_len >= beginning.len;
         bool fits = long_enough && agree(text_of(search->tree, node), beginning);
-        if (fits && !visit_overlapping(search, child, rest, false)) {
+        bool apart = first && beginning.len == 0 && level_is_dollar(text_of(search->tree, node));
+        if (fits && !apart && !visit_overlapping(search, child, rest, false)) {
             return false;
         }
     }
@@ -304,8 +294,7 @@ static bool visit_children(const struct tree_search *search, uint32_t at, struct
     if (is_text) {
         return visit_level(search, at, level, rest);
     }
-    return level_is_one(level) ? visit_text_children(search, at, rest, first)
-                               : visit_beginning(search, at, (struct str){level.data, level.len - 1}, rest);
+    return visit_beginning(search, at, (struct str){level.data, level.len - 1}, rest, first);
 }
 
 static bool visit_overlapping(const struct tree_search *search, uint32_t at, const char *rest, bool first)

@@ -21,6 +21,7 @@ struct filter_fold {
 struct fold_search {
     const struct filter_fold *fold;
     size_t self;
+    bool covering; // else one that is alive
     size_t found;
 };
 
@@ -65,11 +66,13 @@ static bool makes_needless(const struct filter_fold *fold, size_t a, size_t b)
            (a < b || !topic_filter_covers(fold->filters[b], fold->filters[a]));
 }
 
-static bool find_covering(void *context, const size_t *values, size_t count)
+static bool find_other(void *context, const size_t *values, size_t count)
 {
     struct fold_search *search = context;
+    const struct filter_fold *fold = search->fold;
     for (size_t i = 0; i < count; i++) {
-        if (values[i] != search->self && makes_needless(search->fold, values[i], search->self)) {
+        bool is_wanted = search->covering ? makes_needless(fold, values[i], search->self) : !fold->dead[values[i]];
+        if (values[i] != search->self && is_wanted) {
             search->found = values[i];
             return false;
         }
@@ -77,39 +80,26 @@ static bool find_covering(void *context, const size_t *values, size_t count)
     return true;
 }
 
-static bool find_alive(void *context, const size_t *values, size_t count)
+// One that makes this one needless, or one that is alive; SIZE_MAX if there is none.
+static size_t fold_search(const struct filter_fold *fold, size_t self, bool covering)
 {
-    struct fold_search *search = context;
-    for (size_t i = 0; i < count; i++) {
-        if (values[i] != search->self && !search->fold->dead[values[i]]) {
-            search->found = values[i];
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool fold_search(const struct filter_fold *fold, size_t self, filter_tree_visit *visit, size_t *found)
-{
-    struct fold_search search = {fold, self, SIZE_MAX};
-    filter_tree_search(fold->tree, fold->filters[self], visit, &search);
-    *found = search.found;
-    return search.found != SIZE_MAX;
+    struct fold_search search = {fold, self, covering, SIZE_MAX};
+    filter_tree_search(fold->tree, fold->filters[self], find_other, &search);
+    return search.found;
 }
 
 static void drop_covered(struct filter_fold *fold)
 {
-    size_t by;
     for (size_t i = 0; i < fold->count; i++) {
-        fold->dead[i] = fold_search(fold, i, find_covering, &by);
+        fold->dead[i] = fold_search(fold, i, true) != SIZE_MAX;
     }
 }
 
 static void merge_overlapping(struct filter_fold *fold)
 {
-    size_t other;
     for (size_t i = 0; i < fold->count; i++) {
-        if (fold->dead[i] || !fold_search(fold, i, find_alive, &other)) {
+        size_t other = fold->dead[i] ? SIZE_MAX : fold_search(fold, i, false);
+        if (other == SIZE_MAX) {
             continue;
         }
         // Overlapping filters agree on names that begin with '$', so they have a union.
