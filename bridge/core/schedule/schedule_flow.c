@@ -83,21 +83,6 @@ static size_t unit_size(const struct schedule_unit *unit)
     return unit->group != NULL ? unit->group->count : OWNER_OF(unit, struct queued_call, unit)->devices;
 }
 
-struct schedule_unit *schedule_flow_oldest(const struct schedule_flow *flow)
-{
-    return OWNER_OF(heap_first(&flow->units), struct schedule_unit, age);
-}
-
-struct schedule_unit *schedule_flow_largest(const struct schedule_flow *flow)
-{
-    return OWNER_OF(heap_first(&flow->large), struct schedule_unit, size);
-}
-
-struct schedule_group *schedule_flow_oldest_group(const struct schedule_flow *flow)
-{
-    return OWNER_OF(heap_first(&flow->groups), struct schedule_group, age);
-}
-
 static void hide_flow(struct schedule_flow *flow)
 {
     flow->action->offered -= flow->offered;

@@ -230,9 +230,6 @@ void schedule_rule_served(struct schedule *schedule, struct schedule_rule *rule)
 void schedule_flow_add(struct schedule *schedule, struct schedule_rule *rule, struct schedule_action *action,
                        struct schedule_unit *unit);
 void schedule_flow_remove(struct schedule *schedule, struct schedule_unit *unit); // nothing happens if it is in none
-struct schedule_unit *schedule_flow_oldest(const struct schedule_flow *flow);
-struct schedule_unit *schedule_flow_largest(const struct schedule_flow *flow);
-struct schedule_group *schedule_flow_oldest_group(const struct schedule_flow *flow);
 
 // schedule_group.c
 void schedule_group_join(struct schedule *schedule, struct queued_call *call);

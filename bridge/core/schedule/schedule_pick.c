@@ -12,6 +12,11 @@ static struct schedule_flow *first_by_turn(const struct schedule_action *action)
     return node == NULL ? NULL : OWNER_OF(node, struct schedule_flow, by_turn);
 }
 
+static struct schedule_unit *oldest_unit(const struct schedule_flow *flow)
+{
+    return OWNER_OF(heap_first(&flow->units), struct schedule_unit, age);
+}
+
 static bool has_deadline_before(const struct schedule_group *group, int64_t at_ms)
 {
     const struct queued_call *call = NULL;
@@ -42,7 +47,8 @@ static struct schedule_group *spare_group(const struct schedule_action *action)
     if (node == NULL) {
         return NULL;
     }
-    struct schedule_group *group = schedule_flow_oldest_group(OWNER_OF(node, struct schedule_flow, by_group_turn));
+    const struct schedule_flow *flow = OWNER_OF(node, struct schedule_flow, by_group_turn);
+    struct schedule_group *group = OWNER_OF(heap_first(&flow->groups), struct schedule_group, age);
     bool is_spare = group->single != action && group->single->by_turn.count == 0;
     return is_spare && waits_too_long(action, group) ? group : NULL;
 }
@@ -50,7 +56,7 @@ static struct schedule_group *spare_group(const struct schedule_action *action)
 // Old groups are served by the single action's tokens, as long as some are spare: then the largest may go on.
 static bool must_take_turn(const struct schedule_action *action)
 {
-    bool is_group = schedule_flow_oldest(first_by_turn(action))->group != NULL;
+    bool is_group = oldest_unit(first_by_turn(action))->group != NULL;
     return action->large_in_row >= LARGEST_IN_ROW && !(is_group && action->has_spared);
 }
 
@@ -62,9 +68,10 @@ static bool takes_largest(const struct schedule_action *action)
 static struct schedule_unit *best_unit(const struct schedule_action *action)
 {
     if (takes_largest(action)) {
-        return schedule_flow_largest(OWNER_OF(heap_first(&action->by_size), struct schedule_flow, by_size));
+        const struct schedule_flow *flow = OWNER_OF(heap_first(&action->by_size), struct schedule_flow, by_size);
+        return OWNER_OF(heap_first(&flow->large), struct schedule_unit, size);
     }
-    return schedule_flow_oldest(first_by_turn(action));
+    return oldest_unit(first_by_turn(action));
 }
 
 // What the action would let go, and the turn of the rule that stands for it among the actions.

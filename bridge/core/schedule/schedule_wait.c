@@ -10,12 +10,10 @@ static void watch_deadline(struct schedule *schedule, struct schedule_entry *ent
     if (entry->late) {
         return;
     }
-    bool is_watched = entry->deadline.place != 0;
-    bool must_be = entry->waiting > 0;
-    if (must_be && !is_watched) {
-        heap_add(&schedule->deadlines, &entry->deadline);
-    } else if (!must_be && is_watched) {
+    if (entry->waiting == 0) {
         heap_remove(&schedule->deadlines, &entry->deadline);
+    } else if (entry->deadline.place == 0) {
+        heap_add(&schedule->deadlines, &entry->deadline);
     }
 }
 
