@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "base/show.h"
 #include "core/mapping/check/mapping_check.h"
-#include "core/mapping/check/topic_set.h"
 #include "core/mapping/mapping_internal.h"
 #include "core/template/template_internal.h"
 
@@ -18,9 +17,9 @@
 
 struct loop_check {
     const struct mapping *mapping;
-    struct topic_set *sets;    // of the rules
-    struct json_object *clear; // filters that no rule's overlaps: many rules reply to topics that look alike
-    size_t *left;              // of MAX_STEPS
+    const struct topic_set *sets; // of the rules
+    struct json_object *clear;    // filters that no rule's overlaps: many rules reply to topics that look alike
+    size_t *left;                 // of MAX_STEPS
     struct problems *problems;
 };
 
@@ -156,20 +155,13 @@ static void check_rule(const struct loop_check *check, const struct rule *rule, 
     }
 }
 
-void mapping_check_loops(const struct mapping *mapping, const struct rule_source *sources, struct problems *problems)
+void mapping_check_loops(const struct mapping *mapping, const struct topic_set *sets, const struct rule_source *sources,
+                         struct problems *problems)
 {
-    // Made once, as each reply is compared with many of them.
-    AUTO_FREE struct topic_set *sets = mem_alloc(mapping->count * sizeof *sets);
     size_t left = MAX_STEPS;
-    struct loop_check check = {mapping, sets, json_new_map(), &left, problems};
-    for (size_t i = 0; i < mapping->count; i++) {
-        topic_set_of_rule(mapping->rules[i], NULL, &sets[i]);
-    }
+    AUTO_JSON struct json_object *clear = json_new_map();
+    struct loop_check check = {mapping, sets, clear, &left, problems};
     for (size_t i = 0; i < mapping->count; i++) {
         check_rule(&check, mapping->rules[i], &sources[i]);
     }
-    for (size_t i = 0; i < mapping->count; i++) {
-        topic_set_free(&sets[i]);
-    }
-    json_free(check.clear);
 }

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/show.h"
 #include "core/mapping/check/mapping_check.h"
-#include "core/mapping/check/topic_set.h"
 #include "core/mapping/rule.h"
 #include "core/topic/filter_tree.h"
 
@@ -17,14 +16,14 @@
 
 struct look {
     const struct mapping *mapping;
-    struct topic_set *sets;      // of the rules
-    struct filter_tree *earlier; // the rules before `late`
-    size_t late;                 // the rule that may come too late
-    struct topic_set part;       // of its topics, those of one choice
-    size_t taker;                // one that takes all of them
-    size_t crosser;              // the first that takes some messages of the rule, and others
-    char *example;               // a topic of such a message; owned
-    size_t left;                 // of MAX_STEPS
+    const struct topic_set *sets; // of the rules
+    struct filter_tree *earlier;  // the rules before `late`
+    size_t late;                  // the rule that may come too late
+    struct topic_set part;        // of its topics, those of one choice
+    size_t taker;                 // one that takes all of them
+    size_t crosser;               // the first that takes some messages of the rule, and others
+    char *example;                // a topic of such a message; owned
+    size_t left;                  // of MAX_STEPS
 };
 
 static enum topic_answer covers(struct look *look, const struct topic_set *wide, const struct topic_set *narrow)
@@ -103,16 +102,6 @@ static size_t find_takers(struct look *look)
     return all_taken ? first : SIZE_MAX;
 }
 
-static void add_rule(struct look *look, size_t index)
-{
-    struct text_list filters;
-    (void)topic_set_filters(&look->sets[index], TOPIC_SET_MAX_FILTERS, &filters);
-    for (size_t i = 0; i < filters.count; i++) {
-        filter_tree_add(look->earlier, filters.items[i], index);
-    }
-    text_list_free(&filters);
-}
-
 static void tell(const struct look *look, size_t taker, const struct rule_source *sources, struct problems *problems)
 {
     const struct yaml_node *node = rule_place(&sources[look->late], "topic");
@@ -144,21 +133,17 @@ static void check_rule(struct look *look, const struct rule_source *sources, str
     look->example = NULL;
 }
 
-void mapping_check_overlaps(const struct mapping *mapping, const struct rule_source *sources, struct problems *problems)
+void mapping_check_overlaps(const struct mapping *mapping, const struct topic_set *sets,
+                            const struct rule_source *sources, struct problems *problems)
 {
-    AUTO_FREE struct topic_set *sets = mem_alloc(mapping->count * sizeof *sets);
     struct look look = {.mapping = mapping, .sets = sets, .earlier = filter_tree_create(), .left = MAX_STEPS};
     for (look.late = 0; look.late < mapping->count && look.left > 0; look.late++) {
-        topic_set_of_rule(mapping->rules[look.late], NULL, &sets[look.late]);
         check_rule(&look, sources, problems);
-        add_rule(&look, look.late);
+        (void)topic_set_add_to(&sets[look.late], look.earlier, look.late);
     }
     if (look.late < mapping->count) {
         yaml_problem(problems, SEVERITY_WARNING, rule_place(&sources[look.late], "topic"),
                      "so many rules have topics in common that overlaps are looked for up to this rule only");
-    }
-    for (size_t i = 0; i < look.late; i++) {
-        topic_set_free(&sets[i]);
     }
     filter_tree_destroy(look.earlier);
 }

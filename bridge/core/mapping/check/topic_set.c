@@ -412,3 +412,14 @@ bool topic_set_filters(const struct topic_set *set, size_t max, struct text_list
     }
     return exact;
 }
+
+bool topic_set_add_to(const struct topic_set *set, struct filter_tree *tree, size_t value)
+{
+    struct text_list filters;
+    bool exact = topic_set_filters(set, TOPIC_SET_MAX_FILTERS, &filters);
+    for (size_t i = 0; i < filters.count; i++) {
+        filter_tree_add(tree, filters.items[i], value);
+    }
+    text_list_free(&filters);
+    return exact;
+}

@@ -45,6 +45,8 @@ bool topic_choice_next(const struct rule *rule, size_t *choice);
 // At most `max` topic filters for each text, which together cover the set: groups of few fixed texts are written out,
 // levels that begin with a fixed text have FILTER_TREE_PREFIX. True if they match no other topic than those of the set.
 bool topic_set_filters(const struct topic_set *set, size_t max, struct text_list *out);
+// Adds TOPIC_SET_MAX_FILTERS of them or fewer to the tree, with the value; true as there.
+bool topic_set_add_to(const struct topic_set *set, struct filter_tree *tree, size_t value);
 
 // UNKNOWN: the answer costs more than *left, from which what it costs is taken, or is about no valid topic.
 enum topic_answer { TOPIC_NO, TOPIC_YES, TOPIC_UNKNOWN };

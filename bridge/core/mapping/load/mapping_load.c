@@ -182,20 +182,21 @@ static void read_rules(struct load *load, const struct file *file, size_t *total
     }
 }
 
-static void fill_tree(struct mapping *mapping)
+static void check_topics(struct load *load)
 {
+    struct mapping *mapping = load->mapping;
+    // Made once, as each is compared with many of them.
+    AUTO_FREE struct topic_set *sets = mem_alloc((mapping->count + 1) * sizeof *sets);
     mapping->tree = filter_tree_create();
     mapping->filter_decides = mem_alloc((mapping->count + 1) * sizeof *mapping->filter_decides);
     for (size_t i = 0; i < mapping->count; i++) {
-        struct topic_set set;
-        struct text_list filters;
-        topic_set_of_rule(mapping->rules[i], NULL, &set);
-        mapping->filter_decides[i] = topic_set_filters(&set, TOPIC_SET_MAX_FILTERS, &filters);
-        for (size_t k = 0; k < filters.count; k++) {
-            filter_tree_add(mapping->tree, filters.items[k], i);
-        }
-        text_list_free(&filters);
-        topic_set_free(&set);
+        topic_set_of_rule(mapping->rules[i], NULL, &sets[i]);
+        mapping->filter_decides[i] = topic_set_add_to(&sets[i], mapping->tree, i);
+    }
+    mapping_check_loops(mapping, sets, load->sources, load->loader.problems);
+    mapping_check_overlaps(mapping, sets, load->sources, load->loader.problems);
+    for (size_t i = 0; i < mapping->count; i++) {
+        topic_set_free(&sets[i]);
     }
 }
 
@@ -256,9 +257,7 @@ static void read_all(struct load *load, struct yaml_document *const *documents, 
     for (size_t i = 0; i < load->file_count; i++) {
         read_rules(load, &load->files[i], &total);
     }
-    fill_tree(load->mapping);
-    mapping_check_loops(load->mapping, load->sources, load->loader.problems);
-    mapping_check_overlaps(load->mapping, load->sources, load->loader.problems);
+    check_topics(load);
 }
 
 static void load_free(struct load *load)
