@@ -26,12 +26,12 @@ enum err diag_set(struct diag *diag, enum err err, const char *fmt, ...)
 }
 
 // What is wrong in one place can be met on several ways, as through an alias or the defaults of a file.
-static bool told_before(const struct problems *problems, const struct problem *told)
+static bool is_known(const struct problems *problems, const struct problem *problem)
 {
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *other = &problems->items[i];
-        if (other->line == told->line && other->column == told->column && other->severity == told->severity &&
-            strcmp(other->text, told->text) == 0 && strcmp(other->source, told->source) == 0) {
+        if (other->line == problem->line && other->column == problem->column && other->severity == problem->severity &&
+            strcmp(other->text, problem->text) == 0 && strcmp(other->source, problem->source) == 0) {
             return true;
         }
     }
@@ -60,7 +60,7 @@ void problems_add(struct problems *problems, enum severity severity, const char 
     show_mask(text, strlen(text));
     struct problem problem = {
         .severity = severity, .source = (char *)source, .line = line, .column = column, .text = text};
-    if (told_before(problems, &problem)) {
+    if (is_known(problems, &problem)) {
         free(text);
         return;
     }

@@ -209,7 +209,7 @@ static bool window_over(const struct repeats *repeats, const struct moment *now)
 }
 
 // Reports what was suppressed in windows that have ended.
-static void tell_suppressed(const struct moment *now)
+static void report_suppressed(const struct moment *now)
 {
     for (size_t i = 0; i < table_count; i++) {
         struct repeats *repeats = &table[i];
@@ -262,7 +262,7 @@ bool log_is_due(enum log_level level, const char *event)
     }
     struct moment now = log_clock();
     pthread_mutex_lock(&mutex);
-    tell_suppressed(&now);
+    report_suppressed(&now);
     bool is_due = may_write(find_repeats(event), level, &now);
     pthread_mutex_unlock(&mutex);
     return is_due;
@@ -272,7 +272,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 {
     struct moment now = log_clock();
     pthread_mutex_lock(&mutex);
-    tell_suppressed(&now);
+    report_suppressed(&now);
     struct repeats *repeats = find_repeats(event);
     if (may_write(repeats, level, &now)) {
         if (repeats != NULL) {

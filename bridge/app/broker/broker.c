@@ -114,7 +114,7 @@ static void take_round(struct broker *broker, const struct moment *now)
 }
 
 // Once we are subscribed, so that the answer of another bridge comes live.
-static void tell_info(struct broker *broker, const struct mqtt_event *subscribed, int64_t now_ms)
+static void publish_info(struct broker *broker, const struct mqtt_event *subscribed, int64_t now_ms)
 {
     if (subscribed->kind == MQTT_SUBSCRIBE_FAILED) {
         LOG(LOG_WARN, "mqtt_subscribe_refused", LOG_S("filter", broker->info_filter.topic),
@@ -135,7 +135,7 @@ void broker_on_commands_event(struct broker *broker, const struct mqtt_event *ev
     if (fence_is_round(event)) {
         take_round(broker, now);
     } else if (event->cookie == COOKIE_INFO_SUBSCRIBE) {
-        tell_info(broker, event, now->boot_ms);
+        publish_info(broker, event, now->boot_ms);
     } else if (event->kind == MQTT_SUBSCRIBED || event->kind == MQTT_SUBSCRIBE_FAILED) {
         subscriber_answered(&broker->subscriber, event, now->boot_ms);
     } else if (event->cookie == COOKIE_STATE) {

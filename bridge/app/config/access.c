@@ -67,7 +67,7 @@ static char *find_closed_folder(const char *path)
     return NULL;
 }
 
-static enum err tell_denied(const char *path, int mode, struct diag *diag)
+static enum err report_denied(const char *path, int mode, struct diag *diag)
 {
     AUTO_FREE char *closed = find_closed_folder(path);
     const char *what = closed != NULL ? closed : path;
@@ -89,5 +89,5 @@ enum err access_check(const char *path, int mode, struct diag *diag)
     if (access(path, mode) == 0) {
         return ERR_OK;
     }
-    return errno == EACCES ? tell_denied(path, mode, diag) : diag_set(diag, ERR_IO, "%s: %s", path, strerror(errno));
+    return errno == EACCES ? report_denied(path, mode, diag) : diag_set(diag, ERR_IO, "%s: %s", path, strerror(errno));
 }

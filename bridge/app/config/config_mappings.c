@@ -45,7 +45,7 @@ static char *find_with_other_ending(const char *pattern)
 }
 
 // `node`: of the pattern; NULL if it was given on the command line.
-static void tell_missing(const char *pattern, const struct yaml_node *node, struct problems *problems)
+static void report_missing(const char *pattern, const struct yaml_node *node, struct problems *problems)
 {
     bool is_pattern = strpbrk(pattern, "*?[{") != NULL;
     AUTO_FREE char *other = find_with_other_ending(pattern);
@@ -74,7 +74,7 @@ static void expand(const struct text_list *patterns, const struct yaml_node *nod
     for (size_t i = 0; i < patterns->count; i++) {
         glob_t found = {0};
         if (glob(patterns->items[i], GLOB_BRACE | GLOB_TILDE, NULL, &found) != 0) {
-            tell_missing(patterns->items[i], config_item_node(node, i), problems);
+            report_missing(patterns->items[i], config_item_node(node, i), problems);
         }
         for (size_t k = 0; k < found.gl_pathc; k++) {
             text_list_add(paths, found.gl_pathv[k]);

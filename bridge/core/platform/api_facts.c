@@ -32,12 +32,12 @@ static enum api_success read_success(const struct json_object *value)
 {
     AUTO_FREE char *text = json_scalar_text(value);
     if (text == NULL) {
-        return API_SUCCESS_UNTOLD;
+        return API_SUCCESS_UNKNOWN;
     }
     if (strcasecmp(text, "true") == 0) {
         return API_SUCCESS_TRUE;
     }
-    return strcasecmp(text, "false") == 0 ? API_SUCCESS_FALSE : API_SUCCESS_UNTOLD;
+    return strcasecmp(text, "false") == 0 ? API_SUCCESS_FALSE : API_SUCCESS_UNKNOWN;
 }
 
 static char *read_code(const struct json_object *root)
@@ -73,9 +73,9 @@ static void read_result(struct json_object *value, struct api_facts *out)
     if (value == NULL) {
         return;
     }
-    const char *told = json_text(value);
-    AUTO_FREE char *printed = told == NULL ? json_print(value) : NULL;
-    const char *whole = told != NULL ? told : printed;
+    const char *given = json_text(value);
+    AUTO_FREE char *printed = given == NULL ? json_print(value) : NULL;
+    const char *whole = given != NULL ? given : printed;
     struct str text = skip_blank((struct str){whole, strlen(whole)});
     if (text.len == 0) {
         return;
@@ -188,7 +188,7 @@ void api_facts_read(const struct api_input *input, struct api_facts *out)
         return;
     }
     read_body(body, out);
-    bool says_nothing = out->success == API_SUCCESS_UNTOLD && out->code == NULL;
+    bool says_nothing = out->success == API_SUCCESS_UNKNOWN && out->code == NULL;
     if (says_nothing && is_sent_as_page(input->content_type)) {
         read_page(body, out);
     }

@@ -13,7 +13,7 @@
 // Nested elements or values of an answer.
 #define API_MAX_DEPTH 32
 
-enum api_success { API_SUCCESS_UNTOLD, API_SUCCESS_FALSE, API_SUCCESS_TRUE };
+enum api_success { API_SUCCESS_UNKNOWN, API_SUCCESS_FALSE, API_SUCCESS_TRUE };
 
 #define API_RESULT_CODE_LEN 40 // a longer code is cut
 

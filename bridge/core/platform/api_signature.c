@@ -66,7 +66,7 @@ static struct str parameter_at(struct str text, size_t at)
 }
 
 // Only the name of the parameter is shown: its value may be a security token.
-static void tell_difference(struct str ours, struct str theirs, struct buf *out)
+static void say_difference(struct str ours, struct str theirs, struct buf *out)
 {
     enum { NAME_SHOWN = 64 };
     size_t at = common_len(ours, theirs);
@@ -95,7 +95,7 @@ static void compare(const char *ours, struct str theirs, struct buf *out)
     if (same(own, theirs)) {
         buf_text(out, "the secret is wrong: the platform's string to sign is the same as ours");
     } else {
-        tell_difference(own, theirs, out);
+        say_difference(own, theirs, out);
     }
 }
 

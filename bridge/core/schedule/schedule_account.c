@@ -124,7 +124,7 @@ static void open_breaker(struct schedule *schedule, struct circuit_breaker *brea
 // The limit starts anew, so that what has waited does not rush in.
 static void close_breaker(struct schedule_account *account)
 {
-    account->breaker = (struct circuit_breaker){.told = account->breaker.told, .cause = account->breaker.cause};
+    account->breaker = (struct circuit_breaker){.reported = account->breaker.reported, .cause = account->breaker.cause};
     account->limit = at_most(START_LIMIT, account->connections);
     account->successes = 0;
 }
@@ -235,8 +235,8 @@ bool schedule_breaker_changed(struct schedule *schedule, size_t *number)
 {
     for (size_t i = 0; i < schedule->account_count; i++) {
         struct circuit_breaker *breaker = &schedule->accounts[i]->breaker;
-        if (breaker->told != breaker->state) {
-            breaker->told = breaker->state;
+        if (breaker->reported != breaker->state) {
+            breaker->reported = breaker->state;
             *number = i;
             return true;
         }

@@ -163,7 +163,7 @@ struct schedule_flight {
 enum { TROUBLED_DEVICES = 3 };
 struct circuit_breaker {
     enum schedule_breaker state;
-    enum schedule_breaker told; // by schedule_breaker_changed
+    enum schedule_breaker reported; // by schedule_breaker_changed
     enum schedule_finding cause;
     int64_t retry_at_ms;
     int64_t wait_ms;         // of the last opening, before jitter

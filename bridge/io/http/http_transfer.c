@@ -386,7 +386,7 @@ static const char *port_advice(const struct http_transfer *transfer, const char 
                : "";
 }
 
-static void tell(struct http_transfer *transfer, CURLcode code)
+static void describe(struct http_transfer *transfer, CURLcode code)
 {
     struct http_answer *answer = &transfer->answer;
     const char *text = transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code);
@@ -412,7 +412,7 @@ void http_transfer_finish(struct http_transfer *transfer, CURLcode code, int64_t
         curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &answer->status);
     }
     judge(transfer, code, now_boot_ms);
-    tell(transfer, code);
+    describe(transfer, code);
     if (answer->outcome == HTTP_ANSWERED) {
         answer->body_len = transfer->body.len;
         answer->body = buf_steal(&transfer->body);

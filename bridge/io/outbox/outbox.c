@@ -136,7 +136,7 @@ static enum err open_all(struct outbox *outbox, struct damage *damage, struct di
     return err != ERR_OK ? err : outbox_memory_read(outbox, diag);
 }
 
-static void tell_damage(const struct outbox *outbox, const struct damage *damage, struct diag *diag)
+static void report_damage(const struct outbox *outbox, const struct damage *damage, struct diag *diag)
 {
     diag->text[0] = '\0';
     if (damage->aside != NULL) {
@@ -162,7 +162,7 @@ enum err outbox_open(const struct outbox_options *options, struct outbox **out, 
     enum err err = open_all(outbox, &damage, diag);
     if (err == ERR_OK) {
         if (damaged_or_null != NULL) {
-            tell_damage(outbox, &damage, damaged_or_null);
+            report_damage(outbox, &damage, damaged_or_null);
         }
         *out = outbox;
     } else {

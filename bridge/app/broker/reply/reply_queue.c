@@ -216,7 +216,7 @@ const char *reply_queue_unacknowledged(const struct reply_queue *queue)
 static bool has_short_form(const struct reply_queue *queue, const struct outgoing *outgoing,
                            const struct mqtt_event *event)
 {
-    bool may_be_size = !queue->tells_limits || event->reason == 0x95; // Packet too large
+    bool may_be_size = !queue->knows_limits || event->reason == 0x95; // Packet too large
     return may_be_size && strstr(outgoing->payload, "\"result\":") != NULL;
 }
 
@@ -324,7 +324,7 @@ void reply_queue_connected(struct reply_queue *queue, const struct mqtt_event *e
     queue->window = v5 ? theirs : WINDOW_3_1_1;
     queue->window = queue->window > WINDOW_MAX ? WINDOW_MAX : queue->window;
     queue->max_packet_size = event->max_packet_size;
-    queue->tells_limits = v5;
+    queue->knows_limits = v5;
     queue->acknowledged = 0;
     queue->trial_life_ms = now_ms + trial_life_ms();
     reply_queue_set_stage(queue, STAGE_FLOW, now_ms);

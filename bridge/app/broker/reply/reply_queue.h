@@ -45,7 +45,7 @@ struct reply_queue {
     int64_t trial_life_ms;    // when this connection has lived long enough for one
     struct outgoing *stuck;   // it is passed by, or the library refuses it: the connection was ended for it
     uint32_t max_packet_size; // the broker's; 0: no limit
-    bool tells_limits;        // MQTT 5: the broker tells its limits, so that size is no cause of a loss
+    bool knows_limits;        // MQTT 5: the broker says its limits, so that size is no cause of a loss
     int64_t last_progress_ms;
     struct outgoing fence; // stands for the fence, which the subscriber publishes
     struct own_topic_list own;

@@ -168,7 +168,7 @@ static void subscribe_one(struct subscriber *subscriber, const char *filter, uin
 
 // To such a broker a shared subscription is a protocol error, for which it ends the connection (MQTT 5 section
 // 3.2.2.3.13): it would be made again for ever. So nothing is subscribed, and the bridge does not call itself online.
-static void tell_cannot_share(struct subscriber *subscriber)
+static void refuse_all(struct subscriber *subscriber)
 {
     subscriber->refused = subscriber->wanted->count;
     LOG(LOG_ERROR, "mqtt_share_unsupported", LOG_S("share", subscriber->options.config->mqtt.share),
@@ -208,7 +208,7 @@ static void subscribe_all(struct subscriber *subscriber, bool with_ids)
     subscriber->with_ids = with_ids;
     asked_begin(&subscriber->asked);
     if (subscriber->cannot_share) {
-        tell_cannot_share(subscriber);
+        refuse_all(subscriber);
     }
     subscribe_more(subscriber);
 }

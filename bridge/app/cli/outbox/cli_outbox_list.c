@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define PAGE_ROWS    20 // a row holds its reply, of up to 1 MiB
-#define MATCHES_TOLD 10
+#define PAGE_ROWS     20 // a row holds its reply, of up to 1 MiB
+#define MATCHES_SHOWN 10
 
 #define STATES_OPEN                                                                                                    \
     (OUTBOX_STATE_BIT(COMMAND_QUEUED) | OUTBOX_STATE_BIT(COMMAND_SENT) | OUTBOX_STATE_BIT(COMMAND_REPLIED))
@@ -87,7 +87,7 @@ struct list_search {
     const char *id;
     int64_t number; // 0: the text is none
     bool by_number;
-    int64_t found[MATCHES_TOLD];
+    int64_t found[MATCHES_SHOWN];
     size_t count;
 };
 
@@ -99,20 +99,20 @@ static bool compare(void *context, struct outbox_view *view)
     if (is_number || is_id) {
         search->found[search->count++] = view->number;
     }
-    return search->count < MATCHES_TOLD;
+    return search->count < MATCHES_SHOWN;
 }
 
-static int tell_matches(const struct outbox_cli *cli, const struct list_search *search)
+static int report_matches(const struct outbox_cli *cli, const struct list_search *search)
 {
     fprintf(stderr, "thingbridge outbox %s: several commands are meant by this id, the numbers", cli->verb);
     for (size_t i = 0; i < search->count; i++) {
         fprintf(stderr, "%s %lld", i == 0 ? "" : ",", (long long)search->found[i]);
     }
-    fprintf(stderr, "%s; name one with --number NUMBER\n", search->count == MATCHES_TOLD ? " and maybe more" : "");
+    fprintf(stderr, "%s; name one with --number NUMBER\n", search->count == MATCHES_SHOWN ? " and maybe more" : "");
     return EX_DATAERR;
 }
 
-static int tell_no_match(const struct outbox_cli *cli)
+static int report_no_match(const struct outbox_cli *cli)
 {
     fprintf(stderr, "thingbridge outbox %s: there is no command ", cli->verb);
     terminal_print_clean(stderr, cli->id);
@@ -137,7 +137,7 @@ int outbox_find_command(struct outbox_reader *reader, const struct outbox_cli *c
         return outbox_fail(cli->verb, err, &diag);
     }
     if (search.count != 1) {
-        return search.count == 0 ? tell_no_match(cli) : tell_matches(cli, &search);
+        return search.count == 0 ? report_no_match(cli) : report_matches(cli, &search);
     }
     *number = search.found[0];
     return EX_OK;

@@ -18,21 +18,21 @@ static bool retries(const struct outbox_cli *cli)
 }
 
 // The sentence for people goes to stdout if it was done; --json reports both there.
-static int report(const struct outbox_cli *cli, int64_t number, bool done, const struct diag *told)
+static int report(const struct outbox_cli *cli, int64_t number, bool done, const struct diag *detail)
 {
     if (cli->json) {
         AUTO_JSON struct json_object *map = json_new_map();
         json_put(map, "number", json_new_int(number));
         json_put_text(map, "verb", cli->verb);
         json_put(map, "done", json_new_bool(done));
-        json_put_text(map, "detail", told->text);
+        json_put_text(map, "detail", detail->text);
         AUTO_FREE char *text = json_print(map);
         terminal_print_json(stdout, text);
     } else if (done) {
-        puts(told->text);
+        puts(detail->text);
     }
     if (!done) {
-        fprintf(stderr, "thingbridge outbox %s: %s\n", cli->verb, told->text);
+        fprintf(stderr, "thingbridge outbox %s: %s\n", cli->verb, detail->text);
     }
     return done ? EX_OK : EX_DATAERR;
 }
@@ -91,17 +91,17 @@ static int ask_service(const struct outbox_cli *cli, const struct config *config
 
 // ---- no service runs
 
-static int mend_stopped(struct outbox *outbox, const struct outbox_cli *cli, const struct config *config,
-                        int64_t number)
+static int repair_stopped(struct outbox *outbox, const struct outbox_cli *cli, const struct config *config,
+                          int64_t number)
 {
-    struct diag told;
+    struct diag detail;
     struct moment now = clock_now();
-    enum err err = retries(cli) ? offline_retry(outbox, number, &now, &told)
-                                : offline_drop(outbox, number, &now, config->outbox.dedupe_window_ms, &told);
+    enum err err = retries(cli) ? offline_retry(outbox, number, &now, &detail)
+                                : offline_drop(outbox, number, &now, config->outbox.dedupe_window_ms, &detail);
     if (err == ERR_OK || err == ERR_REFUSED || err == ERR_MISSING) {
-        return report(cli, number, err == ERR_OK, &told);
+        return report(cli, number, err == ERR_OK, &detail);
     }
-    return outbox_fail(cli->verb, err, &told);
+    return outbox_fail(cli->verb, err, &detail);
 }
 
 int outbox_repair_command(const struct outbox_cli *cli, const struct config *config, int64_t number)
@@ -124,7 +124,7 @@ int outbox_repair_command(const struct outbox_cli *cli, const struct config *con
     if (damaged.text[0] != '\0') {
         fprintf(stderr, "thingbridge outbox %s: %s\n", cli->verb, damaged.text);
     }
-    int code = mend_stopped(outbox, cli, config, number);
+    int code = repair_stopped(outbox, cli, config, number);
     outbox_close(outbox);
     return code;
 }

@@ -102,7 +102,7 @@ static size_t find_takers(struct look *look)
     return all_taken ? first : SIZE_MAX;
 }
 
-static void tell(const struct look *look, size_t taker, const struct rule_source *sources, struct problems *problems)
+static void report(const struct look *look, size_t taker, const struct rule_source *sources, struct problems *problems)
 {
     const struct yaml_node *node = rule_place(&sources[look->late], "topic");
     size_t other = taker != SIZE_MAX ? taker : look->crosser;
@@ -127,7 +127,7 @@ static void check_rule(struct look *look, const struct rule_source *sources, str
     look->crosser = SIZE_MAX;
     size_t taker = find_takers(look);
     if (taker != SIZE_MAX || look->crosser != SIZE_MAX) {
-        tell(look, taker, sources, problems);
+        report(look, taker, sources, problems);
     }
     free(look->example);
     look->example = NULL;

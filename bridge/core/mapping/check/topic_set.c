@@ -244,7 +244,8 @@ size_t topic_sign_len(const char *at)
     return len;
 }
 
-const char *topic_group_close(const char *at)
+// Where the group ends that this place is in.
+static const char *group_close(const char *at)
 {
     return strchr(at, SIGN_CLOSE);
 }
@@ -278,7 +279,7 @@ const char *topic_sign_behind(const char *at)
 const char *topic_sign_skip(const char *at, const char *last_or_null)
 {
     if (*at == SIGN_OPEN) {
-        const char *end = last_or_null != NULL ? last_or_null - 1 : topic_group_close(at);
+        const char *end = last_or_null != NULL ? last_or_null - 1 : group_close(at);
         while (end > at && end[-1] != SIGN_OR && end[-1] != SIGN_OPEN) {
             end--;
         }
@@ -287,7 +288,7 @@ const char *topic_sign_skip(const char *at, const char *last_or_null)
     if (last_or_null != NULL) {
         return NULL;
     }
-    return topic_sign_is_long(at) ? at + 1 : topic_sign_is_group(at) ? topic_group_close(at) + 1 : NULL;
+    return topic_sign_is_long(at) ? at + 1 : topic_sign_is_group(at) ? group_close(at) + 1 : NULL;
 }
 
 // Up to the '/' or the end behind the level; one in a group is part of it.
@@ -295,7 +296,7 @@ static size_t level_len(const char *text)
 {
     const char *at = text;
     while (*at != '\0' && *at != '/') {
-        at = *at == SIGN_OPEN ? topic_group_close(at) : at + 1;
+        at = *at == SIGN_OPEN ? group_close(at) : at + 1;
     }
     return (size_t)(at - text);
 }
@@ -335,7 +336,7 @@ static char *filter_level(struct str text, bool *exact)
 // wildcard is there for one of them.
 static bool filter_group(struct str level, size_t so_far, size_t max, struct text_list *out, bool *exact)
 {
-    if (level.len == 0 || level.data[0] != SIGN_OPEN || topic_group_close(level.data) != level.data + level.len - 1) {
+    if (level.len == 0 || level.data[0] != SIGN_OPEN || group_close(level.data) != level.data + level.len - 1) {
         return false;
     }
     bool written = true;

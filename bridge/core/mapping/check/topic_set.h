@@ -66,5 +66,3 @@ const char *topic_sign_behind(const char *at);
 // The places that are next without a character, one behind the other, the last text of a group first: the one that
 // follows `last`, NULL for the first; NULL after the last.
 const char *topic_sign_skip(const char *at, const char *last_or_null);
-// Where the group ends that this place is in.
-const char *topic_group_close(const char *at);

@@ -114,9 +114,9 @@ static void put_other_rules(struct json_object *report, const struct mapping *ma
     for (size_t i = 0; i < nearest.count; i++) {
         json_add(near, rule_json(nearest.rules[i]));
     }
-    size_t told = json_count(passed_over);
+    size_t shown = json_count(passed_over);
     json_put(report, "passed_over", passed_over);
-    json_put(report, "passed_over_omitted", json_new_int((int64_t)(fitting - told)));
+    json_put(report, "passed_over_omitted", json_new_int((int64_t)(fitting - shown)));
     json_put(report, "other_rules", json_new_int((int64_t)others));
     json_put(report, "nearest", near);
 }
