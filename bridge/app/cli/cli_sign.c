@@ -53,8 +53,7 @@ static void add_missing(struct parameters *parameters, const char *name, const c
     }
 }
 
-static void add_common(struct parameters *parameters, const char *algorithm,
-                       const struct config_platform *platform_or_null)
+static void add_common(struct parameters *parameters, const char *algorithm, const struct config_platform *platform)
 {
     char nonce[CRYPTO_NONCE_LEN];
     char timestamp[CLOCK_ISO_LEN];
@@ -64,12 +63,11 @@ static void add_common(struct parameters *parameters, const char *algorithm,
     add_missing(parameters, "SignatureMethod", algorithm);
     add_missing(parameters, "SignatureNonce", nonce);
     add_missing(parameters, "Timestamp", timestamp);
-    if (platform_or_null != NULL) {
-        add_missing(parameters, "AccessKeyId", platform_or_null->access_key_id);
-        for (size_t i = 0; i < platform_or_null->parameters.count; i++) {
-            add_missing(parameters, platform_or_null->parameters.items[i].name,
-                        platform_or_null->parameters.items[i].value);
-        }
+    if (platform->access_key_id != NULL) {
+        add_missing(parameters, "AccessKeyId", platform->access_key_id);
+    }
+    for (size_t i = 0; i < platform->parameters.count; i++) {
+        add_missing(parameters, platform->parameters.items[i].name, platform->parameters.items[i].value);
     }
 }
 
@@ -114,21 +112,15 @@ static int read_arguments(int count, char **arguments, struct parameters *parame
     return EX_OK;
 }
 
-static int sign_with(const struct sign_request_options *options, const struct secret_source *source,
-                     const struct config_platform *platform_or_null, struct parameters *parameters)
+static int sign_with(const struct sign_request_options *options, const struct config_platform *platform,
+                     struct parameters *parameters)
 {
     char *secret = NULL;
     const char *warning = NULL;
     struct diag diag;
-    const char *algorithm = options->algorithm;
-    if (algorithm == NULL) {
-        algorithm = platform_or_null != NULL ? config_algorithm_name(platform_or_null) : "HMAC-SHA1";
-    }
-    const char *method = options->method;
-    if (method == NULL) {
-        method = platform_or_null != NULL ? config_method_name(platform_or_null) : "GET";
-    }
-    if (secret_read(source, &secret, &warning, &diag) != ERR_OK) {
+    const char *algorithm = options->algorithm != NULL ? options->algorithm : config_algorithm_name(platform);
+    const char *method = options->method != NULL ? options->method : config_method_name(platform);
+    if (secret_read(&platform->access_key_secret, &secret, &warning, &diag) != ERR_OK) {
         fprintf(stderr, "thingbridge sign: %s\n", diag.text);
         return EX_NOPERM;
     }
@@ -139,7 +131,7 @@ static int sign_with(const struct sign_request_options *options, const struct se
         return EX_USAGE;
     }
     if (!options->exact) {
-        add_common(parameters, algorithm, platform_or_null);
+        add_common(parameters, algorithm, platform);
     }
     struct signature_stages stages = {0};
     sign_parameters(parameters, method, key, &stages);
@@ -154,8 +146,7 @@ static int sign_configured(const struct sign_request_options *options, struct pa
     struct ruleset rules;
     int code = EX_CONFIG;
     if (ruleset_load_config(options->config_path, &rules)) {
-        const struct config_platform *platform = &rules.config.platforms[0];
-        code = sign_with(options, &platform->access_key_secret, platform, parameters);
+        code = sign_with(options, &rules.config.platforms[0], parameters);
     }
     ruleset_clear(&rules);
     return code;
@@ -193,8 +184,9 @@ int cli_sign(int argc, char **argv)
         fputs(help_text, stderr);
         code = EX_USAGE;
     } else if (code == EX_OK && options.secret_file != NULL) {
-        struct secret_source source = {.file = (char *)options.secret_file};
-        code = sign_with(&options, &source, NULL, &parameters);
+        // Without a configuration only the secret is known; the rest of a platform is as by default.
+        struct config_platform platform = {.access_key_secret = {.file = (char *)options.secret_file}};
+        code = sign_with(&options, &platform, &parameters);
     } else if (code == EX_OK) {
         code = sign_configured(&options, &parameters);
     }

@@ -35,9 +35,9 @@ static enum err make_key(const struct platform *platform, struct crypto_mac_key 
     return ERR_OK;
 }
 
-static enum err make_target(struct platform *platform, int64_t max_answer, struct diag *diag)
+enum err platform_target_create(const struct config_platform *config, int64_t max_answer, struct http_target **out,
+                                struct diag *diag)
 {
-    const struct config_platform *config = platform->config;
     struct http_target_options options = {
         .endpoint = config->endpoint,
         .ca_file = config->tls.ca_file,
@@ -49,7 +49,7 @@ static enum err make_target(struct platform *platform, int64_t max_answer, struc
         .max_answer = (size_t)max_answer,
     };
     struct diag reason;
-    enum err err = http_target_create(&options, &platform->target, &reason);
+    enum err err = http_target_create(&options, out, &reason);
     return err == ERR_OK ? ERR_OK : diag_set(diag, err, "platform %s: %s", config->name, reason.text);
 }
 
@@ -68,7 +68,7 @@ static enum err prepare(struct platform *platform, const struct config *config, 
         .key = platform->key,
         .common = &own->parameters,
     };
-    return make_target(platform, config->limits.answer, diag);
+    return platform_target_create(own, config->limits.answer, &platform->target, diag);
 }
 
 enum err platform_set_create(const struct config *config, struct platform_set *out, struct diag *diag)

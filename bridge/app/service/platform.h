@@ -26,6 +26,9 @@ struct platform_set {
     int max_connections; // of all together
 };
 
+// Where the platform's requests go, with TLS prepared; the diag names the platform.
+enum err platform_target_create(const struct config_platform *config, int64_t max_answer, struct http_target **out,
+                                struct diag *diag) MUST_CHECK;
 // Reads the secrets and prepares TLS. The diag says what and what to do; warnings are logged. The configuration must
 // outlive the set.
 enum err platform_set_create(const struct config *config, struct platform_set *out, struct diag *diag) MUST_CHECK;

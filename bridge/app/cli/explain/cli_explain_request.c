@@ -5,6 +5,7 @@
 
 #include "app/cli/explain/cli_explain_internal.h"
 #include "app/config/secret.h"
+#include "app/service/platform.h"
 #include "app/service/signed_call.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -153,15 +154,9 @@ static void add_request(struct json_object *list, const struct config_platform *
 // The checks that the service makes before it uses the endpoint, so that no password in it is shown.
 static enum err check_target(const struct config_platform *platform, struct diag *diag)
 {
-    struct http_target_options options = {.endpoint = platform->endpoint,
-                                          .ca_file = platform->tls.ca_file,
-                                          .cert_file = platform->tls.cert_file,
-                                          .key_file = platform->tls.key_file,
-                                          .proxy = platform->proxy};
     struct http_target *target = NULL;
-    struct diag reason;
-    if (http_target_create(&options, &target, &reason) != ERR_OK) {
-        return diag_set(diag, ERR_SYNTAX, "platform %s: %s", platform->name, reason.text);
+    if (platform_target_create(platform, 0, &target, diag) != ERR_OK) {
+        return ERR_SYNTAX;
     }
     http_target_destroy(target);
     return ERR_OK;
