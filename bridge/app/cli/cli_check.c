@@ -20,10 +20,9 @@ static const char help_text[] =
 static void check_rules(struct ruleset *check, const struct text_list *given)
 {
     // What they return is counted in the problems too.
-    enum err err = given->count > 0 ? config_load_mappings(given, &check->files, &check->problems)
-                                    : config_load_own_mappings(&check->config, &check->files, &check->problems);
-    err = config_build_mapping(&check->config, &check->files, &check->mapping, &check->problems);
-    (void)err;
+    (void)!(given->count > 0 ? config_load_mappings(given, &check->files, &check->problems)
+                             : config_load_own_mappings(&check->config, &check->files, &check->problems));
+    (void)!config_build_mapping(&check->config, &check->files, &check->mapping, &check->problems);
 }
 
 static void report(const struct ruleset *check, bool json)

@@ -9,13 +9,13 @@
 struct cli_option {
     const char *name; // NULL in the last row, which is that of the help
     char letter;      // short form of an option with an argument; '\0': none
+    bool help_last;   // errors behind -h count
     bool *flag;
     const char **text;
     struct text_list *list;
     bool (*take)(void *context, const char *text); // false: it is wrong, which was reported
     void *context;
     const char *help;
-    bool help_last; // errors behind -h count
 };
 
 // -1 to go on, with the words from argv[optind] on; or an exit code: the help was printed, or an option is wrong, which
