@@ -49,7 +49,7 @@ static void go_offline(struct broker *broker, int64_t now_ms)
 // The first thing that the broker has not answered on the commands connection, or NULL.
 static const char *unanswered_command(const struct broker *broker)
 {
-    const char *filter = broker->subscribe_due ? NULL : subscriber_unanswered(&broker->subscriber);
+    const char *filter = broker->subscribe_due ? NULL : asked_first(&broker->subscriber.asked);
     if (filter != NULL) {
         return filter;
     }
@@ -70,7 +70,7 @@ static void commands_lost(struct broker *broker, const struct mqtt_event *event,
         } else if (unanswered == broker->info_filter.topic) {
             own_topic_note_loss(&broker->info_filter, broker->commands_losses, now_ms);
         } else {
-            subscriber_lost(&broker->subscriber, broker->commands_losses, now_ms);
+            asked_lost(&broker->subscriber.asked, broker->commands_losses, now_ms);
         }
     }
     broker->state_under_way = false;
@@ -132,7 +132,7 @@ void broker_on_commands_event(struct broker *broker, const struct mqtt_event *ev
     if (proof_take(&broker->proof, event, now->boot_ms)) {
         return;
     }
-    if (fence_is_round(event)) {
+    if ((event->cookie & COOKIE_FENCE_ROUND) != 0) {
         take_round(broker, now);
     } else if (event->cookie == COOKIE_INFO_SUBSCRIBE) {
         publish_info(broker, event, now->boot_ms);

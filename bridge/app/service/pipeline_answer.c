@@ -18,6 +18,8 @@
 
 // How long at least a refusal that came right after throttling is left alone.
 #define DOUBTED_WAIT_MS 2000
+// For so long after an answer that the quota is used up, a refusal of the access key may be due to the quota too.
+#define AFTER_THROTTLING_MS 30000
 
 // All that is learned from one attempt.
 struct verdict {
@@ -46,7 +48,7 @@ static void judge_answer(struct platform *platform, const struct attempt *attemp
 {
     enum api_class class = answer_read(platform->config, answer, attempt->string_to_sign, now, &verdict->outcome);
     if (class == API_THROTTLED) {
-        platform_note_throttled(platform, now->boot_ms);
+        platform->throttled_until_ms = now->boot_ms + AFTER_THROTTLING_MS;
     }
     if (class == API_THROTTLED || class == API_BUSY) {
         verdict->report.wait_ms = verdict->outcome.failure.retry_after_ms;
@@ -57,7 +59,7 @@ static void judge_answer(struct platform *platform, const struct attempt *attemp
     verdict->new_time =
         class == API_CLOCK && platform_learn_clock(platform, answer->date, now->wall_ms, attempt->clock_offset_ms);
     verdict->new_secret = class == API_AUTH && platform_read_secret_again(platform, attempt->secret_version);
-    verdict->after_throttling = class == API_AUTH && platform_just_throttled(platform, now->boot_ms);
+    verdict->after_throttling = class == API_AUTH && now->boot_ms <= platform->throttled_until_ms;
 }
 
 static void judge(struct platform *platform, const struct attempt *attempt, const struct http_answer *answer,

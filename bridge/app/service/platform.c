@@ -12,9 +12,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define CONNECT_TIMEOUT_MS  3000
-#define CLOCK_STEP_MS       1000 // a Date header has whole seconds
-#define AFTER_THROTTLING_MS 30000
+#define CONNECT_TIMEOUT_MS 3000
+#define CLOCK_STEP_MS      1000 // a Date header has whole seconds
 
 static enum err make_key(const struct platform *platform, struct crypto_mac_key **key, struct diag *diag)
 {
@@ -138,16 +137,6 @@ bool platform_read_secret_again(struct platform *platform, int used_version)
         LOG(LOG_INFO, "secret_changed", LOG_S("platform", platform->config->name));
     }
     return changed;
-}
-
-void platform_note_throttled(struct platform *platform, int64_t now_boot_ms)
-{
-    platform->throttled_until_ms = now_boot_ms + AFTER_THROTTLING_MS;
-}
-
-bool platform_just_throttled(const struct platform *platform, int64_t now_boot_ms)
-{
-    return now_boot_ms <= platform->throttled_until_ms;
 }
 
 static bool same_time(int64_t a_ms, int64_t b_ms)

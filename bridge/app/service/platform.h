@@ -39,10 +39,6 @@ struct platform *platform_find(const struct platform_set *set, const char *name)
 // For a request that was refused for its signature: reads the secret again. True if the one in use is now another than
 // the one of `used_version`, with which the request was signed.
 bool platform_read_secret_again(struct platform *platform, int used_version);
-// For each answer that the quota is used up.
-void platform_note_throttled(struct platform *platform, int64_t now_boot_ms);
-// Is it so short a time since the last of them that a refusal of the access key may be due to the quota too?
-bool platform_just_throttled(const struct platform *platform, int64_t now_boot_ms);
 // For a request that was refused for its time: learns the offset from the answer's Date header. True if the one in use
 // now differs by a second or more from `used_offset_ms`, with which the request was signed.
 bool platform_learn_clock(struct platform *platform, const char *date, int64_t now_wall_ms, int64_t used_offset_ms);

@@ -197,11 +197,6 @@ void fence_begin_again(struct fence *fence)
 
 // ---- rounds
 
-bool fence_is_round(const struct mqtt_event *event)
-{
-    return (event->cookie & COOKIE_FENCE_ROUND) != 0;
-}
-
 // For how long the rounds of a pause must go on.
 static int64_t pause_ms(const struct fence *fence, int64_t now_ms)
 {

@@ -69,15 +69,14 @@ void fence_clear(struct fence *fence);
 
 // The commands connection was made anew.
 void fence_connected(struct fence *fence);
-// Answers about the fence's filter, its PUBLISH (on the replies connection) and a round. An event about a round is
-// known by fence_is_round.
+// Answers about the fence's filter, its PUBLISH (on the replies connection) and a round. An event about a round
+// has COOKIE_FENCE_ROUND in its cookie.
 void fence_subscribed(struct fence *fence, const struct mqtt_event *event, int64_t now_ms);
 void fence_published(struct fence *fence, const struct mqtt_event *event, int64_t now_ms);
 // The replies connection has ended.
 void fence_replies_lost(struct fence *fence, int64_t now_ms);
 // Connections end over it, so that it is not to be sent for a while.
 void fence_cannot_be_sent(struct fence *fence);
-bool fence_is_round(const struct mqtt_event *event);
 // True if the pause is proved with it: all that was kept has come. *gap_ms as freshness_beat's result.
 bool fence_round_answered(struct fence *fence, const struct moment *now, int64_t *gap_ms);
 // The fence came back.

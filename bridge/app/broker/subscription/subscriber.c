@@ -401,13 +401,3 @@ void subscriber_note_stop(struct subscriber *subscriber, const struct moment *no
         contact_note(&subscriber->contact, now);
     }
 }
-
-const char *subscriber_unanswered(const struct subscriber *subscriber)
-{
-    return asked_first(&subscriber->asked);
-}
-
-void subscriber_lost(struct subscriber *subscriber, uint64_t loss, int64_t now_ms)
-{
-    asked_lost(&subscriber->asked, loss, now_ms);
-}

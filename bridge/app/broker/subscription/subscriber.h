@@ -70,16 +70,12 @@ void subscriber_clear(struct subscriber *subscriber);
 void subscriber_connected(struct subscriber *subscriber, const struct mqtt_event *event);
 // MQTT_SUBSCRIBED or MQTT_SUBSCRIBE_FAILED.
 void subscriber_answered(struct subscriber *subscriber, const struct mqtt_event *event, int64_t now_ms);
-// A round of the fence is answered (fence_is_round). True if the subscriptions have come into force with it.
+// A round of the fence is answered (COOKIE_FENCE_ROUND). True if the subscriptions have come into force with it.
 bool subscriber_round_answered(struct subscriber *subscriber, const struct moment *now);
 // The fence came back. True if the subscriptions, all granted, are in force: the bridge is online.
 bool subscriber_take_fence(struct subscriber *subscriber, int64_t now_ms);
 // Sends the fence (not before `held_until_ms`) and watches for it; returns the milliseconds until it must be called
 // again. *sent: the fence was handed to the broker.
 int64_t subscriber_run(struct subscriber *subscriber, const struct moment *now, int64_t held_until_ms, bool *sent);
-// The connection was lost, and a SUBACK was due.
-void subscriber_lost(struct subscriber *subscriber, uint64_t loss, int64_t now_ms);
-// The first filter whose SUBACK has not come; NULL if all have.
-const char *subscriber_unanswered(const struct subscriber *subscriber);
 // Notes the moment of a clean stop.
 void subscriber_note_stop(struct subscriber *subscriber, const struct moment *now);
