@@ -100,15 +100,6 @@ bool options_misspelt(const struct option_row *table, const struct yaml_node *ma
     return false;
 }
 
-bool options_has_any(const struct option_row *table, const struct yaml_node *node)
-{
-    bool found = false;
-    for (size_t i = 0; node->kind == YAML_MAP && i < node->count; i++) {
-        found |= find_row(table, node->keys[i]->text) != NULL;
-    }
-    return found;
-}
-
 bool options_has_foreign(const struct option_row *table, const struct option_row *own, const struct yaml_node *node)
 {
     bool found = false;
@@ -117,6 +108,12 @@ bool options_has_foreign(const struct option_row *table, const struct option_row
         found |= find_row(table, name) != NULL && find_row(own, name) == NULL;
     }
     return found;
+}
+
+bool options_has_any(const struct option_row *table, const struct yaml_node *node)
+{
+    static const struct option_row none = {0};
+    return options_has_foreign(table, &none, node);
 }
 
 static bool read_map(const struct option_row *table, const struct yaml_node *map, const char *path, void *out,
