@@ -8,16 +8,10 @@
 #include "io/http/http.h"
 
 struct http_target {
-    uint64_t serial; // distinguishes a new target at the address of an old one
-    char *url;       // as libcurl writes it, with a path
-    bool plain;      // http://, so loopback
-    char *ca_file;
-    char *cert_file;
-    char *key_file;
-    char *proxy;
-    int64_t timeout_ms;
-    int64_t connect_timeout_ms;
-    size_t max_answer;
+    uint64_t serial;                    // distinguishes a new target at the address of an old one
+    char *url;                          // as libcurl writes it, with a path
+    bool plain;                         // http://, so loopback
+    struct http_target_options options; // a copy that owns its texts, and has no `endpoint`
 };
 
 // One request and its easy handle. In one list of `struct http`: running, done or spare.

@@ -121,15 +121,14 @@ enum err http_target_create(const struct http_target_options *options, struct ht
         .serial = atomic_fetch_add(&serials, 1) + 1,
         .url = url,
         .plain = plain,
-        .ca_file = mem_strdup_or_null(options->ca_file),
-        .cert_file = mem_strdup_or_null(options->cert_file),
-        .key_file = mem_strdup_or_null(options->key_file),
-        // Plain requests never leave this machine, whatever the environment says.
-        .proxy = mem_strdup_or_null(plain ? "" : options->proxy),
-        .timeout_ms = options->timeout_ms,
-        .connect_timeout_ms = options->connect_timeout_ms,
-        .max_answer = options->max_answer,
+        .options = *options,
     };
+    target->options.endpoint = NULL;
+    target->options.ca_file = mem_strdup_or_null(options->ca_file);
+    target->options.cert_file = mem_strdup_or_null(options->cert_file);
+    target->options.key_file = mem_strdup_or_null(options->key_file);
+    // Plain requests never leave this machine, whatever the environment says.
+    target->options.proxy = mem_strdup_or_null(plain ? "" : options->proxy);
     *out = target;
     return ERR_OK;
 }
@@ -140,9 +139,9 @@ void http_target_destroy(struct http_target *target)
         return;
     }
     free(target->url);
-    free(target->ca_file);
-    free(target->cert_file);
-    free(target->key_file);
-    free(target->proxy);
+    free((char *)target->options.ca_file);
+    free((char *)target->options.cert_file);
+    free((char *)target->options.key_file);
+    free((char *)target->options.proxy);
     free(target);
 }

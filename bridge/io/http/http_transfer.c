@@ -48,7 +48,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
     struct http_transfer *transfer = context;
     size_t len = size * count;
-    if (len > transfer->target->max_answer - transfer->body.len) {
+    if (len > transfer->target->options.max_answer - transfer->body.len) {
         transfer->too_large = true;
         return 0;
     }
@@ -177,14 +177,14 @@ static CURLcode configure_tls(CURL *easy, const struct http_target *target)
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
-    if (target->ca_file != NULL) {
-        SET(CURLOPT_CAINFO, target->ca_file);
+    if (target->options.ca_file != NULL) {
+        SET(CURLOPT_CAINFO, target->options.ca_file);
         // Else the system's authorities would count as well.
         SET(CURLOPT_CAPATH, NULL);
     }
-    if (target->cert_file != NULL) {
-        SET(CURLOPT_SSLCERT, target->cert_file);
-        SET(CURLOPT_SSLKEY, target->key_file != NULL ? target->key_file : target->cert_file);
+    if (target->options.cert_file != NULL) {
+        SET(CURLOPT_SSLCERT, target->options.cert_file);
+        SET(CURLOPT_SSLKEY, target->options.key_file != NULL ? target->options.key_file : target->options.cert_file);
         // Else OpenSSL would ask for the password of an encrypted key on the terminal.
         SET(CURLOPT_KEYPASSWD, "");
     }
@@ -203,9 +203,9 @@ static CURLcode configure_limits(CURL *easy, const struct http_target *target)
     // Below the idle time after which common load balancers close (15 s and more): a request on a connection that the
     // other side is just closing ends without an answer.
     SET(CURLOPT_MAXAGE_CONN, 10L);
-    SET(CURLOPT_TIMEOUT_MS, (long)target->timeout_ms);
-    if (target->proxy != NULL) {
-        SET(CURLOPT_PROXY, target->proxy);
+    SET(CURLOPT_TIMEOUT_MS, (long)target->options.timeout_ms);
+    if (target->options.proxy != NULL) {
+        SET(CURLOPT_PROXY, target->options.proxy);
     }
     return code;
 }
@@ -248,7 +248,7 @@ static CURLcode set_request(struct http_transfer *transfer, int64_t now_boot_ms)
         SET(CURLOPT_HTTPGET, 1L);
     }
     int64_t left_ms = transfer->not_after_boot_ms - now_boot_ms + 1;
-    int64_t connect_ms = transfer->target->connect_timeout_ms;
+    int64_t connect_ms = transfer->target->options.connect_timeout_ms;
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(left_ms < connect_ms ? left_ms : connect_ms));
     return code;
 }
@@ -433,14 +433,6 @@ void http_transfer_recycle(struct http_transfer *transfer)
     buf_reset(&transfer->body);
     free(transfer->url);
     free(transfer->form);
-    transfer->url = NULL;
-    transfer->form = NULL;
-    transfer->target = NULL;
-    transfer->sends = 0;
-    transfer->tls_begun = false;
-    transfer->headers_end = false;
-    transfer->too_large = false;
-    transfer->header_len = 0;
-    transfer->answer = (struct http_answer){0};
-    transfer->error[0] = '\0';
+    *transfer =
+        (struct http_transfer){.easy = transfer->easy, .configured = transfer->configured, .body = transfer->body};
 }

@@ -134,8 +134,9 @@ static int on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
     return 1;
 }
 
-static void link_is_up(struct mqtt_link *link, const struct mqtt_event *event)
+static void link_is_up(struct mqtt_link *link, struct mqtt_event *event)
 {
+    snprintf(event->url, sizeof event->url, "%s", current_url(link));
     link->session_present = event->session_present;
     link->max_packet_size = event->max_packet_size;
     link->max_qos = event->max_qos;
@@ -154,7 +155,6 @@ static void on_connected4(void *context, MQTTAsync_successData *data)
                                .shared_subscriptions = true,
                                .max_qos = 2,
                                .retain_available = true};
-    snprintf(event.url, sizeof event.url, "%s", current_url(link));
     link_is_up(link, &event);
 }
 
@@ -206,7 +206,6 @@ static void on_connected5(void *context, MQTTAsync_successData5 *data)
         .retain_available = number(said, MQTTPROPERTY_CODE_RETAIN_AVAILABLE, 1) != 0,
         .keepalive_s = heed_keepalive(link->mqtt, said),
     };
-    snprintf(event.url, sizeof event.url, "%s", current_url(link));
     say_session_is_shorter(link->mqtt, said);
     link_is_up(link, &event);
 }
