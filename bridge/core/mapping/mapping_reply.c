@@ -22,25 +22,20 @@ bool mapping_reply_possible(const struct mapping *mapping, const char *topic)
            mapping_match(mapping, topic) == NULL;
 }
 
-static const char *after_word(const char *filter, const char *word)
-{
-    size_t len = strlen(word);
-    return strncmp(filter, word, len) == 0 ? filter + len : NULL;
-}
-
 static bool allows(const struct mapping *mapping, const char *filter, const char *command_topic, const char *topic)
 {
-    const char *first = "";
-    const char *rest = filter;
-    if (after_word(filter, ALLOW_COMMAND_TOPIC) != NULL) {
-        first = command_topic;
-        rest = after_word(filter, ALLOW_COMMAND_TOPIC);
-    } else if (after_word(filter, ALLOW_BASE) != NULL) {
-        first = mapping->base_topic;
-        rest = after_word(filter, ALLOW_BASE);
+    const struct {
+        const char *word;
+        const char *stands_for;
+    } words[] = {{ALLOW_COMMAND_TOPIC, command_topic}, {ALLOW_BASE, mapping->base_topic}};
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        size_t len = strlen(words[i].word);
+        if (strncmp(filter, words[i].word, len) == 0) {
+            AUTO_FREE char *text = mem_printf("%s%s", words[i].stands_for, filter + len);
+            return topic_filter_matches(text, topic);
+        }
     }
-    AUTO_FREE char *text = mem_printf("%s%s", first, rest);
-    return topic_filter_matches(text, topic);
+    return topic_filter_matches(filter, topic);
 }
 
 bool mapping_reply_allowed(const struct mapping *mapping, const char *command_topic, const char *topic)

@@ -55,22 +55,11 @@ static const struct api_row rows[] = {
 };
 
 // How the vendor's pages misspell the beginning of a code.
-static const struct {
-    const char *wrong;
-    const char *right;
-} spellings[] = {
-    {"iot.messageborker.", "iot.messagebroker."},
-};
+static const char misspelt[] = "iot.messageborker.";
+static const char spelt[] = "iot.messagebroker.";
 
-// Statuses that decide also for a code that no row knows.
-static const struct {
-    long status;
-    struct api_row row;
-} status_rows[] = {
-    {429, {"HTTP 429", API_THROTTLED, "throttled"}},
-    {503, {"HTTP 503", API_BUSY, "platform_busy"}},
-};
-
+static const struct api_row throttled_row = {"HTTP 429", API_THROTTLED, "throttled"};
+static const struct api_row busy_row = {"HTTP 503", API_BUSY, "platform_busy"};
 static const struct api_row not_taken_row = {"HTTP 408", API_NOT_TAKEN, "request_not_taken"};
 static const struct api_row stranger_row = {"HTTP 3xx, page", API_REQUEST, "not_the_platform"};
 static const struct api_row stranger_2xx_row = {"page", API_MAY_HAVE_RUN, "not_the_platform"};
@@ -87,13 +76,9 @@ const struct api_row *api_row_at(size_t index)
 
 static char *correct_spelling(const char *code)
 {
-    for (size_t i = 0; i < COUNT_OF(spellings); i++) {
-        size_t len = strlen(spellings[i].wrong);
-        if (strncasecmp(code, spellings[i].wrong, len) == 0) {
-            return mem_printf("%s%s", spellings[i].right, code + len);
-        }
-    }
-    return mem_strdup(code);
+    size_t len = strlen(misspelt);
+    bool is_misspelt = strncasecmp(code, misspelt, len) == 0;
+    return is_misspelt ? mem_printf("%s%s", spelt, code + len) : mem_strdup(code);
 }
 
 static bool fits(const char *prefix, size_t len, const char *code)
@@ -126,10 +111,8 @@ const struct api_row *api_row_for_code(const char *code, const struct api_row *e
 
 const struct api_row *api_row_for_status(long http_status)
 {
-    for (size_t i = 0; i < COUNT_OF(status_rows); i++) {
-        if (status_rows[i].status == http_status) {
-            return &status_rows[i].row;
-        }
+    if (http_status == 429 || http_status == 503) {
+        return http_status == 429 ? &throttled_row : &busy_row;
     }
     return http_status >= 500 ? &error_row : NULL;
 }

@@ -128,15 +128,18 @@ struct values {
     const struct template_input *input;
 };
 
-static void add_value(void *context, const char *place, const struct template *tmpl)
+static void add_value(void *context, const char *place, const struct template *tmpl_or_null)
 {
+    if (tmpl_or_null == NULL) {
+        return;
+    }
     const struct values *values = context;
     struct json_object *map = json_new_map();
     struct template_value value = {0};
     struct failure failure;
     json_put_text(map, "place", place);
-    json_put_text(map, "template", tmpl->text);
-    if (template_evaluate(tmpl, values->input, &value, &failure) != ERR_OK) {
+    json_put_text(map, "template", tmpl_or_null->text);
+    if (template_evaluate(tmpl_or_null, values->input, &value, &failure) != ERR_OK) {
         json_put_text(map, "problem", failure.detail);
     } else if (value.missing) {
         json_put_text(map, "problem", value.why);
@@ -146,18 +149,11 @@ static void add_value(void *context, const char *place, const struct template *t
     json_add(values->list, map);
 }
 
-static void add_value_of(struct values *values, const char *place, const struct template *tmpl_or_null)
-{
-    if (tmpl_or_null != NULL) {
-        add_value(values, place, tmpl_or_null);
-    }
-}
-
 static void add_target(struct values *values, const struct rule *rule)
 {
     static const char *const places[] = {
         [TARGET_DEVICE] = "device", [TARGET_DEVICES] = "devices", [TARGET_IOT_ID] = "iot_id", [TARGET_CALL] = "call"};
-    add_value_of(values, "identifier", rule->identifier);
+    add_value(values, "identifier", rule->identifier);
     for (size_t i = 0; i < rule->device_count; i++) {
         AUTO_FREE char *place =
             rule->device_count == 1 ? mem_strdup(places[rule->target]) : mem_printf("%s.%zu", places[rule->target], i);
@@ -175,13 +171,13 @@ static void put_templates(struct json_object *report, const struct rule *rule, s
                           const struct command *command)
 {
     struct values values = {json_new_list(), input};
-    add_value_of(&values, "id_from", rule->id_from); // ${id} is what it gives
+    add_value(&values, "id_from", rule->id_from); // ${id} is what it gives
     input->id = command->id;
     input->id_is_integer = command->id_is_integer;
     add_target(&values, rule);
-    add_value_of(&values, "reply.ack", rule->ack);
-    add_value_of(&values, "reply.result", rule->result);
-    add_value_of(&values, "sent_at", rule->sent_at);
+    add_value(&values, "reply.ack", rule->ack);
+    add_value(&values, "reply.result", rule->result);
+    add_value(&values, "sent_at", rule->sent_at);
     json_put(report, "templates", values.list);
 }
 
