@@ -16,4 +16,4 @@ static inline void lock_release(pthread_mutex_t **taken)
 }
 
 // AUTO_LOCK(&mutex);   once in a scope
-#define AUTO_LOCK(mutex) AUTO(lock_release) pthread_mutex_t *auto_lock = lock_take(mutex)
+#define AUTO_LOCK(mutex) AUTO(lock_release) __attribute__((unused)) pthread_mutex_t *auto_lock = lock_take(mutex)
