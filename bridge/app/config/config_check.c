@@ -43,8 +43,7 @@ static void check_urls(const struct config *config, const struct yaml_node *root
 {
     const struct yaml_node *node = NODE(root, "mqtt", "url");
     if (config->mqtt.urls.count == 0) {
-        yaml_error(problems, node,
-                   "`mqtt.url` is an empty list: name a broker, as mqtt://localhost:1883");
+        yaml_error(problems, node, "`mqtt.url` is an empty list: name a broker, as mqtt://localhost:1883");
     }
     for (size_t i = 0; i < config->mqtt.urls.count; i++) {
         struct diag diag;

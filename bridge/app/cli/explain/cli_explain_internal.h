@@ -11,8 +11,8 @@
 #include "core/command/command.h"
 
 // Puts `requests` into the report: [{platform, method, url, parameters {NAME: value}, curl}]. What may be a
-// secret (invoke_is_shown) is in `curl` only, which is there if `curl` is set; for that the secret is read. ERR_REFUSED:
-// it cannot be; ERR_SYNTAX: the endpoint or the TLS files are wrong.
+// secret (invoke_is_shown) is in `curl` only, which is there if `curl` is set; for that the secret is read.
+// ERR_REFUSED: it cannot be; ERR_SYNTAX: the endpoint or the TLS files are wrong.
 enum err explain_put_requests(struct json_object *report, const struct config *config, const struct command *command,
                               const struct moment *now, bool curl, struct diag *diag) MUST_CHECK;
 
