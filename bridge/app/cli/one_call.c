@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "app/config/secret.h"
-#include "app/service/answer.h"
-#include "app/service/platform.h"
-#include "app/service/signed_call.h"
+#include "app/service/call/answer.h"
+#include "app/service/call/platform.h"
+#include "app/service/call/signed_call.h"
 #include "base/clock.h"
 #include "base/mem.h"
 

@@ -5,7 +5,7 @@
 
 #include "app/broker/broker.h"
 #include "app/broker/intake.h"
-#include "app/service/pipeline.h"
+#include "app/service/pipeline/pipeline.h"
 #include "base/clock.h"
 
 struct health {

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "app/service/pipeline.h"
+#include "app/service/pipeline/pipeline.h"
 #include "io/outbox/outbox.h"
 
 struct operator_requests {

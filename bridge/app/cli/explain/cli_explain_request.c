@@ -5,8 +5,8 @@
 
 #include "app/cli/explain/cli_explain_internal.h"
 #include "app/config/secret.h"
-#include "app/service/platform.h"
-#include "app/service/signed_call.h"
+#include "app/service/call/platform.h"
+#include "app/service/call/signed_call.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "core/platform/sign.h"

@@ -6,7 +6,7 @@
 
 #include "app/cli/outbox/cli_outbox_internal.h"
 #include "app/cli/terminal.h"
-#include "app/service/offline_drop.h"
+#include "app/service/entry/offline_drop.h"
 #include "base/mem.h"
 
 #define ANSWER_MS 5000

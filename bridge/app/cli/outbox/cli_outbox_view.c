@@ -5,7 +5,7 @@
 
 #include "app/cli/outbox/cli_outbox_internal.h"
 #include "app/cli/terminal.h"
-#include "app/service/pipeline.h"
+#include "app/service/pipeline/pipeline.h"
 #include "base/mem.h"
 #include "base/show.h"
 #include "core/command/command.h"
