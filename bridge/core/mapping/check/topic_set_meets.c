@@ -153,7 +153,8 @@ static enum topic_answer texts_meet(const char *a, const char *b, size_t *left, 
     size_t a_len = strlen(a);
     size_t b_len = strlen(b);
     *left -= *left > 0;
-    if (ends_differ(a, a_len, b, b_len)) {
+    bool has_none = a_len == 0 || b_len == 0; // a topic has a character (MQTT 5 section 4.7.3)
+    if (has_none || ends_differ(a, a_len, b, b_len)) {
         return TOPIC_NO;
     }
     if (a_len + 1 > MAX_PAIRS / (b_len + 1)) {

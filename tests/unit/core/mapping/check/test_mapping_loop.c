@@ -78,6 +78,13 @@ static void what_where_rules_out_is_no_loop(void **state)
                               "- {name: b, topic: \"s/+/set\", " SET "}\n"));
 }
 
+static void a_reply_without_a_topic_is_no_loop(void **state)
+{
+    (void)state;
+    mapping_destroy(load(HEAD "- {name: a, topic: \"{y}/{p#}\", where: {p: \"\"}, " SET
+                              ", reply: {result: \"${p}\", ack: none}}\n"));
+}
+
 static void what_where_says_of_a_rest_or_of_part_of_a_level_counts_too(void **state)
 {
     (void)state;
@@ -175,6 +182,7 @@ int main(void)
         cmocka_unit_test(a_reply_that_some_rule_could_take_is_an_error),
         cmocka_unit_test(a_filter_that_gives_several_levels_is_seen),
         cmocka_unit_test(what_where_rules_out_is_no_loop),
+        cmocka_unit_test(a_reply_without_a_topic_is_no_loop),
         cmocka_unit_test(what_where_says_of_a_rest_or_of_part_of_a_level_counts_too),
         cmocka_unit_test(a_rest_that_is_empty_still_leaves_its_slash),
         cmocka_unit_test(two_globs_that_cannot_both_fit_are_no_loop),
