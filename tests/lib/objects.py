@@ -87,16 +87,6 @@ def circles(arrows_of: Mapping[str, set[str]]) -> list[list[str]]:
     return sorted(sorted(group) for group in groups if len(group) > 1)
 
 
-def foreign_names(objects: Mapping[str, Object]) -> list[tuple[str, str]]:
-    """File and name of externals that begin with no word of their file's name and not with that of their room."""
-
-    def is_own(file: str, name: str) -> bool:
-        path = Path(file)
-        return any(name == word or name.startswith(f"{word}_") for word in (*path.stem.split("_"), path.parent.name))
-
-    return sorted((file, name) for file, each in objects.items() for name in each.defined if not is_own(file, name))
-
-
 def tags(texts: Mapping[str, str]) -> dict[str, list[str]]:
     """The files that define each tag of a struct, enum or union."""
     found = defaultdict(list)
@@ -104,6 +94,28 @@ def tags(texts: Mapping[str, str]) -> dict[str, list[str]]:
         for tag in _TAG.findall(text):
             found[tag].append(file)
     return dict(found)
+
+
+def foreign_names(objects: Mapping[str, Object], headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """File and name of externals that begin with no word of their file's name, nor with their room's, nor with a tag of
+    one of their room's headers."""
+    words: dict[str, set[str]] = defaultdict(set)
+    for tag, files in tags(headers).items():
+        for file in files:
+            words[Path(file).parent.as_posix()].add(tag)
+
+    def is_own(file: str, name: str) -> bool:
+        path = Path(file)
+        own = {*path.stem.split("_"), path.parent.name, *words[path.parent.as_posix()]}
+        return any(name == word or name.startswith(f"{word}_") for word in own)
+
+    return sorted((file, name) for file, each in objects.items() for name in each.defined if not is_own(file, name))
+
+
+def read_headers() -> dict[str, str]:
+    """By the path below bridge/."""
+    bridge = ROOT / "bridge"
+    return {path.relative_to(bridge).as_posix(): path.read_text() for path in bridge.glob("**/*.h")}
 
 
 def double_tags(texts: Mapping[str, str]) -> dict[str, list[str]]:
@@ -121,7 +133,7 @@ def in_rooms(file: str, rooms: Iterable[str]) -> bool:
 
 def main(rooms: list[str]) -> None:
     objects = read_objects()
-    for title, found in (("unused", unused(objects)), ("foreign", foreign_names(objects))):
+    for title, found in (("unused", unused(objects)), ("foreign", foreign_names(objects, read_headers()))):
         for file, name in found:
             if in_rooms(file, rooms):
                 print(f"{title}: {file}: {name}")

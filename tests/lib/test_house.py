@@ -147,6 +147,10 @@ def test_no_external_is_unused():
     assert UNUSED.keys() <= names.keys(), "used or gone: take it off the list"
 
 
+def test_an_external_has_its_modules_name():
+    assert objects.foreign_names(objects.read_objects(), objects.read_headers()) == []
+
+
 def test_no_files_of_a_room_use_each_other_in_a_circle():
     found = objects.circles(objects.arrows(objects.read_objects()))
     assert [circle for circle in found if room_of(circle[0]) not in CIRCLES] == []

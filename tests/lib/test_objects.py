@@ -37,9 +37,10 @@ def test_files_that_stand_in_a_row_are_no_circle():
     assert circles(arrows(objects)) == []
 
 
-def test_a_name_begins_with_a_word_of_its_file_or_of_its_room():
-    objects = {"room/lamp_list.c": Object({"lamp_on", "list_find", "room_name", "dim"}, set())}
-    assert foreign_names(objects) == [("room/lamp_list.c", "dim")]
+def test_a_name_begins_with_a_word_of_its_file_of_its_room_or_with_a_tag_of_its_room():
+    objects = {"room/lamp_list.c": Object({"lamp_on", "list_find", "room_name", "dim", "bulb_new", "door_open"}, set())}
+    headers = {"room/lamp_list.h": "struct bulb {\n};\n", "other/door.h": "struct door {\n};\n"}
+    assert foreign_names(objects, headers) == [("room/lamp_list.c", "dim"), ("room/lamp_list.c", "door_open")]
 
 
 def test_tags_that_are_defined_twice_or_are_keywords_are_found():
