@@ -12,7 +12,7 @@
 
 static const struct user_property properties[] = {{(char *)"site.name", (char *)"north"}, {(char *)"n", (char *)"7"}};
 
-static void must_give_text(const struct template *tmpl, const struct template_input *input, enum err value_err,
+static void must_give_text(const struct template_text *tmpl, const struct template_input *input, enum err value_err,
                            const struct json_object *value, bool missing)
 {
     char *text = NULL;
@@ -29,7 +29,7 @@ static void must_give_text(const struct template *tmpl, const struct template_in
     must_be_same(text, json_kind(value) == JSON_TEXT ? mem_strdup(json_text(value)) : json_print(value));
 }
 
-static void evaluate(const struct template *tmpl, const struct template_input *input)
+static void evaluate(const struct template_text *tmpl, const struct template_input *input)
 {
     struct template_value value = {0};
     struct failure failure = {0};
@@ -59,7 +59,7 @@ static struct json_object *read_payload(struct str data)
     return is_text ? json_new_text_len(data.data, data.len) : NULL;
 }
 
-static void evaluate_all(const struct template *tmpl, const struct topic_pattern *pattern, struct str data)
+static void evaluate_all(const struct template_text *tmpl, const struct topic_pattern *pattern, struct str data)
 {
     struct str captures[TOPIC_MAX_CAPTURES];
     MUST(topic_pattern_match(pattern, TOPIC, captures));
@@ -192,7 +192,7 @@ static const struct {
 
 static void check_filter(size_t index, const struct template_input *input)
 {
-    static struct template *compiled[COUNT_OF(filters)];
+    static struct template_text *compiled[COUNT_OF(filters)];
     struct template_value value = {0};
     struct template_scope scope = {0};
     struct diag diag;
@@ -224,7 +224,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct parts parts = parts_of(data, size);
     AUTO_FREE char *text = next_text(&parts, "\n");
     struct topic_pattern *pattern = NULL;
-    struct template *tmpl = NULL;
+    struct template_text *tmpl = NULL;
     struct diag diag = {""};
     MUST(topic_pattern_compile(PATTERN, &pattern, &diag) == ERR_OK);
     AUTO_JSON struct json_object *members = must_be_json("[\"hall-lamp\",\"kitchen-lamp\"]");

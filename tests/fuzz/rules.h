@@ -22,7 +22,7 @@ static inline const struct rule *must_match(const struct mapping *mapping, const
 }
 
 // Made of nothing but the command's topic.
-static inline bool is_known_at_load(const struct template *tmpl)
+static inline bool is_known_at_load(const struct template_text *tmpl)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
         const struct template_expression *expression = tmpl->parts[i].expression;
@@ -37,7 +37,7 @@ static inline bool is_known_at_load(const struct template *tmpl)
 
 // A reply that would be taken for a command is an error of the file, not a reply that is lost later.
 static inline void must_be_no_loop(const struct mapping *mapping, const struct rule *rule,
-                                   const struct message *message, const struct template *tmpl_or_null)
+                                   const struct message *message, const struct template_text *tmpl_or_null)
 {
     struct str captures[TOPIC_MAX_CAPTURES];
     struct template_input input;

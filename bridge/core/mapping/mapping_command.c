@@ -101,7 +101,7 @@ static void find_id(struct mapper *mapper, const char *uuid)
 }
 
 // NULL if there is none, or it may not be used.
-static char *make_reply_topic(struct mapper *mapper, const struct template *tmpl)
+static char *make_reply_topic(struct mapper *mapper, const struct template_text *tmpl)
 {
     char *topic = NULL;
     struct failure failure;

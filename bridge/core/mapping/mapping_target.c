@@ -28,7 +28,7 @@ static enum err check_name(struct request *request, enum name_kind kind, const c
     return err;
 }
 
-static enum err make_name(struct request *request, const struct template *tmpl, enum name_kind kind, char **out)
+static enum err make_name(struct request *request, const struct template_text *tmpl, enum name_kind kind, char **out)
 {
     char *text = NULL;
     enum err err = template_string(tmpl, request->input, &text, request->failure);
@@ -109,7 +109,7 @@ static enum err add_device_list(struct request *request, const struct json_objec
     return ERR_OK;
 }
 
-static enum err add_devices_of(struct request *request, const struct template *tmpl)
+static enum err add_devices_of(struct request *request, const struct template_text *tmpl)
 {
     struct template_value value = {0};
     enum err err = template_evaluate(tmpl, request->input, &value, request->failure);

@@ -88,19 +88,19 @@ struct rule {
     size_t where_count;
     bool where_wrong; // while loading: it has errors
     enum target_kind target;
-    struct template *identifier;
-    struct template **devices; // TARGET_DEVICE and TARGET_IOT_ID: one
+    struct template_text *identifier;
+    struct template_text **devices; // TARGET_DEVICE and TARGET_IOT_ID: one
     size_t device_count;
     struct template_tree *args; // or NULL
     char *action;               // TARGET_CALL
     struct rule_parameter *parameters;
     size_t parameter_count;
-    struct template *ack;    // NULL publishes none
-    struct template *result; // NULL publishes none
+    struct template_text *ack;    // NULL publishes none
+    struct template_text *result; // NULL publishes none
     bool progress;
-    struct template *id_from;    // or NULL
-    struct template *sent_at;    // or NULL
-    const struct model **models; // the mapping's; none: nothing is known of the services
+    struct template_text *id_from; // or NULL
+    struct template_text *sent_at; // or NULL
+    const struct model **models;   // the mapping's; none: nothing is known of the services
     size_t model_count;
 };
 

@@ -16,12 +16,6 @@ struct schedule *schedule_create(uint64_t seed)
     return schedule;
 }
 
-struct schedule_entry *schedule_entry_find(const struct schedule *schedule, uint64_t id)
-{
-    struct hash_node *node = hash_table_first(&schedule->entries, hash_number(id));
-    return node == NULL ? NULL : OWNER_OF(node, struct schedule_entry, node);
-}
-
 // ---- latest_only
 
 static struct schedule_entry *find_newest(const struct schedule *schedule, const char *key)

@@ -206,6 +206,7 @@ struct schedule {
 };
 
 // schedule_wait.c: what calls wait for
+struct schedule_entry *schedule_entry_find(const struct schedule *schedule, uint64_t id); // or NULL
 void schedule_entry_unblock(struct schedule *schedule, struct schedule_entry *entry); // if it is first in all its lanes
 void schedule_entry_withdraw(struct schedule *schedule, struct schedule_entry *entry); // its calls wait no more
 void schedule_entry_supersede(struct schedule *schedule, struct schedule_entry *entry);
@@ -252,9 +253,6 @@ struct schedule_pick schedule_account_pick(const struct schedule *schedule, stru
 void schedule_account_picked(const struct schedule_pick *pick); // it leaves
 // When account_pick may give something; CLOCK_NEVER: not by time alone.
 int64_t schedule_account_wake_ms(const struct schedule_account *account);
-
-// schedule.c
-struct schedule_entry *schedule_entry_find(const struct schedule *schedule, uint64_t id); // or NULL
 
 // schedule_flight.c
 void schedule_flight_free(struct schedule_flight *flight);

@@ -4,6 +4,12 @@
 #include "base/mem.h"
 #include "core/schedule/schedule_internal.h"
 
+struct schedule_entry *schedule_entry_find(const struct schedule *schedule, uint64_t id)
+{
+    struct hash_node *node = hash_table_first(&schedule->entries, hash_number(id));
+    return node == NULL ? NULL : OWNER_OF(node, struct schedule_entry, node);
+}
+
 // A command counts for its deadline while a call of it waits.
 static void watch_deadline(struct schedule *schedule, struct schedule_entry *entry)
 {

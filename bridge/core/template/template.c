@@ -15,7 +15,7 @@
 #include "base/show.h"
 #include "core/template/template_internal.h"
 
-enum err template_compile_text(const char *text, const struct template_scope *scope, struct template **out,
+enum err template_compile_text(const char *text, const struct template_scope *scope, struct template_text **out,
                                struct diag *diag)
 {
     struct template_faults faults;
@@ -23,7 +23,7 @@ enum err template_compile_text(const char *text, const struct template_scope *sc
     return err == ERR_OK ? ERR_OK : diag_set(diag, err, "%s", faults.items[0].diag.text);
 }
 
-enum err template_compile(const struct yaml_node *node, const struct template_scope *scope, struct template **out,
+enum err template_compile(const struct yaml_node *node, const struct template_scope *scope, struct template_text **out,
                           struct problems *problems)
 {
     if (!yaml_has_value(node)) {
@@ -49,7 +49,7 @@ static bool comes_from_outside(const struct template_expression *expression)
     return expression->kind != EXPRESSION_GROUP && expression->kind != EXPRESSION_NOW;
 }
 
-bool template_uses_outside(const struct template *tmpl)
+bool template_uses_outside(const struct template_text *tmpl)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
         if (tmpl->parts[i].expression != NULL && comes_from_outside(tmpl->parts[i].expression)) {
@@ -69,7 +69,7 @@ static bool is_held(const struct template_expression *expression, const bool *ch
     return expression->kind == EXPRESSION_CAPTURE && checked[expression->capture];
 }
 
-const char *template_unchecked(const struct template *tmpl, const bool *checked)
+const char *template_unchecked(const struct template_text *tmpl, const bool *checked)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
         const struct template_expression *expression = tmpl->parts[i].expression;
@@ -225,7 +225,7 @@ static enum err append_expression(struct buf *out, const struct template_express
     return err;
 }
 
-enum err template_string(const struct template *tmpl, const struct template_input *input, char **out,
+enum err template_string(const struct template_text *tmpl, const struct template_input *input, char **out,
                          struct failure *failure)
 {
     AUTO_BUF struct buf text = {0};
@@ -245,8 +245,8 @@ enum err template_string(const struct template *tmpl, const struct template_inpu
     return ERR_OK;
 }
 
-enum err template_evaluate(const struct template *tmpl, const struct template_input *input, struct template_value *out,
-                           struct failure *failure)
+enum err template_evaluate(const struct template_text *tmpl, const struct template_input *input,
+                           struct template_value *out, struct failure *failure)
 {
     if (tmpl->count == 1 && tmpl->parts[0].expression != NULL) {
         return evaluate_expression(tmpl->parts[0].expression, input, out, failure);

@@ -15,7 +15,7 @@
 #define TEMPLATE_MAX_LEN   65536  // bytes of one template as written
 #define TEMPLATE_MAX_VALUE 262144 // bytes of the text that one template gives
 
-struct template;      // one text
+struct template_text; // one text
 struct template_tree; // JSON-like value whose texts are templates (args, parameters)
 
 struct device_group {
@@ -48,18 +48,18 @@ struct template_input {
 };
 
 // Compiles one text at a YAML scalar; problems carry its place. Only a quoted or plain text scalar can hold ${...}.
-enum err template_compile(const struct yaml_node *node, const struct template_scope *scope, struct template **out,
+enum err template_compile(const struct yaml_node *node, const struct template_scope *scope, struct template_text **out,
                           struct problems *problems) MUST_CHECK;
 // The same for a text without a place.
-enum err template_compile_text(const char *text, const struct template_scope *scope, struct template **out,
+enum err template_compile_text(const char *text, const struct template_scope *scope, struct template_text **out,
                                struct diag *diag) MUST_CHECK;
-void template_free(struct template *tmpl);
+void template_free(struct template_text *tmpl);
 // True if it uses what the sender chooses: a capture, the topic, the payload, the id or a property.
-bool template_uses_outside(const struct template *tmpl);
+bool template_uses_outside(const struct template_text *tmpl);
 
 // The value as text (text as it is, numbers and booleans as JSON writes them; lists, maps and null are filter_failed;
 // missing is member_missing). The caller frees it.
-enum err template_string(const struct template *tmpl, const struct template_input *input, char **out,
+enum err template_string(const struct template_text *tmpl, const struct template_input *input, char **out,
                          struct failure *failure) MUST_CHECK;
 
 // `of_names`: its scalars, but for null, are text as they are written, as 007 and 0x1F.

@@ -56,8 +56,7 @@ struct template_part {
     struct template_expression *expression;
 };
 
-struct template
-{
+struct template_text {
     char *text; // as written
     struct template_part *parts;
     size_t count;
@@ -72,13 +71,13 @@ struct template_faults {
     } items[TEMPLATE_MAX_FAULTS];
     size_t count;
 };
-enum err template_parse(const char *text, const struct template_scope *scope, struct template **out,
+enum err template_parse(const char *text, const struct template_scope *scope, struct template_text **out,
                         struct template_faults *faults) MUST_CHECK;
 // Can ${...} begin with the name, whatever the topic has?
 bool template_is_source(struct str name);
 // Warnings for what is legal and hardly meant.
 void template_warn_constant(const struct yaml_node *node, struct problems *problems); // a value in args
-void template_warn(const struct yaml_node *node, const struct template *tmpl, const struct template_scope *scope,
+void template_warn(const struct yaml_node *node, const struct template_text *tmpl, const struct template_scope *scope,
                    struct problems *problems);
 
 // Reads "| name(args)" behind *at up to what follows it.
@@ -97,17 +96,18 @@ enum err template_filter_apply(const struct template_filter *filter, const char 
 // The value: a template that is one ${...} keeps the JSON type and number text; otherwise text. It is missing if it is
 // one ${...} whose value is missing at the end of its filters. Failures: member_missing inside longer text,
 // filter_failed, request_too_large.
-enum err template_evaluate(const struct template *tmpl, const struct template_input *input, struct template_value *out,
-                           struct failure *failure) MUST_CHECK;
+enum err template_evaluate(const struct template_text *tmpl, const struct template_input *input,
+                           struct template_value *out, struct failure *failure) MUST_CHECK;
 
 // The name of the first ${...} whose value comes from outside and is held to nothing: neither to a map(...) nor, for a
 // capture, to `checked` (one per capture). NULL if there is none.
-const char *template_unchecked(const struct template *tmpl, const bool *checked);
+const char *template_unchecked(const struct template_text *tmpl, const bool *checked);
 const char *template_tree_unchecked(const struct template_tree *tree, const bool *checked);
 
 // Visits every text of the tree with its place below `name`, as "args.color" or "args.list.0".
 void template_tree_each(const struct template_tree *tree, const char *name,
-                        void (*visit)(void *context, const char *place, const struct template *tmpl), void *context);
+                        void (*visit)(void *context, const char *place, const struct template_text *tmpl),
+                        void *context);
 
 // What a template can give, whatever message comes. Values that reject the command are not among them.
 struct template_forecast {
@@ -117,7 +117,7 @@ struct template_forecast {
     unsigned kinds; // if it is not complete: JSON_KIND_BIT of each kind that it can give
 };
 // `captures`: the texts to which each capture is held, NULL for any; one per capture. Clear *out.
-void template_forecast(const struct template *tmpl, const struct text_list *const *captures,
+void template_forecast(const struct template_text *tmpl, const struct text_list *const *captures,
                        struct template_forecast *out);
 void template_forecast_clear(struct template_forecast *forecast);
 // The kinds of what ${...} begins with, as bits of struct template_forecast.

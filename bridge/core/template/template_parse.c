@@ -281,14 +281,14 @@ static enum err read_expression(const char **at, const struct template_scope *sc
     return read_filters(at, expression, diag);
 }
 
-static struct template_part *add_part(struct template *tmpl)
+static struct template_part *add_part(struct template_text *tmpl)
 {
     tmpl->parts = mem_resize(tmpl->parts, tmpl->count + 1, sizeof *tmpl->parts);
     tmpl->parts[tmpl->count] = (struct template_part){0};
     return &tmpl->parts[tmpl->count++];
 }
 
-static void add_text(struct template *tmpl, struct buf *text)
+static void add_text(struct template_text *tmpl, struct buf *text)
 {
     if (text->len > 0) {
         add_part(tmpl)->text = buf_steal(text);
@@ -316,7 +316,7 @@ static void blame_odd_character(const char *text, size_t len, struct diag *diag)
 }
 
 // *at stands at "${". What is wrong becomes a fault, and reading goes on behind it, for further ones.
-static enum err read_expression_part(struct template *tmpl, const char **at, const struct template_scope *scope,
+static enum err read_expression_part(struct template_text *tmpl, const char **at, const struct template_scope *scope,
                                      struct template_faults *faults)
 {
     const char *start = *at;
@@ -335,7 +335,8 @@ static enum err read_expression_part(struct template *tmpl, const char **at, con
     return err;
 }
 
-static enum err read_parts(struct template *tmpl, const struct template_scope *scope, struct template_faults *faults)
+static enum err read_parts(struct template_text *tmpl, const struct template_scope *scope,
+                           struct template_faults *faults)
 {
     AUTO_BUF struct buf text = {0};
     enum err result = ERR_OK;
@@ -367,7 +368,7 @@ static enum err check_text(const char *text, struct diag *diag)
     return ERR_OK;
 }
 
-enum err template_parse(const char *text, const struct template_scope *scope, struct template **out,
+enum err template_parse(const char *text, const struct template_scope *scope, struct template_text **out,
                         struct template_faults *faults)
 {
     struct diag diag;
@@ -377,7 +378,7 @@ enum err template_parse(const char *text, const struct template_scope *scope, st
         add_fault(faults, 0, &diag);
         return err;
     }
-    struct template *tmpl = mem_alloc(sizeof *tmpl);
+    struct template_text *tmpl = mem_alloc(sizeof *tmpl);
     tmpl->text = mem_strdup(text);
     err = read_parts(tmpl, scope, faults);
     if (err != ERR_OK) {
@@ -407,7 +408,7 @@ static void free_expression(struct template_expression *expression)
     free(expression);
 }
 
-void template_free(struct template *tmpl)
+void template_free(struct template_text *tmpl)
 {
     if (tmpl == NULL) {
         return;

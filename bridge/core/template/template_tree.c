@@ -13,7 +13,7 @@
 struct template_tree {
     enum { TREE_CONSTANT, TREE_TEMPLATE, TREE_LIST, TREE_MAP } kind;
     struct json_object *constant; // threads share it, so only copies leave
-    struct template *tmpl;
+    struct template_text *tmpl;
     char **names; // TREE_MAP
     struct template_tree **children;
     size_t count;
@@ -120,7 +120,8 @@ const char *template_tree_unchecked(const struct template_tree *tree, const bool
 }
 
 void template_tree_each(const struct template_tree *tree, const char *name,
-                        void (*visit)(void *context, const char *place, const struct template *tmpl), void *context)
+                        void (*visit)(void *context, const char *place, const struct template_text *tmpl),
+                        void *context)
 {
     if (tree->kind == TREE_TEMPLATE) {
         visit(context, name, tree->tmpl);

@@ -211,7 +211,7 @@ static bool is_blank(const char *text)
 }
 
 // "${payload.level} " is text, where "${payload.level}" is the number.
-static void warn_of_blanks(const struct yaml_node *node, const struct template *tmpl, struct problems *problems)
+static void warn_of_blanks(const struct yaml_node *node, const struct template_text *tmpl, struct problems *problems)
 {
     size_t expressions = 0;
     for (size_t i = 0; i < tmpl->count; i++) {
@@ -278,7 +278,7 @@ void template_warn_constant(const struct yaml_node *node, struct problems *probl
     }
 }
 
-void template_warn(const struct yaml_node *node, const struct template *tmpl, const struct template_scope *scope,
+void template_warn(const struct yaml_node *node, const struct template_text *tmpl, const struct template_scope *scope,
                    struct problems *problems)
 {
     for (size_t i = 0; i < tmpl->count; i++) {

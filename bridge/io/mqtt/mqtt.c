@@ -39,11 +39,6 @@ void mqtt_library_init(void)
     mqtt_text_watch_library();
 }
 
-void mqtt_emit(const struct mqtt *mqtt, const struct mqtt_event *event)
-{
-    mqtt->handlers.on_event(mqtt->handlers.context, event);
-}
-
 static enum err check_options(const struct mqtt_options *options, struct diag *diag)
 {
     if (options->url_count == 0) {

@@ -138,4 +138,7 @@ void mqtt_text_trace_begin(void);
 void mqtt_text_trace_end(void);
 int mqtt_text_on_tls_error(const char *text, size_t len, void *link);
 
-void mqtt_emit(const struct mqtt *mqtt, const struct mqtt_event *event);
+static inline void mqtt_emit(const struct mqtt *mqtt, const struct mqtt_event *event)
+{
+    mqtt->handlers.on_event(mqtt->handlers.context, event);
+}

@@ -71,7 +71,7 @@ static size_t find_loop(const struct loop_check *check, const struct topic_set *
 
 // NULL if there is none, or if it depends on the message's content.
 static const struct rule *find_taker_of(const struct loop_check *check, const struct rule *rule,
-                                        const struct template *tmpl)
+                                        const struct template_text *tmpl)
 {
     static const bool has_rest[] = {true, false};
     size_t found = SIZE_MAX;
@@ -86,14 +86,14 @@ static const struct rule *find_taker_of(const struct loop_check *check, const st
     return found != SIZE_MAX ? check->mapping->rules[found] : NULL;
 }
 
-static bool begins_with_topic(const struct template *tmpl)
+static bool begins_with_topic(const struct template_text *tmpl)
 {
     const struct template_expression *first = tmpl->count > 0 ? tmpl->parts[0].expression : NULL;
     return first != NULL && first->kind == EXPRESSION_TOPIC && first->filter_count == 0;
 }
 
 // What the reply topic surely begins with is enough to see that nobody may reply there.
-static bool is_closed(const struct mapping *mapping, const struct rule *rule, const struct template *tmpl)
+static bool is_closed(const struct mapping *mapping, const struct rule *rule, const struct template_text *tmpl)
 {
     AUTO_BUF struct buf beginning = {0};
     buf_text(&beginning, "");
@@ -119,7 +119,7 @@ static const struct yaml_node *place_of_reply(const struct rule_source *source, 
     return node;
 }
 
-static void check_reply(const struct loop_check *check, const struct rule *rule, const struct template *tmpl,
+static void check_reply(const struct loop_check *check, const struct rule *rule, const struct template_text *tmpl,
                         const struct yaml_node *node)
 {
     if (tmpl == NULL) {

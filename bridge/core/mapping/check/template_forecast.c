@@ -99,7 +99,8 @@ static void continue_texts(struct text_list *texts, const struct template_foreca
     text_list_free(&endings);
 }
 
-static bool write_texts(const struct template *tmpl, const struct text_list *const *captures, struct text_list *texts)
+static bool write_texts(const struct template_text *tmpl, const struct text_list *const *captures,
+                        struct text_list *texts)
 {
     text_list_add(texts, "");
     for (size_t i = 0; i < tmpl->count; i++) {
@@ -122,7 +123,7 @@ static bool write_texts(const struct template *tmpl, const struct text_list *con
     return true;
 }
 
-void template_forecast(const struct template *tmpl, const struct text_list *const *captures,
+void template_forecast(const struct template_text *tmpl, const struct text_list *const *captures,
                        struct template_forecast *out)
 {
     if (tmpl->count == 1 && tmpl->parts[0].expression != NULL) {

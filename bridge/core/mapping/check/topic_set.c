@@ -158,7 +158,7 @@ static bool can_lack_rest(const struct topic_writing *writing)
 }
 
 // Nothing if the topic has no rest and has to have one.
-static void write_text(const struct topic_writing *writing, const struct template *tmpl_or_null)
+static void write_text(const struct topic_writing *writing, const struct template_text *tmpl_or_null)
 {
     if (!writing->has_rest && !can_lack_rest(writing)) {
         return;
@@ -205,7 +205,7 @@ void topic_set_of_rule(const struct rule *rule, const size_t *choice, struct top
     *out = (struct topic_set){texts.data, texts.len};
 }
 
-bool topic_set_of_reply(const struct rule *rule, const struct template *tmpl, bool has_rest, struct topic_set *out)
+bool topic_set_of_reply(const struct rule *rule, const struct template_text *tmpl, bool has_rest, struct topic_set *out)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
         const struct template_expression *expression = tmpl->parts[i].expression;

@@ -32,7 +32,8 @@ void topic_set_of_rule(const struct rule *rule, const size_t *choice, struct top
 // whether the command's topic has one, as "a/{rest#}" also takes "a"; the set is empty if it has to have one. What
 // filters give counts as any text, of one level for {name}; so do two places of one capture as two captures, unless the
 // rule has few choices.
-bool topic_set_of_reply(const struct rule *rule, const struct template *tmpl, bool has_rest, struct topic_set *out);
+bool topic_set_of_reply(const struct rule *rule, const struct template_text *tmpl, bool has_rest,
+                        struct topic_set *out);
 void topic_set_free(struct topic_set *set);
 // The text behind this one, NULL for the first; NULL after the last.
 const char *topic_set_next(const struct topic_set *set, const char *text_or_null);

@@ -27,7 +27,7 @@ void loader_say_missing(const struct rule_loader *loader, const char *key, const
     }
 }
 
-void loader_compile(const struct rule_loader *loader, const struct yaml_node *node, struct template **out)
+void loader_compile(const struct rule_loader *loader, const struct yaml_node *node, struct template_text **out)
 {
     if (node != NULL && template_compile(node, &loader->scope, out, loader->problems) != ERR_OK) {
         *out = NULL;
@@ -36,7 +36,7 @@ void loader_compile(const struct rule_loader *loader, const struct yaml_node *no
 
 bool loader_forecast(const struct rule_loader *loader, const struct yaml_node *node, struct template_forecast *out)
 {
-    struct template *tmpl = NULL;
+    struct template_text *tmpl = NULL;
     struct diag ignored;
     if (node->kind != YAML_SCALAR || template_compile_text(node->text, &loader->scope, &tmpl, &ignored) != ERR_OK) {
         return false;

@@ -62,7 +62,7 @@ const struct yaml_node *loader_place(const struct rule_loader *loader, const cha
 // A key that each rule has is not there.
 void loader_say_missing(const struct rule_loader *loader, const char *key, const char *example);
 // Nothing for a NULL node; *out stays NULL if it does not compile.
-void loader_compile(const struct rule_loader *loader, const struct yaml_node *node, struct template **out);
+void loader_compile(const struct rule_loader *loader, const struct yaml_node *node, struct template_text **out);
 // What the node's text can give as a template, whatever message comes; clear *out. False if it is no text that
 // compiles, which is a problem already, and with *out unset.
 bool loader_forecast(const struct rule_loader *loader, const struct yaml_node *node, struct template_forecast *out);

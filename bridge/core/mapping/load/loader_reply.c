@@ -38,7 +38,7 @@ static bool text_is_no_topic(const char *text)
 }
 
 // What is in the template itself; the values can only add to it.
-static void check_size(const struct rule_loader *loader, const struct yaml_node *node, const struct template *tmpl)
+static void check_size(const struct rule_loader *loader, const struct yaml_node *node, const struct template_text *tmpl)
 {
     size_t len = 0;
     size_t levels = 1;
@@ -54,7 +54,7 @@ static void check_size(const struct rule_loader *loader, const struct yaml_node 
 }
 
 static void check_reply_text(const struct rule_loader *loader, const struct yaml_node *node,
-                             const struct template *tmpl)
+                             const struct template_text *tmpl)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
         const char *text = tmpl->parts[i].text;
@@ -70,7 +70,7 @@ static void check_reply_text(const struct rule_loader *loader, const struct yaml
     }
 }
 
-static void load_reply_topic(const struct rule_loader *loader, const struct yaml_node *node, struct template **out)
+static void load_reply_topic(const struct rule_loader *loader, const struct yaml_node *node, struct template_text **out)
 {
     struct diag diag;
     if (node == NULL) {

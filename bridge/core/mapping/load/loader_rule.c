@@ -25,7 +25,7 @@ static void check_name(const struct rule_loader *loader)
     }
 }
 
-static bool uses(const struct template *tmpl, enum expression_kind kind)
+static bool uses(const struct template_text *tmpl, enum expression_kind kind)
 {
     for (size_t i = 0; i < tmpl->count; i++) {
         if (tmpl->parts[i].expression != NULL && tmpl->parts[i].expression->kind == kind) {
@@ -36,7 +36,7 @@ static bool uses(const struct template *tmpl, enum expression_kind kind)
 }
 
 // Nothing of it comes from the message or its topic.
-static bool is_same_for_all(const struct template *tmpl)
+static bool is_same_for_all(const struct template_text *tmpl)
 {
     return !uses(tmpl, EXPRESSION_NOW) && !template_uses_outside(tmpl);
 }

@@ -90,7 +90,7 @@ static enum err check_is_text(const struct target *target, const struct yaml_nod
 }
 
 // "downstairs" or "group.downstairs" where the group's devices were meant.
-static void warn_of_group(const struct target *target, const struct yaml_node *node, const struct template *tmpl)
+static void warn_of_group(const struct target *target, const struct yaml_node *node, const struct template_text *tmpl)
 {
     const char *text = tmpl->text;
     const char *name = strncmp(text, "group.", 6) == 0 ? text + 6 : text;
@@ -103,7 +103,7 @@ static void warn_of_group(const struct target *target, const struct yaml_node *n
 
 // The names that it can give, whatever message comes. Those of a group were checked with it.
 static enum err check_names(const struct target *target, const struct yaml_node *node, enum name_kind kind,
-                            const struct template *tmpl)
+                            const struct template_text *tmpl)
 {
     struct template_forecast forecast;
     template_forecast(tmpl, target->loader->captures, &forecast);
@@ -132,7 +132,7 @@ static enum err check_names(const struct target *target, const struct yaml_node 
 
 // A name in the platform's sense.
 static void load_name(const struct target *target, const struct yaml_node *node, enum name_kind kind,
-                      struct template **out)
+                      struct template_text **out)
 {
     loader_compile(target->loader, node, out);
     if (*out != NULL) {
@@ -149,7 +149,7 @@ static void load_devices(const struct target *target, const struct yaml_node *no
     if (count == 0) {
         (void)refuse(target, node, "the list of devices is empty");
     }
-    rule->devices = mem_alloc((count + 1) * sizeof(struct template *));
+    rule->devices = mem_alloc((count + 1) * sizeof(struct template_text *));
     for (size_t i = 0; i < count; i++) {
         enum name_kind kind = rule->target == TARGET_IOT_ID ? NAME_IOT_ID : NAME_DEVICE;
         load_name(target, is_list ? node->items[i] : node, kind, &rule->devices[rule->device_count]);
@@ -278,7 +278,7 @@ static enum err check_parameter_names(const struct target *target, const struct 
         }
         return err;
     }
-    struct template *tmpl = NULL;
+    struct template_text *tmpl = NULL;
     struct diag ignored;
     if (node->kind != YAML_SCALAR ||
         template_compile_text(node->text, &target->loader->scope, &tmpl, &ignored) != ERR_OK) {

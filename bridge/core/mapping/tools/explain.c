@@ -128,7 +128,7 @@ struct values {
     const struct template_input *input;
 };
 
-static void add_value(void *context, const char *place, const struct template *tmpl_or_null)
+static void add_value(void *context, const char *place, const struct template_text *tmpl_or_null)
 {
     if (tmpl_or_null == NULL) {
         return;

@@ -63,9 +63,9 @@ static inline void fixture_free(struct fixture *fixture)
     free(fixture->group);
 }
 
-static inline struct template *compile(const struct fixture *fixture, const char *text)
+static inline struct template_text *compile(const struct fixture *fixture, const char *text)
 {
-    struct template *tmpl = NULL;
+    struct template_text *tmpl = NULL;
     struct diag diag = {0};
     if (template_compile_text(text, &fixture->scope, &tmpl, &diag) != ERR_OK) {
         fail_msg("%s: %s", text, diag.text);
@@ -76,7 +76,7 @@ static inline struct template *compile(const struct fixture *fixture, const char
 // The value of the template as JSON text; "missing", or the code of its failure.
 static inline char *value_with(struct fixture *fixture, const char *text)
 {
-    struct template *tmpl = compile(fixture, text);
+    struct template_text *tmpl = compile(fixture, text);
     struct failure failure = {0};
     struct template_value value = {0};
     fixture->input.captures = fixture->captures;
@@ -110,7 +110,7 @@ static inline void assert_value(const char *text, const char *expected)
 static inline void assert_no_template(const char *text, const char *words)
 {
     struct fixture fixture = fixture_create(NULL);
-    struct template *tmpl = NULL;
+    struct template_text *tmpl = NULL;
     struct diag diag = {0};
     if (template_compile_text(text, &fixture.scope, &tmpl, &diag) == ERR_OK) {
         fail_msg("%s compiles", text);

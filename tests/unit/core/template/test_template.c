@@ -81,7 +81,7 @@ static void a_missing_value_in_a_text_is_told_by_name_and_reason(void **state)
 {
     (void)state;
     struct fixture fixture = fixture_create("{}");
-    struct template *tmpl = compile(&fixture, "x${payload.level}");
+    struct template_text *tmpl = compile(&fixture, "x${payload.level}");
     char *text = NULL;
     struct failure failure = {0};
     fixture.input.captures = fixture.captures;
@@ -140,7 +140,7 @@ static void it_is_known_whether_a_template_uses_what_comes_from_outside(void **s
     };
     struct fixture fixture = fixture_create(NULL);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct template *tmpl = compile(&fixture, rows[i].text);
+        struct template_text *tmpl = compile(&fixture, rows[i].text);
         assert_int_equal(template_uses_outside(tmpl), rows[i].outside);
         assert_string_equal(tmpl->text, rows[i].text);
         template_free(tmpl);
@@ -221,7 +221,7 @@ static void only_text_can_be_a_template(void **state)
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         struct problems problems = {0};
         AUTO_YAML struct yaml_document *document = NULL;
-        struct template *tmpl = NULL;
+        struct template_text *tmpl = NULL;
         assert_int_equal(yaml_load_text("t", texts[i], strlen(texts[i]), &document, &problems), ERR_OK);
         assert_int_equal(template_compile(yaml_root(document), &fixture.scope, &tmpl, &problems), ERR_SYNTAX);
         assert_int_equal(problems.errors, 1);

@@ -191,7 +191,7 @@ static void a_failure_names_the_filter_the_expression_and_the_value(void **state
     (void)state;
     struct fixture fixture = fixture_create("{\"level\":\"h\xC3\xB6"
                                             "ch\"}");
-    struct template *tmpl = compile(&fixture, "${payload.level | int}");
+    struct template_text *tmpl = compile(&fixture, "${payload.level | int}");
     struct template_value value = {0};
     struct failure failure = {0};
     assert_int_equal(template_evaluate(tmpl, &fixture.input, &value, &failure), ERR_REFUSED);
