@@ -5,7 +5,7 @@
 static _Atomic uint64_t values[METRIC_COUNT];
 
 static const char *const names[METRIC_COUNT] = {
-#define METRIC_ROW(id, text, what) [METRIC_##id] = text,
+#define METRIC_ROW(id, text, what) [METRIC_##id] = (text),
     METRICS(METRIC_ROW)
 #undef METRIC_ROW
 };

@@ -231,6 +231,13 @@ void subscription_set_add(struct subscription_set *set, const char *filter, uint
     set->items[set->count++] = (struct subscription){mem_strdup(filter), id};
 }
 
+static void put_in_order(struct subscription_set *set)
+{
+    filter_tree_destroy(set->tree);
+    qsort(set->items, set->count, sizeof *set->items, compare_id);
+    index_filters(set);
+}
+
 void subscription_set_add_all(struct subscription_set *set, const struct subscription_set *part)
 {
     for (size_t i = 0; i < part->count; i++) {
@@ -238,6 +245,7 @@ void subscription_set_add_all(struct subscription_set *set, const struct subscri
             subscription_set_add(set, part->items[i].filter, part->items[i].id);
         }
     }
+    put_in_order(set);
 }
 
 char *subscription_set_encode(const struct subscription_set *set)
@@ -286,7 +294,6 @@ enum err subscription_set_decode(const char *text, struct subscription_set *out)
         }
         out->count++;
     }
-    qsort(out->items, out->count, sizeof *out->items, compare_id);
-    index_filters(out);
+    put_in_order(out);
     return ERR_OK;
 }

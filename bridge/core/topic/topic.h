@@ -72,8 +72,9 @@ uint32_t subscription_set_lowest(const struct subscription_set *set, const char 
 size_t subscription_set_find(const struct subscription_set *set, const char *filter);
 bool subscription_set_has(const struct subscription_set *set, const char *filter);
 bool subscription_set_has_all(const struct subscription_set *set, const struct subscription_set *part);
-// Appended as they are: subscription_set_lowest no longer looks into the set.
+// Appended as it is: subscription_set_lowest no longer looks into the set.
 void subscription_set_add(struct subscription_set *set, const char *filter, uint32_t id);
+// Adds what the set has not, in order. No other thread may look into the set meanwhile.
 void subscription_set_add_all(struct subscription_set *set, const struct subscription_set *part);
 // JSON text of a set for storing, and back. ERR_SYNTAX leaves *out empty.
 char *subscription_set_encode(const struct subscription_set *set);

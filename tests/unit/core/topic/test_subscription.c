@@ -163,6 +163,27 @@ static void a_set_survives_being_stored(void **state)
     subscription_set_free(&again);
 }
 
+static void what_is_added_to_a_set_is_found_by_the_lowest_identifier(void **state)
+{
+    (void)state;
+    static const char *const few[] = {"a/+/c"};
+    static const char *const more[] = {"a/b/+", "a/+/c", "+/b/c", "x"};
+    struct subscription_set set = {0};
+    struct subscription_set one;
+    struct subscription_set two;
+    subscription_set_build(few, COUNT_OF(few), false, &one);
+    subscription_set_build(more, COUNT_OF(more), false, &two);
+    subscription_set_add_all(&set, &one);
+    assert_int_equal(subscription_set_lowest(&set, "a/b/c"), one.items[0].id);
+    subscription_set_add_all(&set, &two);
+    assert_int_equal(set.count, COUNT_OF(more));
+    assert_int_equal(subscription_set_lowest(&set, "a/b/c"), subscription_set_lowest(&two, "a/b/c"));
+    assert_int_equal(subscription_set_lowest(&set, "x"), subscription_set_lowest(&two, "x"));
+    subscription_set_free(&set);
+    subscription_set_free(&one);
+    subscription_set_free(&two);
+}
+
 static void a_damaged_set_is_refused_and_left_empty(void **state)
 {
     (void)state;
@@ -256,6 +277,7 @@ int main(void)
         cmocka_unit_test(identifiers_depend_on_the_filter_only_and_are_in_range),
         cmocka_unit_test(filters_whose_texts_give_the_same_identifier_get_two),
         cmocka_unit_test(a_set_survives_being_stored),
+        cmocka_unit_test(what_is_added_to_a_set_is_found_by_the_lowest_identifier),
         cmocka_unit_test(a_damaged_set_is_refused_and_left_empty),
         cmocka_unit_test(an_empty_set_subscribes_nothing),
         cmocka_unit_test(the_tree_finds_exactly_the_filters_that_overlap),
