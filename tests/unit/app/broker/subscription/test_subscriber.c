@@ -152,6 +152,31 @@ static void a_broker_that_lost_the_session_has_nothing_to_give_up(void **state)
     assert_int_equal(unsubscribes(world, "old/#"), 0);
 }
 
+// A process ended before its fence came back; the filters have changed again since.
+static void what_filters_brought_that_were_never_in_force_is_a_command(void **state)
+{
+    struct world *world = *state;
+    const char *filters[] = {"lamp/#", "many/#"};
+    struct subscription_set made = {0};
+    struct diag diag;
+    subscription_set_build(filters, COUNT_OF(filters), false, &made);
+    AUTO_FREE char *text = subscription_set_encode(&made);
+    outbox_stage_note(world->loop.outbox, "subscriptions_made", text);
+    assert_int_equal(outbox_commit(world->loop.outbox, &diag), ERR_OK);
+    world_restart(world);
+    accept_session(world, true);
+    struct message message = {.topic = (char *)"lamp/a/set",
+                              .payload = "{}",
+                              .payload_len = 2,
+                              .qos = 1,
+                              .packet_id = 7,
+                              .subscription_id_count = 1,
+                              .subscription_ids = {subscription_set_lowest(&made, "lamp/a/set")}};
+    subscription_set_free(&made);
+    assert_true(fake_mqtt_deliver(world->commands, &message));
+    assert_int_equal(fake_outbox_row_count(world->loop.outbox), 1);
+}
+
 // ---- refusals
 
 static void a_filter_that_is_refused_keeps_the_bridge_offline_and_the_others_working(void **state)
@@ -308,6 +333,7 @@ int main(void)
         WORLD_TEST_OFFLINE(a_session_that_is_kept_is_subscribed_again_all_the_same),
         WORLD_TEST_OFFLINE(filters_of_an_earlier_configuration_are_given_up_only_behind_the_fence),
         WORLD_TEST_OFFLINE(a_broker_that_lost_the_session_has_nothing_to_give_up),
+        WORLD_TEST_OFFLINE(what_filters_brought_that_were_never_in_force_is_a_command),
         WORLD_TEST_OFFLINE(a_filter_that_is_refused_keeps_the_bridge_offline_and_the_others_working),
         WORLD_TEST_OFFLINE(a_filter_that_is_granted_on_the_next_connection_brings_the_bridge_online),
         WORLD_TEST_OFFLINE(a_filter_over_which_connections_end_is_left_out_and_the_others_are_granted),
