@@ -35,14 +35,15 @@ static bool has_part(CURLU *url, CURLUPart part)
     return curl_url_get(url, part, &text, 0) == CURLUE_OK;
 }
 
-// `endpoint` may hold a password, so it is in no error that is about it.
+// `endpoint` may hold a password or a token, so of one that holds such a part only what is before it is shown.
 static enum err check_parts(CURLU *url, const char *endpoint, struct diag *diag)
 {
     if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD)) {
         return diag_set(diag, ERR_REFUSED, "the endpoint may not hold a user name or password");
     }
     if (has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT)) {
-        return diag_set(diag, ERR_REFUSED, "%s: the endpoint may not hold a query or fragment", endpoint);
+        return diag_set(diag, ERR_REFUSED, "%.*s: the endpoint may not hold a query or fragment",
+                        (int)strcspn(endpoint, "?#"), endpoint);
     }
     return ERR_OK;
 }

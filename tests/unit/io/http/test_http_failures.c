@@ -33,14 +33,17 @@ static void endpoints_that_are_not_https_are_refused(void **state)
     assert_endpoint_refused("http://localhost/", "http://proxy:3128", ERR_REFUSED, "proxy");
 }
 
-static void a_password_in_the_endpoint_is_refused_and_not_repeated(void **state)
+static void a_secret_in_the_endpoint_is_refused_and_not_repeated(void **state)
 {
     (void)state;
-    struct http_target_options options = {.endpoint = "https://me:geheim@host/"};
-    struct http_target *target = NULL;
-    struct diag diag = {""};
-    assert_int_equal(http_target_create(&options, &target, &diag), ERR_REFUSED);
-    assert_null(strstr(diag.text, "geheim"));
+    const char *const endpoints[] = {"https://me:geheim@host/", "https://host/?token=geheim", "https://host/#geheim"};
+    for (size_t i = 0; i < COUNT_OF(endpoints); i++) {
+        struct http_target_options options = {.endpoint = endpoints[i]};
+        struct http_target *target = NULL;
+        struct diag diag = {""};
+        assert_int_equal(http_target_create(&options, &target, &diag), ERR_REFUSED);
+        assert_null(strstr(diag.text, "geheim"));
+    }
 }
 
 static void loopback_endpoints_may_be_plain(void **state)
@@ -328,7 +331,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(endpoints_that_are_not_https_are_refused),
-        cmocka_unit_test(a_password_in_the_endpoint_is_refused_and_not_repeated),
+        cmocka_unit_test(a_secret_in_the_endpoint_is_refused_and_not_repeated),
         cmocka_unit_test(loopback_endpoints_may_be_plain),
         cmocka_unit_test(unreadable_tls_files_are_refused_by_name),
         cmocka_unit_test(a_refused_connection_is_not_sent),
