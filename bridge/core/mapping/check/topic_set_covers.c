@@ -24,6 +24,7 @@ struct topic_cover {
     const struct topic_set *narrow;
     struct topic_subset *subsets;
     size_t count;
+    size_t capacity;
     size_t *latest; // per place of the narrow set: its last subset, counted from 1
     size_t *places; // of all subsets
     size_t place_count;
@@ -47,10 +48,7 @@ static void add_place(struct topic_cover *cover, const char *at)
     if (topic_sign_is_group(at)) {
         return;
     }
-    if (cover->place_count == cover->place_capacity) {
-        cover->place_capacity *= 2;
-        cover->places = mem_resize(cover->places, cover->place_capacity, sizeof *cover->places);
-    }
+    cover->places = mem_grow(cover->places, cover->place_count, &cover->place_capacity, sizeof *cover->places);
     cover->places[cover->place_count++] = place;
 }
 
@@ -71,7 +69,7 @@ static void keep(struct topic_cover *cover, size_t narrow, size_t first, size_t 
             return;
         }
     }
-    cover->subsets = mem_resize(cover->subsets, cover->count + 1, sizeof *cover->subsets);
+    cover->subsets = mem_grow(cover->subsets, cover->count, &cover->capacity, sizeof *cover->subsets);
     cover->subsets[cover->count++] = (struct topic_subset){narrow, first, count, len, cover->latest[narrow]};
     cover->latest[narrow] = cover->count;
 }
@@ -128,7 +126,10 @@ static enum topic_answer visit_all(struct topic_cover *cover)
 {
     bool is_certain = memchr(cover->narrow->texts, SIGN_NEVER, cover->narrow->len) == NULL;
     enum topic_answer answer = TOPIC_YES;
-    for (size_t i = 0; i<cover->count && * cover->left> 0; i++) {
+    for (size_t i = 0; i < cover->count; i++) {
+        if (*cover->left == 0) {
+            return TOPIC_UNKNOWN;
+        }
         struct topic_subset subset = cover->subsets[i];
         bool lacks = subset.count == 0 || (cover->narrow->texts[subset.narrow] == '\0' && !is_end(cover, &subset));
         if (lacks && (subset.len > 0 || subset.count == 0)) {
@@ -151,9 +152,6 @@ enum topic_answer topic_set_covers(const struct topic_set *wide, const struct to
     AUTO_FREE size_t *latest = mem_alloc((narrow->len + 1) * sizeof *latest);
     AUTO_FREE size_t *seen = mem_alloc((wide->len + 1) * sizeof *seen);
     struct topic_cover cover = {.wide = wide, .narrow = narrow, .latest = latest, .seen = seen, .left = left};
-    cover.place_capacity = 64;
-    cover.places = mem_alloc(cover.place_capacity * sizeof *cover.places);
-    cover.subsets = mem_alloc(sizeof *cover.subsets);
     for (const char *text = topic_set_next(narrow, NULL); text != NULL; text = topic_set_next(narrow, text)) {
         cover.round++;
         size_t first = cover.place_count;

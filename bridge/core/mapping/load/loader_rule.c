@@ -206,10 +206,10 @@ static void warn_of_clearing(const struct rule_loader *loader)
     }
 }
 
-static void drop_nodes(struct rule_options *keys)
+static void drop_nodes(struct rule_options *options)
 {
-    keys->where = keys->invoke = keys->call = keys->reply = NULL;
-    keys->batch = keys->id_from = keys->sent_at = NULL;
+    options->where = options->invoke = options->call = options->reply = NULL;
+    options->batch = options->id_from = options->sent_at = NULL;
 }
 
 static void load_parts(struct rule_loader *loader)
