@@ -1,4 +1,5 @@
-// A mutex that is held until the end of a scope. Blocks until it is free; to be used from any thread.
+// A mutex that is held until the end of a scope. Blocks until it is free; to be used from any thread. Where something
+// follows that must not be done under it, it is locked and unlocked by hand.
 #pragma once
 
 #include <pthread.h>

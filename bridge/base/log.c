@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/show.h"
 #include "base/str.h"
@@ -261,17 +262,15 @@ bool log_is_due(enum log_level level, const char *event)
         return false;
     }
     struct moment now = log_clock();
-    pthread_mutex_lock(&mutex);
+    AUTO_LOCK(&mutex);
     report_suppressed(&now);
-    bool is_due = may_write(find_repeats(event), level, &now);
-    pthread_mutex_unlock(&mutex);
-    return is_due;
+    return may_write(find_repeats(event), level, &now);
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     struct moment now = log_clock();
-    pthread_mutex_lock(&mutex);
+    AUTO_LOCK(&mutex);
     report_suppressed(&now);
     struct repeats *repeats = find_repeats(event);
     if (may_write(repeats, level, &now)) {
@@ -280,5 +279,4 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         }
         write_line(level, event, fields, &now);
     }
-    pthread_mutex_unlock(&mutex);
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "base/lock.h"
 #include "base/mem.h"
 
 struct mailbox {
@@ -52,10 +53,9 @@ void mailbox_put(struct mailbox *mailbox, struct mail *mail)
 
 struct mail *mailbox_take_all(struct mailbox *mailbox)
 {
-    pthread_mutex_lock(&mailbox->mutex);
+    AUTO_LOCK(&mailbox->mutex);
     struct mail *first = mailbox->first;
     mailbox->first = NULL;
     mailbox->last = NULL;
-    pthread_mutex_unlock(&mailbox->mutex);
     return first;
 }

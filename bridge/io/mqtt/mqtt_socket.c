@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/lock.h"
 #include "base/mem.h"
 #include "io/mqtt/mqtt_internal.h"
 
@@ -13,22 +14,20 @@ static struct mqtt_link *watched; // guarded by lock
 
 void mqtt_socket_watch(struct mqtt_link *link)
 {
-    pthread_mutex_lock(&lock);
+    AUTO_LOCK(&lock);
     link->next_watched = watched;
     watched = link;
-    pthread_mutex_unlock(&lock);
 }
 
 void mqtt_socket_forget(struct mqtt_link *link)
 {
-    pthread_mutex_lock(&lock);
+    AUTO_LOCK(&lock);
     for (struct mqtt_link **at = &watched; *at != NULL; at = &(*at)->next_watched) {
         if (*at == link) {
             *at = link->next_watched;
             break;
         }
     }
-    pthread_mutex_unlock(&lock);
 }
 
 // The number stands before the client's name, and a time before both.
@@ -50,13 +49,12 @@ static bool find_socket(const char *line, const char *client_id, int *socket)
 void mqtt_socket_on_trace(const char *line)
 {
     int socket = -1;
-    pthread_mutex_lock(&lock);
+    AUTO_LOCK(&lock);
     for (struct mqtt_link *link = watched; link != NULL; link = link->next_watched) {
         if (find_socket(line, link->mqtt->options.client_id, &socket)) {
             atomic_store(&link->socket, socket);
         }
     }
-    pthread_mutex_unlock(&lock);
 }
 
 enum err mqtt_socket_cut(struct mqtt_link *link)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/lock.h"
 #include "base/mem.h"
 
 #define PROOF_NOTE    "proof_of_writing"
@@ -28,7 +29,7 @@ enum err outbox_prove(struct outbox *outbox, struct diag *diag)
 {
     AUTO_FREE char *text = mem_alloc(PROOF_LEN + 1);
     memset(text, '.', PROOF_LEN);
-    pthread_mutex_lock(&outbox->mutex);
+    AUTO_LOCK(&outbox->mutex);
     // It is tried again anyway, and the core has other things to do than to wait for another program.
     sqlite3_busy_timeout(outbox->db, PROOF_BUSY_MS);
     int code = outbox_sql_transaction(outbox, write_proof, text);
@@ -38,6 +39,5 @@ enum err outbox_prove(struct outbox *outbox, struct diag *diag)
     code = outbox->is_damaged ? SQLITE_CORRUPT : code;
     enum err err = outbox_sql_result(outbox->db, code, outbox->path, diag);
     sqlite3_busy_timeout(outbox->db, BUSY_TIMEOUT_MS);
-    pthread_mutex_unlock(&outbox->mutex);
     return err;
 }
