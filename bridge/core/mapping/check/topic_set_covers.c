@@ -152,6 +152,7 @@ enum topic_answer topic_set_covers(const struct topic_set *wide, const struct to
     AUTO_FREE size_t *latest = mem_alloc((narrow->len + 1) * sizeof *latest);
     AUTO_FREE size_t *seen = mem_alloc((wide->len + 1) * sizeof *seen);
     struct topic_cover cover = {.wide = wide, .narrow = narrow, .latest = latest, .seen = seen, .left = left};
+    cover.subsets = mem_grow(NULL, 0, &cover.capacity, sizeof *cover.subsets);
     for (const char *text = topic_set_next(narrow, NULL); text != NULL; text = topic_set_next(narrow, text)) {
         cover.round++;
         size_t first = cover.place_count;
